@@ -1,0 +1,7 @@
+export type { NodeConfig, ProxyConfig } from './bootstrap.ts'
+export type { CircuitBreakerConfig, ClusterConfig, LoadBalancerConfig } from './cluster.ts'
+export type { EndpointConfig, SocketAddress } from './endpoint.ts'
+export type { CodecConfig, FilterConfig, ListenerConfig, MetaProtocolConfig, TcpProxyConfig } from './listener.ts'
+export type { MatchConfig, MetadataMatcher, StringMatch } from './match.ts'
+export { formatProblem, type Problem } from './problem.ts'
+export type { MirrorPolicy, PropertyChange, RouteConfig, RouteTableConfig, WeightedCluster } from './route.ts'

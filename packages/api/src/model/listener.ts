@@ -1,0 +1,62 @@
+import type { SocketAddress } from './endpoint.ts'
+import type { RouteTableConfig } from './route.ts'
+
+export interface CodecConfig {
+  /** Registered name of the codec. */
+  readonly name: string
+  /** Its options as plain JSON; undefined when there are none. */
+  readonly options: unknown
+}
+
+export interface FilterConfig {
+  readonly name: string
+  readonly typeUrl: string
+  /** JSON form of its configuration; undefined: the default message. */
+  readonly config: unknown
+}
+
+export interface MetaProtocolConfig {
+  readonly kind: 'meta-protocol'
+  readonly statPrefix: string
+  /** `protocol.name`, or the deprecated `application_protocol`. */
+  readonly applicationProtocol: string
+  readonly codec: CodecConfig
+  readonly multiplexing: boolean
+  /** In order; the router is not listed, it always comes last. */
+  readonly filters: readonly FilterConfig[]
+  readonly routes: RouteTableConfig
+  /** 0: none. */
+  readonly idleTimeoutMs: number
+  readonly maxMessageBytes: number
+  readonly maxInFlightPerConnection: number
+  /** 0: none; default 15,000. */
+  readonly requestTimeoutMs: number
+  readonly maxDownstreamBufferBytes: number
+  /** 0: none; default 15,000. */
+  readonly partialMessageTimeoutMs: number
+  readonly generateRequestId: boolean
+}
+
+export interface TcpProxyConfig {
+  readonly kind: 'tcp-proxy'
+  readonly statPrefix: string
+  readonly clusters: readonly { readonly cluster: string; readonly weight: number }[]
+  /** 0: none; default 1 hour, as Envoy. */
+  readonly idleTimeoutMs: number
+  /** Tries of the upstream connection, at least 1. */
+  readonly maxConnectAttempts: number
+}
+
+export interface ListenerConfig {
+  readonly name: string
+  /** Port 0: the main thread chooses one, and says which in `/listeners`. */
+  readonly address: SocketAddress
+  readonly direction: 'unspecified' | 'inbound' | 'outbound'
+  /** `envoy.filters.listener.proxy_protocol` is present: connections start with a PROXY protocol header. */
+  readonly proxyProtocol: boolean
+  /** Bytes waiting toward one client above which it is no longer read; default 1 MiB. */
+  readonly bufferLimitBytes: number
+  /** Per listener, over all workers; 0: no limit of its own. */
+  readonly maxConnections: number
+  readonly filter: MetaProtocolConfig | TcpProxyConfig
+}

@@ -1,0 +1,58 @@
+/**
+ * The seam to the runtime's sockets. Everything above it talks to these interfaces, so the simulation can put
+ * virtual sockets under the very same proxy, and another runtime's sockets may come later.
+ */
+
+/** Told by a socket; methods are called from the event loop, never from inside a call into the socket. */
+export interface SocketHandler {
+  /** The outgoing connection is made. Not called for accepted ones. */
+  onConnect(): void
+  /** Bytes; whoever gets them owns them. */
+  onData(chunk: Buffer): void
+  /** The other side has finished writing; it may still read. */
+  onEnd(): void
+  /** After a `write` that returned false: all of it has left. */
+  onDrain(): void
+  /** The end, exactly once, also after `destroy`. `error`: why, when it was not an orderly close. */
+  onClose(error: Error | undefined): void
+}
+
+export interface Socket {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+  /** Bytes handed to `write` that have not left yet. */
+  readonly bufferedBytes: number
+  /** Buffers in order, in one system call where possible. False: wait for onDrain before writing much more. */
+  write(parts: readonly Buffer[]): boolean
+  /** Finishes writing after what is buffered (FIN). */
+  end(): void
+  /** Ends both directions at once; `reset` sends RST instead of FIN. */
+  destroy(reset?: boolean): void
+  pause(): void
+  resume(): void
+}
+
+export interface ListenOptions {
+  readonly host: string
+  readonly port: number
+  /** Several threads listen on the same port and the kernel spreads the connections. */
+  readonly reusePort: boolean
+}
+
+export interface ListeningSocket {
+  readonly host: string
+  readonly port: number
+  /** Stops accepting; accepted sockets live on. */
+  close(): Promise<void>
+}
+
+export interface Network {
+  /** Never throws: a connection that cannot be made ends in `onClose(error)`. */
+  connect(host: string, port: number, handler: SocketHandler): Socket
+  /** `accept` gets each new socket and returns its handler. Rejects when the address cannot be had. */
+  listen(options: ListenOptions, accept: (socket: Socket) => SocketHandler): Promise<ListeningSocket>
+  /** All addresses of a name; rejects when there is none. */
+  resolve(host: string): Promise<readonly string[]>
+}

@@ -1,0 +1,37 @@
+/** Time as everything in Meltemi sees it, so that tests and the simulation can replace it. */
+export interface Clock {
+  /** Milliseconds since an arbitrary start; never goes back; sub-millisecond resolution. */
+  now(): number
+  /** Milliseconds since 1970. */
+  wallTime(): number
+  /** Calls once after `delayMs`. Does not keep the process alive. */
+  setTimer(delayMs: number, callback: () => void): Timer
+  /** Calls after the I/O callbacks of this turn of the event loop. */
+  setImmediate(callback: () => void): void
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+class SystemTimer implements Timer {
+  readonly #handle: NodeJS.Timeout
+
+  constructor(delayMs: number, callback: () => void) {
+    this.#handle = setTimeout(callback, delayMs)
+    this.#handle.unref()
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle)
+  }
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallTime: () => Date.now(),
+  setTimer: (delayMs, callback) => new SystemTimer(delayMs, callback),
+  setImmediate: (callback) => {
+    setImmediate(callback)
+  },
+}
