@@ -1,0 +1,134 @@
+/**
+ * Makes a checkout runnable: installs what package-lock.json says and generates code from the .proto files, each only
+ * when its inputs changed. Every npm script calls it first, so it takes some milliseconds when there is nothing to do.
+ * Plain JavaScript without dependencies: it runs before node_modules exists, on the machine's own Node.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const LOCK_DIR = join(ROOT, '.setup-lock')
+const STAMP = join(ROOT, '.setup-stamp')
+const GENERATOR = join(ROOT, 'scripts/gen-proto.mjs')
+const PROTO_SOURCES = join(ROOT, 'packages/api/src/proto')
+const GENERATED = join(ROOT, 'packages/api/src/gen')
+const LOCK_STALE_MS = 10 * 60_000
+const LOCK_POLL_MS = 100
+
+if (!isInstalled() || !isGenerated()) {
+  takeLock()
+  try {
+    // Whoever held the lock before us may have done the work.
+    if (!isInstalled()) install()
+    if (!isGenerated()) generate()
+  } finally {
+    rmSync(LOCK_DIR, { recursive: true, force: true })
+  }
+}
+
+/** npm keeps the state of node_modules in a hidden lock file: compare it with the one that is wanted. */
+function isInstalled() {
+  const wanted = readLock('package-lock.json')
+  const present = readLock('node_modules/.package-lock.json')
+  if (wanted === undefined) return present !== undefined
+  if (present === undefined) return false
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === '' || entry.optional === true) return true
+    const found = present[path]
+    return found !== undefined && found.version === entry.version && found.resolved === entry.resolved
+  })
+}
+
+function readLock(name) {
+  try {
+    return JSON.parse(readFileSync(join(ROOT, name), 'utf8')).packages
+  } catch {
+    return undefined // absent, or cut short by an interrupted install
+  }
+}
+
+function install() {
+  const command = existsSync(join(ROOT, 'package-lock.json')) ? 'ci' : 'install'
+  process.stderr.write('setup: installing dependencies\n')
+  run('npm', [command, '--no-audit', '--no-fund', '--loglevel=error'])
+}
+
+function isGenerated() {
+  if (!existsSync(GENERATOR)) return true
+  if (!existsSync(GENERATED) || !existsSync(STAMP)) return false
+  return readFileSync(STAMP, 'utf8') === generatorInputs()
+}
+
+/** A hash of all that decides what the generator writes. */
+function generatorInputs() {
+  const hash = createHash('sha256').update(readFileSync(GENERATOR))
+  const protos = existsSync(PROTO_SOURCES) ? readdirSync(PROTO_SOURCES, { recursive: true }).map(String).sort() : []
+  for (const name of protos) {
+    if (name.endsWith('.proto')) hash.update(name).update(readFileSync(join(PROTO_SOURCES, name)))
+  }
+  const lock = join(ROOT, 'package-lock.json')
+  if (existsSync(lock)) hash.update(readFileSync(lock))
+  return hash.digest('hex')
+}
+
+function generate() {
+  process.stderr.write('setup: generating code from .proto files\n')
+  const inputs = generatorInputs()
+  const bundled = join(ROOT, 'node_modules/.bin/node')
+  run(existsSync(bundled) ? bundled : process.execPath, [GENERATOR])
+  writeFileSync(STAMP, inputs)
+}
+
+function run(command, args) {
+  const env = { ...process.env }
+  delete env.npm_config_workspace // `npm run -w` would narrow the install to one package
+  const { status, error } = spawnSync(command, args, {
+    cwd: ROOT,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  })
+  if (status === 0) return
+  throw new Error(
+    `setup: ${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ` with status ${status}`}`,
+  )
+}
+
+/** Two scripts may start at once; mkdir is atomic, so it is the lock. A holder that died is recognised by its pid. */
+function takeLock() {
+  for (;;) {
+    try {
+      mkdirSync(LOCK_DIR)
+      writeFileSync(join(LOCK_DIR, 'pid'), String(process.pid))
+      return
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    if (isLockStale()) rmSync(LOCK_DIR, { recursive: true, force: true })
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS)
+  }
+}
+
+function isLockStale() {
+  try {
+    const ageMs = Date.now() - statSync(LOCK_DIR).mtimeMs
+    const pidFile = join(LOCK_DIR, 'pid')
+    if (ageMs > LOCK_STALE_MS) return true
+    return existsSync(pidFile) ? !isAlive(Number(readFileSync(pidFile, 'utf8'))) : ageMs > 5_000
+  } catch {
+    return false // it has just been released: try again
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
