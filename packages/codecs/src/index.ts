@@ -1,1 +1,3 @@
-export {}
+/** All codecs that come with Meltemi. */
+
+export { awesomerpc } from './awesomerpc/index.ts'

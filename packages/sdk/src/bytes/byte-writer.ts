@@ -24,6 +24,8 @@ const freshChunks: ChunkPool = { chunkBytes: 4096, acquire: () => Buffer.allocUn
 export class ByteWriter {
   readonly #pool: ChunkPool
   #parts: Buffer[] = []
+  /** For each part whether its bytes belong to somebody else, so that back-patching must not touch them. */
+  #borrowed: boolean[] = []
   #partsLength = 0
   #chunk: Buffer = NO_CHUNK
   #from = 0
@@ -98,9 +100,13 @@ export class ByteWriter {
     return this.varint((value << 1) ^ (value >> 31))
   }
 
-  /** Bytes [start, end) of `source`, which nobody may change until they are flushed. */
+  /** Bytes [start, end) of `source`, which nobody may change until they are sent. */
   bytes(source: Uint8Array, start = 0, end: number = source.length): this {
     const length = end - start
+    // a wrong range would send memory that nobody wrote
+    if (!(start >= 0 && length >= 0 && end <= source.length)) {
+      throw new RangeError(`bytes [${start}, ${end}) are outside a source of ${source.length}`)
+    }
     if (length > JOIN_BYTES) return this.#reference(source, start, end)
     let at = this.#reserve(length)
     const chunk = this.#chunk
@@ -129,11 +135,17 @@ export class ByteWriter {
 
   /** Overwrites two bytes at a position where `length` stood when they were written. */
   setU16(at: number, value: number): void {
+    this.#assertWritten(at, 2)
     this.#setByte(at, value >>> 8)
     this.#setByte(at + 1, value)
   }
 
   setU32(at: number, value: number): void {
+    this.#assertWritten(at, 4)
+    if (at >= this.#partsLength) {
+      putU32(this.#chunk, this.#from + at - this.#partsLength, value)
+      return
+    }
     this.#setByte(at, value >>> 24)
     this.#setByte(at + 1, value >>> 16)
     this.#setByte(at + 2, value >>> 8)
@@ -141,12 +153,12 @@ export class ByteWriter {
   }
 
   /**
-   * Framework: copies `message`, of long ones the first `headBytes` and the rest by reference, and calls `patch`
-   * with where the copy begins. The copy of the head is contiguous and private.
+   * Framework: copies `message`, of long ones the first `headBytes` and the rest by reference, and returns where in
+   * `chunk` the copy begins. The copy of the head is contiguous and private.
    */
   copy(message: Buffer, headBytes: number): number {
     const length = message.length
-    const head = length > JOIN_BYTES ? Math.min(headBytes, length, this.#pool.chunkBytes) : length
+    const head = length > JOIN_BYTES ? Math.min(headBytes, length) : length
     const at = this.#reserve(head)
     if (head === length) this.#chunk.set(message, at)
     else {
@@ -164,10 +176,12 @@ export class ByteWriter {
 
   /** Framework: drops what was written since `length` was `mark`; for an encode that threw. */
   truncate(mark: number): void {
+    if (mark >= this.length) return
     while (this.#partsLength > mark) {
       const part = this.#parts.pop() as Buffer
+      const isBorrowed = this.#borrowed.pop() as boolean
       this.#partsLength -= part.length
-      if (this.#partsLength < mark) this.#push(part.subarray(0, mark - this.#partsLength))
+      if (this.#partsLength < mark) this.#push(part.subarray(0, mark - this.#partsLength), isBorrowed)
       this.#from = this.#at
     }
     this.#at = this.#from + mark - this.#partsLength
@@ -178,18 +192,21 @@ export class ByteWriter {
     this.#closePart()
     const parts = this.#parts
     this.#parts = []
+    this.#borrowed.length = 0
     this.#partsLength = 0
     return parts
   }
 
-  /** Framework: gives up the current chunk and returns it, or null when there is none; after `flush` only. */
+  /**
+   * Framework: gives up the current chunk and returns it, or null when there is none that fits the pool; only after
+   * `flush`, and when those bytes have left.
+   */
   releaseChunk(): Buffer | null {
     const chunk = this.#chunk
-    if (chunk === NO_CHUNK) return null
     this.#chunk = NO_CHUNK
     this.#from = 0
     this.#at = 0
-    return chunk
+    return chunk.length === this.#pool.chunkBytes ? chunk : null
   }
 
   #reserve(length: number): number {
@@ -208,35 +225,46 @@ export class ByteWriter {
 
   #closePart(): void {
     if (this.#at === this.#from) return
-    this.#push(this.#chunk.subarray(this.#from, this.#at))
+    this.#push(this.#chunk.subarray(this.#from, this.#at), false)
     this.#from = this.#at
   }
 
-  #push(part: Buffer): void {
+  #push(part: Buffer, isBorrowed: boolean): void {
     this.#parts.push(part)
+    this.#borrowed.push(isBorrowed)
     this.#partsLength += part.length
   }
 
   #reference(source: Uint8Array, start: number, end: number): this {
     this.#closePart()
-    this.#push(Buffer.from(source.buffer, source.byteOffset + start, end - start))
+    this.#push(Buffer.from(source.buffer, source.byteOffset + start, end - start), true)
     return this
   }
 
+  #assertWritten(at: number, size: number): void {
+    if (at >= 0 && at + size <= this.length) return
+    throw new RangeError(`${size} bytes at ${at} are outside the ${this.length} bytes written`)
+  }
+
   #setByte(at: number, value: number): void {
-    if (!(at >= 0 && at < this.length)) throw new RangeError(`position ${at} is outside the ${this.length} bytes written`)
     let left = this.#partsLength
     if (at >= left) {
       this.#chunk[this.#from + at - left] = value
       return
     }
-    for (let i = this.#parts.length - 1; i >= 0; i--) {
-      const part = this.#parts[i] as Buffer
-      left -= part.length
-      if (at < left) continue
-      part[at - left] = value
-      return
-    }
+    let i = this.#parts.length
+    do left -= (this.#parts[--i] as Buffer).length
+    while (at < left)
+    const part = this.#borrowed[i] ? this.#makePrivate(i) : (this.#parts[i] as Buffer)
+    part[at - left] = value
+  }
+
+  /** Bytes kept by reference are somebody's immutable message: whoever patches them gets a copy. */
+  #makePrivate(index: number): Buffer {
+    const copy = Buffer.from(this.#parts[index] as Buffer)
+    this.#parts[index] = copy
+    this.#borrowed[index] = false
+    return copy
   }
 }
 

@@ -3,6 +3,8 @@ import type { MessageId } from '../message.ts'
 
 const NO_BYTES = Buffer.alloc(0)
 const NO_SCAN = -1
+/** Above this a compacted window is not worth another copy. */
+const COMPACT_BYTES = 1024
 
 /**
  * The unread bytes of one connection, always contiguous. Positions count from the next unread byte.
@@ -21,8 +23,10 @@ export class ReceiveBuffer {
   #start = 0
   #end = 0
   #wanted = 1
+  // positions [#scanFrom, #scanEnd) hold no #scanByte
   #scanByte = NO_SCAN
-  #scanned = 0
+  #scanFrom = 0
+  #scanEnd = 0
 
   constructor(maxMessageBytes: number = 16 * 1024 * 1024) {
     this.maxMessageBytes = maxMessageBytes
@@ -102,16 +106,17 @@ export class ReceiveBuffer {
     return Number.isSafeInteger(value) ? value : (BigInt(high) << 32n) | BigInt(low)
   }
 
-  /** The position of `byte` at or after `from`, or -1: then ask `has(length + 1)`. Never looks at a byte twice. */
+  /** The position of `byte` at or after `from`, or -1: then ask `has(length + 1)`. Looks at no byte twice for it. */
   indexOf(byte: number, from: number): number {
-    const known = this.#scanByte === byte ? this.#scanned : 0
-    const begin = this.#start + Math.max(from, from <= known ? known : from)
-    const found = begin >= this.#end ? -1 : this.#window.subarray(0, this.#end).indexOf(byte, begin)
-    if (found >= 0) return found - this.#start
-    if (from <= known) {
+    const isKnown = byte === this.#scanByte && from >= this.#scanFrom && from <= this.#scanEnd
+    const begin = isKnown ? this.#scanEnd : Math.max(from, 0)
+    const found = this.#window.subarray(this.#start, this.#end).indexOf(byte, begin)
+    if (found >= 0) return found
+    if (!isKnown) {
       this.#scanByte = byte
-      this.#scanned = this.length
+      this.#scanFrom = begin
     }
+    this.#scanEnd = Math.max(begin, this.length)
     return -1
   }
 
@@ -123,7 +128,6 @@ export class ReceiveBuffer {
     this.#start = from + n
     this.#wanted = 1
     this.#scanByte = NO_SCAN
-    this.#scanned = 0
     if (this.#start === this.#end) this.clear()
     return view
   }
@@ -151,7 +155,7 @@ export class ReceiveBuffer {
   /** Framework: lets go of a large chunk when little of it is unread. */
   compact(): void {
     const length = this.length
-    if (length > 0 && this.#window.length > 1024 && length < this.#window.length / 4) this.#move(Math.max(2 * length, 64))
+    if (length > 0 && this.#window.length > COMPACT_BYTES && length < this.#window.length / 4) this.#move(Math.max(2 * length, 64))
   }
 
   /** Framework: forgets all unread bytes. */
@@ -160,6 +164,8 @@ export class ReceiveBuffer {
     this.#owned = false
     this.#start = 0
     this.#end = 0
+    this.#wanted = 1
+    this.#scanByte = NO_SCAN
   }
 
   #at(i: number, size: number): number {
@@ -169,9 +175,13 @@ export class ReceiveBuffer {
     return this.#start + i
   }
 
-  /** Exact when the length of the message is known and near, else double: linear, and no prepayment on an announcement. */
+  /**
+   * Exact when the length of the message is known and near, else double: no prepayment on an announcement. Always by
+   * half at least: else a codec that asks for a little more each time would make us copy everything each time.
+   */
   #grow(needed: number): void {
-    this.#move(this.#wanted > needed && this.#wanted < 2 * needed ? this.#wanted : 2 * needed)
+    const half = needed >>> 1
+    this.#move(this.#wanted > needed ? Math.max(needed + half, Math.min(this.#wanted, 2 * needed)) : 2 * needed)
   }
 
   #move(capacity: number): void {

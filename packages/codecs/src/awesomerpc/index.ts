@@ -1,0 +1,1 @@
+export { awesomerpc } from './codec.ts'
