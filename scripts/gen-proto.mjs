@@ -1,0 +1,103 @@
+// Generates packages/api/src/gen from Envoy's protos and our own: what the loader needs and what that imports, no more.
+// Runs on the machine's own Node, before Node 24 is known to be there. Does nothing when nothing has changed.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { delimiter, dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+const OWN = join(ROOT, 'packages/api/src/proto')
+const TARGET = join(ROOT, 'packages/api/src/gen')
+const STAMP = join(TARGET, '.stamp')
+const { resolve } = createRequire(join(ROOT, 'package.json'))
+const packageFolder = (name) => dirname(resolve(`${name}/package.json`))
+
+const ENVOY_ROOTS = [
+  'envoy/config/bootstrap/v3/bootstrap.proto',
+  'envoy/config/ratelimit/v3/rls.proto',
+  'envoy/extensions/access_loggers/file/v3/file.proto',
+  'envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto',
+  'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto',
+  'udpa/type/v1/typed_struct.proto',
+  'xds/type/v3/typed_struct.proto',
+]
+
+/** Its rules messages, with the number that `ignore_empty` has in the releases this copy is older than. */
+const IGNORE_EMPTY = { StringRules: 26, BytesRules: 14, RepeatedRules: 5, MapRules: 6 }
+
+const own = readdirSync(OWN, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.proto')).sort()
+const stamp = computeStamp()
+if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== stamp) generate()
+
+function computeStamp() {
+  const hash = createHash('sha256').update(readFileSync(fileURLToPath(import.meta.url)))
+  for (const name of own) hash.update(name).update(readFileSync(join(OWN, name)))
+  for (const name of ['@grpc/grpc-js-xds', '@bufbuild/buf']) hash.update(readFileSync(resolve(`${name}/package.json`)))
+  hash.update(readFileSync(join(ROOT, 'node_modules/@bufbuild/protoc-gen-es/package.json')))
+  return hash.digest('hex')
+}
+
+function generate() {
+  mkdirSync(join(ROOT, '.tmp'), { recursive: true })
+  const work = mkdtempSync(join(ROOT, '.tmp', 'proto-'))
+  try {
+    copyProtos(join(work, 'protos'))
+    runBuf(work)
+    writeFileSync(join(work, 'gen', '.stamp'), stamp)
+    rmSync(TARGET, { recursive: true, force: true })
+    renameSync(join(work, 'gen'), TARGET)
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+/** Our protos, and everything they and the roots import. */
+function copyProtos(folder) {
+  cpSync(OWN, folder, { recursive: true })
+  const deps = join(packageFolder('@grpc/grpc-js-xds'), 'deps')
+  const places = ['envoy-api', 'googleapis', 'protoc-gen-validate', 'xds'].map((name) => join(deps, name))
+  const waiting = [...ENVOY_ROOTS, ...own.flatMap((name) => importsOf(readFileSync(join(OWN, name), 'utf8')))]
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const copy = join(folder, name)
+    const place = places.find((candidate) => existsSync(join(candidate, name)))
+    // google/protobuf/* comes with buf.
+    if (existsSync(copy) || name.startsWith('google/protobuf/')) continue
+    if (place === undefined) throw new Error(`no proto file ${name} in ${relative(ROOT, deps)}`)
+    const text = repair(name, readFileSync(join(place, name), 'utf8').replaceAll('\r\n', '\n'))
+    mkdirSync(dirname(copy), { recursive: true })
+    writeFileSync(copy, text)
+    waiting.push(...importsOf(text))
+  }
+}
+
+function importsOf(text) {
+  return [...text.matchAll(/^\s*import\s+(?:public\s+)?"([^"]+)"/gm)].map((match) => match[1])
+}
+
+/** Envoy's files use `ignore_empty`, which the copy of validate.proto beside them does not have yet. */
+function repair(name, text) {
+  if (name !== 'validate/validate.proto' || text.includes('ignore_empty')) return text
+  return text.replace(/^message (\w+Rules) \{$/gm, (line, rules) =>
+    ['FieldRules', 'MessageRules', 'BoolRules', 'EnumRules', 'AnyRules', 'DurationRules', 'TimestampRules'].includes(rules)
+      ? line
+      : `${line}\n    optional bool ignore_empty = ${IGNORE_EMPTY[rules] ?? 8};`,
+  )
+}
+
+function runBuf(work) {
+  const plugin = { local: 'protoc-gen-es', out: 'gen', strategy: 'all', opt: ['target=ts', 'import_extension=ts', 'erasable_syntax=true'] }
+  const template = JSON.stringify({ version: 'v2', plugins: [plugin], inputs: [{ directory: 'protos' }] })
+  const bin = join(ROOT, 'node_modules/.bin')
+  const path = [bin, process.env.PATH].join(delimiter)
+  try {
+    execFileSync(join(bin, 'buf'), ['generate', '--template', template], {
+      cwd: work,
+      env: { ...process.env, PATH: path, BUF_CACHE_DIR: join(work, 'cache') },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+  } catch (error) {
+    throw new Error(`buf generate failed: ${error.stderr?.toString() ?? error.message}`)
+  }
+}
