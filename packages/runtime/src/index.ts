@@ -1,2 +1,6 @@
 export { type Clock, systemClock, type Timer } from './clock.ts'
+export type { MetricDefinition, MetricKind, MetricReader, MetricValue, PublishMetric } from './metrics/definition.ts'
+export { HistogramSnapshot } from './metrics/histogram-snapshot.ts'
+export { LocalRegistry, type MetricLimits } from './metrics/local-registry.ts'
+export { MergedRegistry, type MergedRegistryOptions } from './metrics/merged-registry.ts'
 export type { Counter, Gauge, Histogram, MetricRegistry } from './metrics/registry.ts'

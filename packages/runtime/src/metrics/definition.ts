@@ -1,0 +1,25 @@
+import type { HistogramSnapshot } from './histogram-snapshot.ts'
+
+export type MetricKind = 'counter' | 'gauge' | 'histogram'
+
+/** Where one metric of one thread lies; plain data that goes to the main thread in a message. */
+export interface MetricDefinition {
+  readonly name: string
+  readonly kind: MetricKind
+  /** Float64 cells, written by that thread only. */
+  readonly segment: SharedArrayBuffer
+  /** The first of its cells. */
+  readonly index: number
+}
+
+export type PublishMetric = (definition: MetricDefinition) => void
+
+/** One metric over all threads at one moment. */
+export type MetricValue =
+  | { readonly name: string; readonly kind: 'counter' | 'gauge'; readonly value: number }
+  | { readonly name: string; readonly kind: 'histogram'; readonly histogram: HistogramSnapshot }
+
+export interface MetricReader {
+  /** Sorted by name; `accepts` leaves out the names it returns false for. */
+  read(accepts?: (name: string) => boolean): MetricValue[]
+}
