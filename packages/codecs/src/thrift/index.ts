@@ -1,0 +1,1 @@
+export { thrift } from './codec.ts'
