@@ -12,7 +12,8 @@ const SURROGATE = /[\ud800-\udfff]/
 
 /** A test whether a text matches as a whole. Throws a SyntaxError for what is not RE2. */
 export function compilePattern(pattern: string): (text: string) => boolean {
-  if (pattern.length > MAX_PATTERN_LENGTH) throw new SyntaxError(`pattern length ${pattern.length} exceeds ${MAX_PATTERN_LENGTH}`)
+  if (pattern.length > MAX_PATTERN_LENGTH)
+    throw new SyntaxError(`pattern length ${pattern.length} exceeds ${MAX_PATTERN_LENGTH}`)
   const re2 = compileRe2(pattern)
   const native = compileNative(pattern)
   if (native === undefined) return (text) => re2.testExact(text)
@@ -62,7 +63,10 @@ const TOKENS: readonly Token[] = [
   { syntax: /\\s/y, translation: '[\\t\\n\\f\\r ]' },
   { syntax: /\\S/y, translation: '[^\\t\\n\\f\\r ]' },
   { syntax: /\./y, translation: '[^\\n]' },
-  { syntax: /\[\^?(?:[A-Za-z0-9 !"#%&'()*+,./:;<=>?@_`{|}~$-]|\\[dDwWtnrf]|\\[!-,./:-@[-`{-~])+\]/y, translation: undefined },
+  {
+    syntax: /\[\^?(?:[A-Za-z0-9 !"#%&'()*+,./:;<=>?@_`{|}~$-]|\\[dDwWtnrf]|\\[!-,./:-@[-`{-~])+\]/y,
+    translation: undefined,
+  },
   { syntax: /\(\?:/y, translation: undefined },
   { syntax: /\((?!\?)/y, translation: '(?:' },
   { syntax: /[)|^$]/y, translation: undefined },
