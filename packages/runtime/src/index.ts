@@ -3,4 +3,6 @@ export type { MetricDefinition, MetricKind, MetricReader, MetricValue, PublishMe
 export { HistogramSnapshot } from './metrics/histogram-snapshot.ts'
 export { LocalRegistry, type MetricLimits } from './metrics/local-registry.ts'
 export { MergedRegistry, type MergedRegistryOptions } from './metrics/merged-registry.ts'
+export { formatPrometheus, PROMETHEUS_CONTENT_TYPE } from './metrics/prometheus.ts'
 export type { Counter, Gauge, Histogram, MetricRegistry } from './metrics/registry.ts'
+export { formatStats, isUnused, statsToJson } from './metrics/stats-text.ts'

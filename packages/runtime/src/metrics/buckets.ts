@@ -12,7 +12,7 @@ const PARTS = 32
 const EXPONENT_BIAS = 1023
 /** Of the upper 32 bits of a double, the sign and the exponent stay, and five bits of the mantissa. */
 const SHIFT = 15
-const FIRST = ((LOWEST_EXPONENT + EXPONENT_BIAS) * PARTS) - 1
+const FIRST = (LOWEST_EXPONENT + EXPONENT_BIAS) * PARTS - 1
 /** Makes a value that lies on a bound the one just below it, so that bounds belong to the bucket they close. */
 const JUST_BELOW = 1 - Number.EPSILON / 2
 const HIGH_WORD = new Uint32Array(new Float64Array([1]).buffer)[0] === 0 ? 1 : 0

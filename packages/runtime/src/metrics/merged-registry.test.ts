@@ -78,9 +78,10 @@ test('names over all workers have a bound, and the overflow is counted', () => {
     merged.retire(id)
   }
   assert.deepEqual(scalars(merged), { 'only.1': 1, 'only.2': 1 })
-  assert.deepEqual(merged.read((name) => name === OVERFLOW_METRIC), [
-    { name: OVERFLOW_METRIC, kind: 'counter', value: 2 },
-  ])
+  assert.deepEqual(
+    merged.read((name) => name === OVERFLOW_METRIC),
+    [{ name: OVERFLOW_METRIC, kind: 'counter', value: 2 }],
+  )
 })
 
 test('the totals of a thread that never answers are read while it loops, and kept when it is ended', async () => {
