@@ -247,7 +247,13 @@ function cpuMs(run: () => void): number {
 /** How the cost grows when eight times the bytes come one at a time; 8 is linear, 64 quadratic. */
 function growth(small: number, run: (bytes: number) => void): number {
   run(small)
-  return cpuMs(() => run(8 * small)) / Math.max(cpuMs(() => run(small)), 1)
+  return (
+    cpuMs(() => run(8 * small)) /
+    Math.max(
+      cpuMs(() => run(small)),
+      1,
+    )
+  )
 }
 
 test('single bytes cost the same in a long message as in a short one', () => {

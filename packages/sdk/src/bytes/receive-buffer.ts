@@ -83,7 +83,9 @@ export class ReceiveBuffer {
   i32(i: number): number {
     const at = this.#at(i, 4)
     const w = this.#window
-    return ((w[at] as number) << 24) | ((w[at + 1] as number) << 16) | ((w[at + 2] as number) << 8) | (w[at + 3] as number)
+    return (
+      ((w[at] as number) << 24) | ((w[at + 1] as number) << 16) | ((w[at + 2] as number) << 8) | (w[at + 3] as number)
+    )
   }
 
   u16le(i: number): number {
@@ -95,7 +97,13 @@ export class ReceiveBuffer {
   u32le(i: number): number {
     const at = this.#at(i, 4)
     const w = this.#window
-    return (((w[at + 3] as number) << 24) | ((w[at + 2] as number) << 16) | ((w[at + 1] as number) << 8) | (w[at] as number)) >>> 0
+    return (
+      (((w[at + 3] as number) << 24) |
+        ((w[at + 2] as number) << 16) |
+        ((w[at + 1] as number) << 8) |
+        (w[at] as number)) >>>
+      0
+    )
   }
 
   /** A signed 64-bit integer: a number where that is exact, else a bigint. */
@@ -155,7 +163,8 @@ export class ReceiveBuffer {
   /** Framework: lets go of a large chunk when little of it is unread. */
   compact(): void {
     const length = this.length
-    if (length > 0 && this.#window.length > COMPACT_BYTES && length < this.#window.length / 4) this.#move(Math.max(2 * length, 64))
+    if (length > 0 && this.#window.length > COMPACT_BYTES && length < this.#window.length / 4)
+      this.#move(Math.max(2 * length, 64))
   }
 
   /** Framework: forgets all unread bytes. */

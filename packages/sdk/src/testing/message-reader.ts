@@ -1,0 +1,49 @@
+import type { Codec, Side } from '../codec.ts'
+import { DecodeStatus, MessageType, Metadata, ReceiveBuffer } from '../index.ts'
+
+/** Reads one connection as the proxy does, and holds the codec to its contract. */
+export class MessageReader {
+  readonly buffer: ReceiveBuffer
+  /** How often `decode` was called. */
+  decodeCalls = 0
+  readonly #codec: Codec
+  readonly #type: MessageType
+
+  constructor(codec: Codec, side: Side, maxMessageBytes?: number) {
+    this.buffer = new ReceiveBuffer(maxMessageBytes)
+    this.#codec = codec
+    this.#type = side === 'downstream' ? MessageType.Request : MessageType.Response
+  }
+
+  /** Adds bytes and returns the messages that are whole now. Throws what `decode` throws, and for broken contracts. */
+  push(chunk: Buffer): Metadata[] {
+    this.buffer.append(chunk)
+    const found: Metadata[] = []
+    while (this.buffer.isReady) {
+      const message = this.#next()
+      if (message === undefined) break
+      found.push(message)
+    }
+    return found
+  }
+
+  #next(): Metadata | undefined {
+    const { buffer } = this
+    const before = buffer.length
+    const metadata = new Metadata(this.#type)
+    this.decodeCalls++
+    const status = this.#codec.decode(buffer, metadata)
+    const consumed = before - buffer.length
+    if (status === DecodeStatus.WaitForData) {
+      if (consumed > 0) throw new Error(`decode waits for data but has consumed ${consumed} bytes`)
+      buffer.wait()
+      return undefined
+    }
+    if (status !== DecodeStatus.Done) throw new Error(`decode returned ${status}`)
+    if (consumed === 0) throw new Error('decode is done but has consumed nothing: it would never end')
+    if (metadata.message.length !== consumed) {
+      throw new Error(`decode has consumed ${consumed} bytes but metadata.message has ${metadata.message.length}`)
+    }
+    return metadata
+  }
+}

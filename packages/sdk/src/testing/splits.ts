@@ -1,0 +1,38 @@
+import { Random } from './random.ts'
+
+/** Up to this length all pairs of cuts are tried: 160 bytes are 12,880 ways. */
+const ALL_PAIRS_BYTES = 160
+const RANDOM_PAIRS = 3000
+/** In longer messages cuts are tried at this many positions from either end. */
+const EDGE_BYTES = 512
+
+export interface Split {
+  readonly cuts: readonly number[]
+  readonly chunks: Buffer[]
+}
+
+/** The ways in which a network may cut these bytes: all in two and in three pieces; of long ones a good choice. */
+export function* splits(bytes: Buffer): Generator<Split> {
+  const length = bytes.length
+  for (let at = 1; at < length; at++) if (at <= EDGE_BYTES || at >= length - EDGE_BYTES) yield cut(bytes, [at])
+  if (length <= ALL_PAIRS_BYTES) {
+    for (let a = 1; a < length; a++) for (let b = a + 1; b < length; b++) yield cut(bytes, [a, b])
+    return
+  }
+  const random = new Random(length)
+  for (let n = 0; n < RANDOM_PAIRS; n++) {
+    const first = 1 + random.below(Math.min(length - 2, EDGE_BYTES))
+    yield cut(bytes, [first, first + 1 + random.below(length - first - 1)])
+  }
+}
+
+/** Copies of the pieces between the cuts, as a socket would hand them over. */
+export function cut(bytes: Buffer, cuts: readonly number[]): Split {
+  const ends = [...cuts, bytes.length]
+  return { cuts, chunks: ends.map((end, n) => Buffer.from(bytes.subarray(n === 0 ? 0 : ends[n - 1], end))) }
+}
+
+/** Each byte alone. */
+export function singleBytes(bytes: Buffer): Buffer[] {
+  return Array.from(bytes, (byte) => Buffer.of(byte))
+}
