@@ -1,1 +1,1 @@
-export {}
+export { codecs, filters } from './modules.ts'

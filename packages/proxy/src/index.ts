@@ -1,1 +1,1 @@
-export {}
+export { absoluteModulePaths, CONTRACT, type LoadedModules, loadModules } from './modules.ts'

@@ -1,0 +1,134 @@
+/** `meltemi proxy`: loads modules and configuration, then validates or serves. */
+
+import { formatProblem, loadBootstrap, type Problem, type ProxyConfig, type SocketAddress } from '@meltemi/api'
+import { absoluteModulePaths, type LoadedModules, loadModules } from '@meltemi/proxy'
+import { Command, Option } from 'commander'
+import { CommandError, printWarning } from '../errors.ts'
+import { builtInModule } from '../modules.ts'
+import { collect, parseAddress, parseWhole } from './option-values.ts'
+import { serve } from './serve.ts'
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'off'] as const
+
+interface ProxyFlags {
+  readonly config: string
+  readonly mode: 'serve' | 'validate'
+  readonly concurrency: number
+  readonly module: readonly string[]
+  readonly adminAddress?: SocketAddress
+  readonly drainTimeS: number
+  readonly logLevel: (typeof LOG_LEVELS)[number]
+  readonly allowUnknownFields?: true
+  readonly memoryLimitBytes?: number
+}
+
+const DEFAULT_ADMIN_ADDRESS: SocketAddress = { host: '127.0.0.1', port: 15_000 }
+const MAX_WORKERS = 256
+const MAX_DRAIN_S = 24 * 60 * 60
+const MIN_MEMORY_BYTES = 1 << 20
+
+const HELP = `
+Each option's variable in the environment is used when the option is not given.
+
+Examples:
+  Check a configuration, all problems with file, line and path; the exit code is 0 or 1:
+    $ meltemi proxy -c proxy.yaml --mode validate
+  Serve it on two threads, with a protocol of your own:
+    $ meltemi proxy -c proxy.yaml --concurrency 2 --module ./my-codec.ts
+  See what it does:
+    $ curl 127.0.0.1:15000/ready
+    $ curl 127.0.0.1:15000/stats/prometheus
+
+Signals:
+  SIGTERM or SIGINT drains: no new connections, /ready says 503, requests in flight finish. A second one exits at once.
+
+Exit code: 0 after a drain or a valid configuration, 1 for anything wrong, with one line on stderr per fault.
+`
+
+/** The command with its options; what they mean is said in `--help`. */
+export function createProxyCommand(): Command {
+  const command = new Command('proxy')
+    .description('Runs the data plane on an Envoy v3 bootstrap file.')
+    .addOption(option('-c, --config <file>', 'bootstrap file, YAML or JSON', 'CONFIG').makeOptionMandatory())
+    .addOption(
+      option('--mode <mode>', 'serve, or only check the configuration', 'MODE')
+        .choices(['serve', 'validate'])
+        .default('serve'),
+    )
+    .addOption(
+      option('--concurrency <n>', 'worker threads for traffic; 0: none, least memory', 'CONCURRENCY')
+        .argParser(parseWhole(0, MAX_WORKERS))
+        .default(1),
+    )
+    .addOption(
+      new Option('--module <file>', 'module that exports codecs or filters, TypeScript or JavaScript; repeatable')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .addOption(
+      option('--admin-address <host:port>', 'where the admin pages are, /ready among them', 'ADMIN_ADDRESS')
+        .argParser(parseAddress)
+        .default(undefined, "the bootstrap's, else 127.0.0.1:15000"),
+    )
+    .addOption(
+      option('--drain-time-s <n>', 'seconds that requests in flight have to finish', 'DRAIN_TIME_S')
+        .argParser(parseWhole(0, MAX_DRAIN_S))
+        .default(30),
+    )
+    .addOption(option('--log-level <level>', 'least severe log lines', 'LOG_LEVEL').choices(LOG_LEVELS).default('info'))
+    .addOption(new Option('--allow-unknown-fields', 'unknown fields are warnings instead of errors'))
+  return command
+    .addOption(
+      option('--memory-limit-bytes <n>', 'memory that messages may hold before load is shed', 'MEMORY_LIMIT_BYTES')
+        .argParser(parseWhole(MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER))
+        .default(undefined, "derived from the container's limit"),
+    )
+    .addHelpText('after', HELP)
+    .action(async (flags: ProxyFlags) => {
+      process.exitCode = await runProxy(flags)
+    })
+}
+
+function option(flags: string, description: string, variable: string): Option {
+  return new Option(flags, description).env(`MELTEMI_${variable}`)
+}
+
+async function runProxy(flags: ProxyFlags): Promise<number> {
+  const modules = absoluteModulePaths([builtInModule, ...flags.module])
+  const loaded = await loadModules(modules)
+  report(loaded.problems)
+  const config = await loadConfig(flags, loaded)
+  if (flags.mode === 'serve') {
+    return serve({
+      config,
+      modules,
+      concurrency: flags.concurrency,
+      adminAddress: flags.adminAddress ?? config.admin ?? DEFAULT_ADMIN_ADDRESS,
+      drainTimeS: flags.drainTimeS,
+      logLevel: flags.logLevel,
+      memoryLimitBytes: flags.memoryLimitBytes,
+    })
+  }
+  const { listeners, clusters } = config
+  process.stdout.write(`${flags.config}: valid, ${count(listeners, 'listener')}, ${count(clusters, 'cluster')}\n`)
+  return 0
+}
+
+async function loadConfig(flags: ProxyFlags, { codecs, filters }: LoadedModules): Promise<ProxyConfig> {
+  const allowUnknownFields = flags.allowUnknownFields ?? false
+  const { config, problems } = await loadBootstrap(flags.config, { allowUnknownFields, codecs, filters })
+  report(problems)
+  if (config === undefined) throw new CommandError([`${flags.config}: no configuration`])
+  return config
+}
+
+/** Prints warnings; throws when there are errors, with all of them. */
+function report(problems: readonly Problem[]): void {
+  const errors = problems.filter((problem) => problem.severity === 'error')
+  for (const problem of problems) if (problem.severity === 'warning') printWarning(formatProblem(problem))
+  if (errors.length > 0) throw new CommandError(errors.map(formatProblem))
+}
+
+function count(list: readonly unknown[], noun: string): string {
+  return `${list.length} ${noun}${list.length === 1 ? '' : 's'}`
+}

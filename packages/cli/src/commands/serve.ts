@@ -1,0 +1,20 @@
+/** Runs the proxy until it has drained, and hands it the signals. */
+
+import { constants } from 'node:os'
+import { type ProxyOptions, startProxy } from '@meltemi/proxy'
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+/** Returns the exit code; throws when the proxy cannot start. */
+export async function serve(options: ProxyOptions): Promise<number> {
+  const proxy = await startProxy(options)
+  let isDraining = false
+  const onSignal = (signal: (typeof STOP_SIGNALS)[number]): void => {
+    // What the second signal asks for must not depend on anything that could hang.
+    if (isDraining) process.exit(128 + constants.signals[signal])
+    isDraining = true
+    proxy.drain()
+  }
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal)
+  return proxy.done
+}

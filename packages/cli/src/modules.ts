@@ -1,0 +1,16 @@
+/**
+ * THE list: every codec and filter that comes with `meltemi`. This file is itself a module as `--module` takes them,
+ * since worker threads load their codecs by path.
+ */
+
+import { fileURLToPath } from 'node:url'
+import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { thrift } from '@meltemi/codecs/thrift'
+import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
+
+export const codecs: readonly CodecDefinition[] = [awesomerpc, thrift]
+
+export const filters: readonly FilterDefinition[] = []
+
+/** This file, for threads that load it again. */
+export const builtInModule: string = fileURLToPath(import.meta.url)
