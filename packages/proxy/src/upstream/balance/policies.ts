@@ -1,17 +1,21 @@
 /** The list of load balancing policies: a new one is a file beside this and a line here. */
 import type { LoadBalancerConfig } from '@meltemi/api'
 import type { Random } from '../../util/random.ts'
+import { createLeastRequestBalancer } from './least-request.ts'
+import { createMaglevBalancer } from './maglev.ts'
 import type { Balancer, BalancerFactory } from './picker.ts'
 import { createRandomBalancer } from './random.ts'
+import { createRingHashBalancer } from './ring-hash.ts'
+import { createRoundRobinBalancer } from './round-robin.ts'
 
 type Policies = { readonly [K in LoadBalancerConfig['kind']]: BalancerFactory<K> }
 
 const policies: Policies = {
-  'round-robin': createRandomBalancer,
-  'least-request': createRandomBalancer,
+  'round-robin': createRoundRobinBalancer,
+  'least-request': createLeastRequestBalancer,
   random: createRandomBalancer,
-  'ring-hash': createRandomBalancer,
-  maglev: createRandomBalancer,
+  'ring-hash': createRingHashBalancer,
+  maglev: createMaglevBalancer,
 }
 
 /** `random` gives each worker its own start. */
