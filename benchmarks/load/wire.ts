@@ -1,0 +1,85 @@
+// The two protocols the benchmark speaks, written by hand so that the load checks Meltemi's codecs and shares nothing
+// with them. Every request of a run has the same size, and a reply has the size of its request.
+//
+//   awesomerpc   version 1 | id 4 | length 4 | cmd 2 | code 2 | payload
+//   thrift       length 4 | 80 01 00 type | 4 "echo" | id 4 | 0b field-id 2 | length 4 | payload | 00
+//
+// The payload starts with connection number and id and ends with the id, so a crossed reply cannot pass.
+
+export type WireName = 'awesomerpc' | 'thrift'
+
+export interface Wire {
+  readonly name: WireName
+  readonly idAt: number
+  readonly payloadAt: number
+  /** Bytes of a frame that must be there before its length can be read. */
+  readonly lengthBytes: number
+  /** A whole request with zero ids. */
+  buildRequest(payloadBytes: number): Buffer
+  frameLength(bytes: Buffer, at: number): number
+  /** Turns a request into its reply, in place. */
+  turnIntoReply(bytes: Buffer, at: number): void
+}
+
+const AWESOMERPC_HEAD_BYTES = 13
+const THRIFT_HEAD_BYTES = 27
+const THRIFT_REPLY = 2
+
+const awesomerpc: Wire = {
+  name: 'awesomerpc',
+  idAt: 1,
+  payloadAt: AWESOMERPC_HEAD_BYTES,
+  lengthBytes: 9,
+  buildRequest(payloadBytes) {
+    const frame = Buffer.alloc(AWESOMERPC_HEAD_BYTES + payloadBytes)
+    frame.writeUInt8(1, 0)
+    frame.writeUInt32BE(frame.length, 5)
+    frame.writeInt16BE(7, 9)
+    return fillPayload(frame, AWESOMERPC_HEAD_BYTES, payloadBytes)
+  },
+  frameLength: (bytes, at) => bytes.readUInt32BE(at + 5),
+  turnIntoReply() {},
+}
+
+const thrift: Wire = {
+  name: 'thrift',
+  idAt: 16,
+  payloadAt: THRIFT_HEAD_BYTES,
+  lengthBytes: 4,
+  buildRequest(payloadBytes) {
+    const frame = Buffer.alloc(THRIFT_HEAD_BYTES + payloadBytes + 1)
+    frame.writeUInt32BE(frame.length - 4, 0)
+    frame.writeUInt32BE(0x80010001, 4)
+    frame.writeUInt32BE(4, 8)
+    frame.write('echo', 12, 'latin1')
+    frame.writeUInt8(0x0b, 20)
+    frame.writeUInt16BE(1, 21)
+    frame.writeUInt32BE(payloadBytes, 23)
+    return fillPayload(frame, THRIFT_HEAD_BYTES, payloadBytes)
+  },
+  frameLength: (bytes, at) => bytes.readUInt32BE(at) + 4,
+  turnIntoReply(bytes, at) {
+    bytes[at + 7] = THRIFT_REPLY
+    bytes[at + 22] = 0
+  },
+}
+
+export const wires: Readonly<Record<WireName, Wire>> = { awesomerpc, thrift }
+
+/** Writes the id and the payload's marks into a frame built by `buildRequest`. */
+export function stamp(
+  wire: Wire,
+  frame: Buffer,
+  options: { at: number; length: number; mark: number; id: number },
+): void {
+  const { at, length, mark, id } = options
+  frame.writeUInt32BE(id, at + wire.idAt)
+  frame.writeUInt32BE(mark, at + wire.payloadAt)
+  frame.writeUInt32BE(id, at + wire.payloadAt + 4)
+  frame.writeUInt32BE(id, at + length - 5)
+}
+
+function fillPayload(frame: Buffer, from: number, bytes: number): Buffer {
+  for (let index = 0; index < bytes; index++) frame[from + index] = 33 + ((index * 7) % 90)
+  return frame
+}

@@ -1,0 +1,87 @@
+// `npm run bench`: Meltemi and its peers side by side in one run. See docs/benchmarks.md.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startBackend, startGenerator } from './load/load-process.ts'
+import type { WireName } from './load/wire.ts'
+import { describeMachine } from './machine.ts'
+import { measureScenario } from './measure.ts'
+import { direct } from './peers/direct.ts'
+import { envoyTcp, envoyThrift } from './peers/envoy.ts'
+import { haproxy } from './peers/haproxy.ts'
+import { createMeltemi } from './peers/meltemi.ts'
+import { nginx } from './peers/nginx.ts'
+import type { Peer, RunningPeer } from './peers/peer.ts'
+import { type Plan, parsePlan, type Scenario, usage } from './plan.ts'
+import { formatMeasurement, writeBetweenMarkers } from './report.ts'
+
+if (process.argv.includes('--help')) console.log(usage)
+else await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<void> {
+  const plan = parsePlan(args)
+  const wires = [...new Set(plan.scenarios.map((scenario) => scenario.wire))]
+  const parts = [describeRun(plan, wires)]
+  for (const wire of wires) parts.push(...(await benchWire(plan, wire)))
+  const text = parts.join('\n')
+  console.log(text)
+  if (plan.writeFile !== undefined) writeBetweenMarkers(plan.writeFile, text)
+}
+
+async function benchWire(plan: Plan, wire: WireName): Promise<string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'meltemi-bench-'))
+  const backend = await startBackend(wire)
+  const generator = startGenerator()
+  const peers: RunningPeer[] = []
+  const tables: string[] = []
+  try {
+    for (const [index, peer] of selectPeers(plan, wire).entries()) {
+      peers.push(await peer.start({ backendPort: backend.port, folder: mkdtempSync(join(folder, `${index}-`)) }))
+    }
+    const onProgress = (text: string): void => console.error(text)
+    for (const scenario of plan.scenarios.filter((each: Scenario) => each.wire === wire)) {
+      const measurements = await measureScenario(
+        { plan, generator, backendPid: backend.pid, peers, onProgress },
+        scenario,
+      )
+      tables.push(...measurements.map(formatMeasurement))
+    }
+  } finally {
+    generator.stop()
+    await Promise.all(peers.map((peer) => peer.stop()))
+    backend.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return tables
+}
+
+function selectPeers(plan: Plan, wire: WireName): Peer[] {
+  const isWanted = (peer: Peer): boolean =>
+    plan.peers.length === 0 || peer === direct || plan.peers.some((part) => peer.name.includes(part))
+  return listPeers(wire).filter(isWanted).filter(isInstalled)
+}
+
+function isInstalled(peer: Peer): boolean {
+  if (peer.version() !== undefined) return true
+  console.error(`${peer.name} is not installed and left out: scripts/setup-interop.sh brings it`)
+  return false
+}
+
+function listPeers(wire: WireName): Peer[] {
+  const others = wire === 'thrift' ? [envoyThrift] : [nginx, haproxy, envoyTcp]
+  const own = [true, false].map((isMultiplexing) => createMeltemi({ wire, isMultiplexing }))
+  return [direct, ...others, ...own]
+}
+
+function describeRun(plan: Plan, wires: readonly WireName[]): string {
+  const peers = wires.flatMap((wire) => selectPeers(plan, wire)).filter((peer) => peer !== direct)
+  const versions = new Set(peers.map((peer) => `${peer.name.split(',')[0]} ${peer.version()}`))
+  const date = new Date().toISOString().slice(0, 10)
+  return [
+    `${date}: ${describeMachine()}.`,
+    `${[...versions].join(' · ')}. One worker each, ${plan.rounds} interleaved rounds of ${plan.roundMs / 1000} s.`,
+    'Figures: median (smallest–largest) over the rounds.',
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,11 @@
+// No proxy at all: what the load and the backend cost by themselves.
+
+import type { Peer } from './peer.ts'
+
+export const direct: Peer = {
+  name: 'direct',
+  version: () => 'no proxy',
+  async start({ backendPort }) {
+    return { name: 'direct', port: backendPort, pids: () => [], stop: async () => {} }
+  },
+}

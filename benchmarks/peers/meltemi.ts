@@ -1,0 +1,81 @@
+// Meltemi from this checkout: its own process, metrics on.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { WireName } from '../load/wire.ts'
+import { readRevision } from '../machine.ts'
+import { findFreePort, type Peer, type PeerOptions, startPeer } from './peer.ts'
+
+const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts')
+
+export interface MeltemiOptions {
+  readonly wire: WireName
+  readonly isMultiplexing: boolean
+  /** Worker threads; 0 runs the data plane in the main thread. */
+  readonly concurrency?: number
+  /** For Node itself, such as --cpu-prof. */
+  readonly nodeArgs?: readonly string[]
+}
+
+export function createMeltemi(options: MeltemiOptions): Peer {
+  const { wire, isMultiplexing, concurrency = 1, nodeArgs = [] } = options
+  const name = `Meltemi, multiplexing ${isMultiplexing ? 'on' : 'off'}`
+  return {
+    name,
+    version: readRevision,
+    async start(peerOptions) {
+      const port = await findFreePort()
+      const adminPort = await findFreePort()
+      const file = join(peerOptions.folder, 'meltemi.json')
+      writeFileSync(
+        file,
+        JSON.stringify(bootstrap(port, adminPort, peerOptions, { wire, isMultiplexing }), undefined, 2),
+      )
+      const args = [...nodeArgs, '--conditions=meltemi-source', MAIN, 'proxy', '-c', file]
+      args.push('--concurrency', String(concurrency))
+      return startPeer({ name, command: process.execPath, args, port, adminPort, folder: peerOptions.folder })
+    },
+  }
+}
+
+function bootstrap(port: number, adminPort: number, peer: PeerOptions, options: MeltemiOptions): object {
+  const backend = { socket_address: { address: '127.0.0.1', port_value: peer.backendPort } }
+  return {
+    admin: { address: { socket_address: { address: '127.0.0.1', port_value: adminPort } } },
+    static_resources: {
+      listeners: [
+        {
+          name: 'benchmark',
+          address: { socket_address: { address: '127.0.0.1', port_value: port } },
+          filter_chains: [{ filters: [metaProtocolProxy(options)] }],
+        },
+      ],
+      clusters: [
+        {
+          name: 'backend',
+          type: 'STATIC',
+          connect_timeout: '5s',
+          load_assignment: {
+            cluster_name: 'backend',
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: backend } }] }],
+          },
+          circuit_breakers: {
+            thresholds: [{ max_connections: 20000, max_requests: 20000, max_pending_requests: 20000 }],
+          },
+        },
+      ],
+    },
+  }
+}
+
+function metaProtocolProxy({ wire, isMultiplexing }: MeltemiOptions): object {
+  return {
+    name: 'aeraki.meta_protocol_proxy',
+    typed_config: {
+      '@type': 'type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy',
+      stat_prefix: 'benchmark',
+      protocol: { name: wire, codec: { name: `aeraki.meta_protocol.codec.${wire}` }, multiplexing: isMultiplexing },
+      route_config: { name: 'all', routes: [{ name: 'all', route: { cluster: 'backend' } }] },
+    },
+  }
+}

@@ -1,0 +1,94 @@
+// What a run measures: the command line, and the scenarios it selects.
+
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
+import type { WireName } from './load/wire.ts'
+
+export interface Load {
+  readonly connections: number
+  readonly depth: number
+}
+
+export interface Scenario {
+  readonly wire: WireName
+  readonly load: Load
+  readonly payloadBytes: number
+}
+
+export interface Plan {
+  readonly scenarios: readonly Scenario[]
+  readonly rounds: number
+  readonly roundMs: number
+  readonly warmUpMs: number
+  readonly loops: readonly string[]
+  /** Parts of names; empty: every peer. */
+  readonly peers: readonly string[]
+  readonly writeFile: string | undefined
+}
+
+export const usage = `npm run bench -- [options]
+  --quick               2 rounds of 2 s, for developing
+  --rounds N            interleaved rounds for each figure (5)
+  --seconds N           length of a round (5)
+  --protocol NAME       awesomerpc, thrift; may be repeated, as may the next four
+  --load CxD            connections x requests in flight on each (1x1, 64x1, 16x32)
+  --payload BYTES       128, 4096
+  --loop NAME           closed (as fast as it goes), open (half of the slowest peer's speed)
+  --peer PART           only peers with PART in their names
+  --write FILE          put the tables between the markers of this Markdown file`
+
+const options = {
+  quick: { type: 'boolean', default: false },
+  rounds: { type: 'string' },
+  seconds: { type: 'string' },
+  protocol: { type: 'string', multiple: true, default: ['awesomerpc', 'thrift'] },
+  load: { type: 'string', multiple: true, default: ['1x1', '64x1', '16x32'] },
+  payload: { type: 'string', multiple: true, default: ['128', '4096'] },
+  loop: { type: 'string', multiple: true, default: ['closed', 'open'] },
+  peer: { type: 'string', multiple: true, default: [] },
+  write: { type: 'string' },
+} satisfies ParseArgsOptionsConfig
+
+/** Throws an error with a clear message on a bad command line. */
+export function parsePlan(args: readonly string[]): Plan {
+  const { values } = parseArgs({ args: [...args], options })
+  const rounds = parseCount(values.rounds ?? (values.quick ? '2' : '5'))
+  const roundMs = parseCount(values.seconds ?? (values.quick ? '2' : '5')) * 1000
+  return {
+    scenarios: listScenarios(values.protocol, values.load, values.payload),
+    rounds,
+    roundMs,
+    warmUpMs: values.quick ? 500 : 1000,
+    loops: values.loop,
+    peers: values.peer,
+    writeFile: values.write,
+  }
+}
+
+function listScenarios(protocols: string[], loads: string[], payloads: string[]): Scenario[] {
+  const scenarios: Scenario[] = []
+  for (const protocol of protocols) {
+    for (const payload of payloads) {
+      for (const load of loads) {
+        scenarios.push({ wire: parseWire(protocol), load: parseLoad(load), payloadBytes: parseCount(payload) })
+      }
+    }
+  }
+  return scenarios
+}
+
+function parseWire(text: string): WireName {
+  if (text === 'awesomerpc' || text === 'thrift') return text
+  throw new Error(`expected awesomerpc or thrift, not "${text}"`)
+}
+
+function parseLoad(text: string): Load {
+  const match = /^(\d+)x(\d+)$/.exec(text)
+  if (match === null) throw new Error(`expected a load such as 16x32, not "${text}"`)
+  return { connections: parseCount(match[1]!), depth: parseCount(match[2]!) }
+}
+
+function parseCount(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count > 0) return count
+  throw new Error(`expected a positive whole number, not "${text}"`)
+}
