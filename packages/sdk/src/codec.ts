@@ -29,6 +29,8 @@ export interface Codec {
   heartbeatReply?(request: Metadata, out: ByteWriter): void
   /** Writes a health check with this id; healthy is a reply that decodes with status Ok. */
   healthCheck?(id: number, out: ByteWriter): void
+  /** Writes "this stream is over" for the stream that `opened` began. Without it each stream has a connection of its own. */
+  resetStream?(opened: Metadata, streamId: number, out: ByteWriter): void
   /** Writes "no new requests on this connection", said when draining. */
   goAway?(out: ByteWriter): void
 }

@@ -28,6 +28,8 @@ export interface Socket {
   write(parts: readonly Buffer[]): boolean
   /** Finishes writing after what is buffered (FIN). */
   end(): void
+  /** Closes both directions once everything written has left; nothing more is read. */
+  destroySoon(): void
   /** Ends both directions at once; `reset` sends RST instead of FIN. */
   destroy(reset?: boolean): void
   pause(): void

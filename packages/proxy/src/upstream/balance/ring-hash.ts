@@ -72,7 +72,7 @@ function findPoint({ highs, lows }: Ring, high: number, low: number): number {
  */
 function buildRing(endpoints: readonly Balanceable[], config: RingHashConfig): Ring {
   const shares = normalizeWeights(endpoints)
-  const least = Math.min(1, ...shares)
+  const least = shares.reduce((lowest, share) => Math.min(lowest, share), 1)
   const size = Math.min(Math.ceil(least * config.minimumRingSize) / least, config.maximumRingSize)
   const capacity = endpoints.length === 0 ? 0 : Math.ceil(size) + 1
   const ring = newRing(capacity)

@@ -1,0 +1,106 @@
+import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TcpProxyConfig } from '@meltemi/api/model'
+import type { MetricRegistry } from '@meltemi/runtime'
+import type { CodecDefinition, Filter, FilterDefinition } from '@meltemi/sdk'
+import { Listener, type ListenerService } from '../downstream/listener.ts'
+import { downstreamStats } from '../downstream/stats.ts'
+import { tcpStats } from '../downstream/tcp-proxy.ts'
+import { FilterChain } from '../filters/chain.ts'
+import { PickRequest } from '../filters/router/pick-request.ts'
+import { RouteTable } from '../routing/table.ts'
+import type { ClusterManager, LimitShare } from '../upstream/cluster-manager.ts'
+import type { ThreadContext } from '../upstream/context.ts'
+import { Limits } from '../upstream/limits.ts'
+import { UpstreamProtocol } from '../upstream/protocol.ts'
+import { sameName } from './same-name.ts'
+
+export interface BuildContext {
+  readonly thread: ThreadContext
+  readonly metrics: MetricRegistry
+  readonly clusters: ClusterManager
+  readonly codecs: readonly CodecDefinition[]
+  readonly filters: readonly FilterDefinition[]
+  /** Its cells have a place per cluster, then one per listener. */
+  readonly share: LimitShare
+  overloadLevel(): number
+  logBadBytes(remoteAddress: string, reason: string): void
+}
+
+const NO_LIMIT = 0x7fffffff
+
+/** Turns validated configuration into listeners ready to listen. Throws an Error that says which one cannot be built. */
+export function buildListeners(config: ProxyConfig, build: BuildContext): Listener[] {
+  return config.listeners.map((listener, index) => {
+    const maxConnections = listener.maxConnections > 0 ? listener.maxConnections : NO_LIMIT
+    const { cells, workers, worker } = build.share
+    const maxima = { maxConnections, maxPendingRequests: 0, maxRequests: 0, maxRetries: 0 }
+    return new Listener({
+      config: listener,
+      service: buildService(listener, build),
+      thread: build.thread,
+      metrics: build.metrics,
+      limits: new Limits(cells, config.clusters.length + index, workers, worker, maxima),
+      overloadLevel: build.overloadLevel,
+    })
+  })
+}
+
+function buildService(listener: ListenerConfig, build: BuildContext): ListenerService {
+  const { filter } = listener
+  return filter.kind === 'tcp-proxy' ? tcpService(listener, filter, build) : metaService(listener, filter, build)
+}
+
+function tcpService(listener: ListenerConfig, config: TcpProxyConfig, build: BuildContext): ListenerService {
+  const { thread, clusters } = build
+  const stats = tcpStats(build.metrics, config.statPrefix)
+  return { kind: 'tcp-proxy', context: { thread, listener, config, clusters, stats } }
+}
+
+function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build: BuildContext): ListenerService {
+  const { thread, clusters, metrics } = build
+  const stats = downstreamStats(metrics, config.applicationProtocol, config.statPrefix)
+  const definition = findCodec(build.codecs, config.codec.name, listener.name)
+  const { multiplexing, maxMessageBytes, applicationProtocol } = config
+  return {
+    kind: 'meta-protocol',
+    context: {
+      thread,
+      listener,
+      config,
+      protocol: new UpstreamProtocol(definition, config.codec.options, multiplexing, maxMessageBytes, applicationProtocol),
+      chain: new FilterChain(buildFilters(listener, config, build)),
+      routes: new RouteTable(config.routes),
+      clusters,
+      stats,
+      pickRequest: new PickRequest(thread.random),
+      overloadLevel: build.overloadLevel,
+      onFilterException: (error) => {
+        stats.filterException.add(1)
+        thread.onCodecException(error)
+      },
+      logBadBytes: build.logBadBytes,
+    },
+  }
+}
+
+function findCodec(codecs: readonly CodecDefinition[], name: string, listener: string): CodecDefinition {
+  const found = codecs.find((codec) => sameName(codec.name, name))
+  if (found === undefined) throw new Error(`listener '${listener}': codec '${name}' is not known`)
+  return found
+}
+
+function buildFilters(listener: ListenerConfig, config: MetaProtocolConfig, build: BuildContext): Filter[] {
+  return config.filters.map((filter, slot) => {
+    const definition = build.filters.find((known) => known.typeUrl === filter.typeUrl || known.name === filter.name)
+    if (definition === undefined) throw new Error(`listener '${listener.name}': filter '${filter.name}' is not known`)
+    const faults: string[] = []
+    const parsed = definition.parse(filter.config ?? {}, (path, message) => faults.push(`${path}: ${message}`))
+    if (faults.length > 0) throw new Error(`listener '${listener.name}': filter '${filter.name}': ${faults.join('; ')}`)
+    const { clock, random } = build.thread
+    return definition.create(parsed, {
+      slot,
+      now: () => clock.now(),
+      random: () => random.next(),
+      counter: (name) => build.metrics.counter(`meta_protocol.${config.applicationProtocol}.${config.statPrefix}.${name}`),
+    })
+  })
+}

@@ -1,0 +1,298 @@
+import {
+  Affinity,
+  type ConnectionInfo,
+  type Failure,
+  FilterStatus,
+  MessageType,
+  type Metadata,
+  Mutation,
+  ResponseStatus,
+  type RouteInfo,
+} from '@meltemi/sdk'
+import type { Attempt } from '../filters/router/attempt.ts'
+import { keepSmall } from '../filters/router/keep-small.ts'
+import type { PickRequest } from '../filters/router/pick-request.ts'
+import { routeRequest } from '../filters/router/router.ts'
+import type { RouterContext, StreamSink } from '../filters/router/router-context.ts'
+import { FAILURES, failure } from '../observe/failure-table.ts'
+import type { CompiledRoute } from '../routing/route.ts'
+import type { RouteTable } from '../routing/table.ts'
+import type { ClusterManager } from '../upstream/cluster-manager.ts'
+import type { UpstreamConnection } from '../upstream/connection.ts'
+import type { ThreadContext } from '../upstream/context.ts'
+import type { UpstreamProtocol } from '../upstream/protocol.ts'
+import type { TimerNode } from '../util/timer-wheel.ts'
+import type { DownstreamConnection } from './connection.ts'
+import type { ListenerContext } from './listener-context.ts'
+
+/*
+ *   Filtering ──► Paused ──► Filtering … ──► Waiting ──► Over
+ *       └── fail, complete ──────────────────────────────►
+ */
+const Phase = { Filtering: 0, Paused: 1, Waiting: 2, Over: 3 } as const
+type Phase = (typeof Phase)[keyof typeof Phase]
+
+const NO_SLOTS: unknown[] = Object.freeze([]) as unknown as unknown[]
+
+/** One request with its reply, from decode to its end, which comes exactly once. */
+export class Exchange implements RouterContext, RouteInfo, TimerNode {
+  timerNext: TimerNode | null = null
+  timerPrev: TimerNode | null = null
+  timerTick = 0
+  /** Neighbours in the connection's list, oldest first. */
+  next: Exchange | null = null
+  previous: Exchange | null = null
+  readonly request: Metadata
+  reply: Metadata | null = null
+  failure: Failure | null = null
+  attempt: Attempt | null = null
+  readonly streamSink: StreamSink | null
+  readonly slots: unknown[]
+  readonly startedMs: number
+  /** Ordered protocols: replies that wait for the exchanges before this one. */
+  heldReplies: Metadata[] | null = null
+  readonly #connection: DownstreamConnection
+  readonly #listener: ListenerContext
+  #route: CompiledRoute | null = null
+  #cluster = ''
+  #requestMutation: Mutation = Mutation.none
+  #replyMutation: Mutation = Mutation.none
+  #cursor = 0
+  #phase: Phase = Phase.Filtering
+  #isInFilter = false
+  #isResumed = false
+
+  constructor(connection: DownstreamConnection, request: Metadata, streamSink: StreamSink | null, nowMs: number) {
+    const { listener } = connection
+    this.request = request
+    this.streamSink = streamSink
+    this.startedMs = nowMs
+    this.slots = listener.chain.length === 0 ? NO_SLOTS : new Array<unknown>(listener.chain.length).fill(undefined)
+    this.#connection = connection
+    this.#listener = listener
+  }
+
+  get connection(): ConnectionInfo {
+    return this.#connection
+  }
+
+  get route(): RouteInfo | null {
+    return this.#route === null ? null : this
+  }
+
+  /** Of the route. */
+  get name(): string {
+    return this.#route === null ? '' : this.#route.name
+  }
+
+  get cluster(): string {
+    return this.#cluster
+  }
+
+  get requestMutation(): Mutation {
+    return this.#requestMutation
+  }
+
+  get replyMutation(): Mutation {
+    return this.#replyMutation
+  }
+
+  get routes(): RouteTable {
+    return this.#listener.routes
+  }
+
+  get clusters(): ClusterManager {
+    return this.#listener.clusters
+  }
+
+  get thread(): ThreadContext {
+    return this.#listener.thread
+  }
+
+  get protocol(): UpstreamProtocol {
+    return this.#listener.protocol
+  }
+
+  get pickRequest(): PickRequest {
+    return this.#listener.pickRequest
+  }
+
+  get pinned(): UpstreamConnection | null {
+    return this.#connection.pinned
+  }
+
+  get defaultTimeoutMs(): number {
+    return this.#listener.config.requestTimeoutMs
+  }
+
+  get isOver(): boolean {
+    return this.#phase === Phase.Over
+  }
+
+  /** Everything the client gets has been decided; with ordered protocols it may still wait its turn. */
+  get isDecided(): boolean {
+    return this.failure !== null || (this.reply?.last ?? false)
+  }
+
+  mutateRequest(key: string, value: string | undefined): void {
+    if (this.#requestMutation === Mutation.none) this.#requestMutation = new Mutation()
+    this.#requestMutation.set(key, value)
+  }
+
+  mutateReply(key: string, value: string | undefined): void {
+    if (this.#replyMutation === Mutation.none) this.#replyMutation = new Mutation()
+    this.#replyMutation.set(key, value)
+  }
+
+  setRoute(route: CompiledRoute, cluster: string): void {
+    this.#route = route
+    this.#cluster = cluster
+    for (const change of route.requestChanges) this.mutateRequest(change.key, change.value)
+  }
+
+  armTimeout(delayMs: number): void {
+    this.thread.timers.schedule(this, delayMs, this.startedMs)
+  }
+
+  onTimer(): void {
+    this.#listener.stats.requestTimeout.add(1)
+    this.attempt?.cluster.context.stats.rqTimeout.add(1)
+    this.fail(failure(FAILURES.requestTimeout, this.#cluster))
+  }
+
+  start(): void {
+    if (this.#listener.chain.length > 0) this.#runFilters()
+    else this.#runRouter()
+  }
+
+  resume(): void {
+    if (this.#isInFilter) {
+      this.#isResumed = true
+      return
+    }
+    if (this.#phase !== Phase.Paused) {
+      this.#listener.stats.resumeIgnored.add(1)
+      return
+    }
+    this.#phase = Phase.Filtering
+    this.thread.timers.cancel(this)
+    this.#runFilters()
+  }
+
+  pin(connection: UpstreamConnection): void {
+    this.#connection.pin(connection)
+  }
+
+  deliver(reply: Metadata): void {
+    if (this.#phase === Phase.Over) return
+    this.reply = reply
+    if (reply.last) this.thread.timers.cancel(this)
+    this.#countReply(reply)
+    const route = this.#route
+    if (route !== null) for (const change of route.responseChanges) this.mutateReply(change.key, change.value)
+    if (this.#runReply()) this.#connection.sendReply(this, reply)
+    else if (reply.last) this.finish()
+    if (reply.last && (this.request.affinity === Affinity.Unpin || reply.affinity === Affinity.Unpin)) {
+      this.#connection.unpin()
+    }
+  }
+
+  /** Ends with a local reply, in the client's protocol. */
+  fail(cause: Failure): 1 {
+    if (this.#phase === Phase.Over || this.failure !== null) return FilterStatus.Stop
+    this.failure = cause
+    this.thread.timers.cancel(this)
+    this.attempt?.cancel()
+    if (this.request.type === MessageType.Oneway) this.finish()
+    else if (this.#runReply()) this.#connection.sendLocalReply(this, cause)
+    else this.finish()
+    return FilterStatus.Stop
+  }
+
+  complete(): void {
+    this.finish()
+  }
+
+  /** The client is gone: nobody is answered. */
+  abort(): void {
+    if (this.#phase === Phase.Over) return
+    this.attempt?.cancel()
+    this.finish()
+  }
+
+  finish(): void {
+    if (this.#phase === Phase.Over) return
+    this.#phase = Phase.Over
+    this.thread.timers.cancel(this)
+    const { stats, chain } = this.#listener
+    this.heldReplies = null
+    if (this.#cursor > 0) chain.done(this.#cursor, this, this.#listener.onFilterException)
+    stats.requestActive.add(-1)
+    stats.requestTimeMs.record(this.thread.clock.now() - this.startedMs)
+    this.#connection.remove(this)
+  }
+
+  #runFilters(): void {
+    const { chain } = this.#listener
+    while (this.#cursor < chain.length) {
+      const status = this.#runFilter()
+      if (this.#phase === Phase.Over || this.failure !== null) return
+      if (status === FilterStatus.Stop) {
+        this.finish()
+        return
+      }
+      if (status === FilterStatus.Pause && !this.#isResumed) {
+        this.#pause()
+        return
+      }
+    }
+    this.#runRouter()
+  }
+
+  #runFilter(): FilterStatus {
+    this.#isInFilter = true
+    this.#isResumed = false
+    try {
+      return this.#listener.chain.request(this.#cursor++, this)
+    } catch (error: unknown) {
+      this.#listener.onFilterException(error)
+      return this.fail(failure(FAILURES.filterFailed, textOf(error)))
+    } finally {
+      this.#isInFilter = false
+    }
+  }
+
+  /** A paused exchange has a deadline too: the request's timeout starts now. */
+  #pause(): void {
+    this.#phase = Phase.Paused
+    keepSmall(this.request)
+    if (this.defaultTimeoutMs > 0) this.armTimeout(this.defaultTimeoutMs)
+  }
+
+  #runRouter(): void {
+    this.#phase = Phase.Waiting
+    routeRequest(this)
+  }
+
+  #runReply(): boolean {
+    try {
+      return this.#listener.chain.reply(this)
+    } catch (error: unknown) {
+      this.#listener.onFilterException(error)
+      return true
+    }
+  }
+
+  #countReply(reply: Metadata): void {
+    const { stats } = this.#listener
+    stats.response.add(1)
+    stats.responseDecodingSuccess.add(1)
+    if (reply.type === MessageType.Error) stats.responseBusinessException.add(1)
+    if (reply.status === ResponseStatus.Ok) stats.responseSuccess.add(1)
+    else stats.responseError.add(1)
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

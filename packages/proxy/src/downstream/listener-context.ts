@@ -1,0 +1,27 @@
+import type { ListenerConfig, MetaProtocolConfig } from '@meltemi/api/model'
+import type { FilterChain } from '../filters/chain.ts'
+import type { PickRequest } from '../filters/router/pick-request.ts'
+import type { RouteTable } from '../routing/table.ts'
+import type { ClusterManager } from '../upstream/cluster-manager.ts'
+import type { ThreadContext } from '../upstream/context.ts'
+import type { UpstreamProtocol } from '../upstream/protocol.ts'
+import type { DownstreamStats } from './stats.ts'
+
+/** What all connections of one MetaProtocolProxy listener share on one thread; built with the snapshot. */
+export interface ListenerContext {
+  readonly thread: ThreadContext
+  readonly listener: ListenerConfig
+  readonly config: MetaProtocolConfig
+  readonly protocol: UpstreamProtocol
+  readonly chain: FilterChain
+  readonly routes: RouteTable
+  readonly clusters: ClusterManager
+  readonly stats: DownstreamStats
+  readonly pickRequest: PickRequest
+  /** 0 normal … 3: see docs/operations.md, overload. */
+  overloadLevel(): number
+  /** A filter threw: its own fault. */
+  onFilterException(error: unknown): void
+  /** One line per bad connection, limited in rate. */
+  logBadBytes(remoteAddress: string, reason: string): void
+}

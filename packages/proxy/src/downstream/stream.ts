@@ -1,0 +1,127 @@
+import { type Failure, MessageType, type Metadata, Mutation } from '@meltemi/sdk'
+import type { StreamSink } from '../filters/router/router-context.ts'
+import type { DrainWaiter, UpstreamConnection } from '../upstream/connection.ts'
+import type { DownstreamConnection } from './connection.ts'
+
+/**
+ * One open stream: frames pass both ways until both sides have closed, or one resets.
+ *
+ *   opening ──► open ──► client closed ┐
+ *                  └───► server closed ┴─► over        reset, failure, end of the client: over at once
+ */
+export class Stream implements StreamSink, DrainWaiter {
+  readonly opened: Metadata
+  readonly #client: DownstreamConnection
+  #upstream: UpstreamConnection | null = null
+  #ticket = 0
+  #isClientClosed = false
+  #isServerClosed = false
+  #isOver = false
+  #hasPaused = false
+  /** Frames that came before the upstream connection was there. */
+  readonly #early: Metadata[] = []
+
+  constructor(client: DownstreamConnection, opened: Metadata) {
+    this.#client = client
+    this.opened = opened
+  }
+
+  onOpened(connection: UpstreamConnection, ticket: number): void {
+    this.#upstream = connection
+    this.#ticket = ticket
+    if (this.#isOver) {
+      connection.resetStream(this.opened, ticket)
+      return
+    }
+    for (const message of this.#early) this.#forward(message)
+    this.#early.length = 0
+    this.#resumeClient()
+  }
+
+  /** A frame of the client. */
+  fromClient(message: Metadata): void {
+    if (this.#upstream === null) {
+      // nothing more is read until the connection is there: what waits is at most what had been received
+      this.#early.push(message)
+      this.#pauseClient()
+      return
+    }
+    this.#forward(message)
+  }
+
+  onReply(message: Metadata): void {
+    if (this.#isOver) return
+    this.#client.sendFrame(this, message)
+    if (message.type === MessageType.StreamCloseOneWay) this.#isServerClosed = true
+    else if (message.type !== MessageType.StreamData && message.type !== MessageType.StreamInit) this.#isServerClosed = this.#isClientClosed = true
+    this.#endIfClosed()
+    if (!this.#isOver && this.#upstream !== null) this.#client.holdBack(this.#upstream)
+  }
+
+  onUpstreamFailure(cause: Failure): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#resumeClient()
+    this.#client.resetByUpstream(this, cause)
+  }
+
+  /** The exchange that should have opened it has failed; the client knows. */
+  cancel(): void {
+    this.#isOver = true
+    this.#early.length = 0
+    this.#resumeClient()
+  }
+
+  /** The client is gone. */
+  abort(): void {
+    if (this.#isOver) return
+    this.cancel()
+    this.#upstream?.resetStream(this.opened, this.#ticket)
+  }
+
+  onUpstreamDrain(): void {
+    this.#resumeClient()
+  }
+
+  #pauseClient(): void {
+    if (this.#hasPaused) return
+    this.#hasPaused = true
+    this.#client.pauseForStream()
+  }
+
+  #resumeClient(): void {
+    if (!this.#hasPaused) return
+    this.#hasPaused = false
+    this.#client.resumeForStream()
+  }
+
+  #forward(message: Metadata): void {
+    if (this.#isOver) return
+    const upstream = this.#upstream as UpstreamConnection
+    upstream.sendStream(message, Mutation.none, this, this.#ticket)
+    if (message.type === MessageType.StreamCloseOneWay) this.#isClientClosed = true
+    else if (message.type === MessageType.StreamCloseTwoWay) {
+      this.#isOver = true
+      upstream.closeStream(this.#ticket)
+      this.#over()
+      return
+    }
+    if (upstream.isCongested) {
+      this.#pauseClient()
+      upstream.whenDrained(this)
+    }
+    this.#endIfClosed()
+  }
+
+  #endIfClosed(): void {
+    if (!this.#isClientClosed || !this.#isServerClosed) return
+    this.#upstream?.endStream(this.#ticket)
+    this.#over()
+  }
+
+  #over(): void {
+    this.#isOver = true
+    this.#resumeClient()
+    this.#client.forget(this)
+  }
+}

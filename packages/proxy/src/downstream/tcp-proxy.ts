@@ -1,0 +1,271 @@
+import type { ListenerConfig, TcpProxyConfig } from '@meltemi/api/model'
+import type { MetricRegistry } from '@meltemi/runtime'
+import type { Socket, SocketHandler } from '../net/network.ts'
+import { PickRequest } from '../filters/router/pick-request.ts'
+import type { Cluster } from '../upstream/cluster.ts'
+import type { ClusterManager } from '../upstream/cluster-manager.ts'
+import type { ThreadContext } from '../upstream/context.ts'
+import type { Endpoint } from '../upstream/endpoint.ts'
+import { LimitKind } from '../upstream/limits.ts'
+import type { TimerNode } from '../util/timer-wheel.ts'
+
+/** Envoy's statistics of its TCP proxy. */
+export type TcpStats = ReturnType<typeof tcpStats>
+
+export function tcpStats(metrics: MetricRegistry, statPrefix: string) {
+  const prefix = `tcp.${statPrefix}.`
+  return {
+    cxTotal: metrics.counter(`${prefix}downstream_cx_total`),
+    cxActive: metrics.gauge(`${prefix}downstream_cx_active`),
+    cxNoRoute: metrics.counter(`${prefix}downstream_cx_no_route`),
+    rxBytes: metrics.counter(`${prefix}downstream_cx_rx_bytes_total`),
+    txBytes: metrics.counter(`${prefix}downstream_cx_tx_bytes_total`),
+    flowControlPaused: metrics.counter(`${prefix}downstream_flow_control_paused_reading_total`),
+    idleTimeout: metrics.counter(`${prefix}idle_timeout`),
+  }
+}
+
+/** What the connections of one TCP proxy listener share on one thread. */
+export interface TcpContext {
+  readonly thread: ThreadContext
+  readonly listener: ListenerConfig
+  readonly config: TcpProxyConfig
+  readonly clusters: ClusterManager
+  readonly stats: TcpStats
+}
+
+export interface TcpKeeper {
+  onGone(connection: TcpConnection): void
+}
+
+/** One client's bytes, unread, to one endpoint and back. */
+export class TcpConnection implements SocketHandler, TimerNode {
+  timerNext: TimerNode | null = null
+  timerPrev: TimerNode | null = null
+  timerTick = 0
+  readonly #context: TcpContext
+  readonly #keeper: TcpKeeper
+  readonly #client: Socket
+  #upstream: TcpUpstream | null = null
+  #attempts = 0
+  #lastActivityMs: number
+  #hasEnded = false
+  #isClosed = false
+  #early: Buffer[] = []
+  #earlyBytes = 0
+
+  constructor(client: Socket, context: TcpContext, keeper: TcpKeeper) {
+    this.#context = context
+    this.#keeper = keeper
+    this.#client = client
+    this.#lastActivityMs = context.thread.clock.now()
+    context.stats.cxTotal.add(1)
+    context.stats.cxActive.add(1)
+    if (context.config.idleTimeoutMs > 0) context.thread.timers.schedule(this, context.config.idleTimeoutMs)
+  }
+
+  get bufferedBytes(): number {
+    return this.#earlyBytes + this.#client.bufferedBytes + (this.#upstream?.socket.bufferedBytes ?? 0)
+  }
+
+  /** Chooses an endpoint and connects. */
+  start(): void {
+    const cluster = this.#context.clusters.get(this.#chooseCluster())
+    if (cluster === undefined) {
+      this.#context.stats.cxNoRoute.add(1)
+      this.close()
+      return
+    }
+    this.#connect(cluster)
+  }
+
+  onConnect(): void {}
+
+  onData(chunk: Buffer): void {
+    const { stats, thread, listener } = this.#context
+    this.#lastActivityMs = thread.clock.now()
+    stats.rxBytes.add(chunk.length)
+    const upstream = this.#upstream
+    if (upstream?.isReady) {
+      if (!upstream.socket.write([chunk]) && upstream.socket.bufferedBytes > 0) this.#pauseClient()
+      return
+    }
+    this.#early.push(chunk)
+    this.#earlyBytes += chunk.length
+    if (this.#earlyBytes > listener.bufferLimitBytes) this.#pauseClient()
+  }
+
+  onEnd(): void {
+    this.#hasEnded = true
+    if (this.#upstream?.isReady) this.#upstream.socket.end()
+  }
+
+  onDrain(): void {
+    this.#upstream?.socket.resume()
+  }
+
+  onClose(): void {
+    this.close()
+  }
+
+  onTimer(): void {
+    const { config, thread, stats } = this.#context
+    const leftMs = this.#lastActivityMs + config.idleTimeoutMs - thread.clock.now()
+    if (leftMs > 0) {
+      thread.timers.schedule(this, leftMs)
+      return
+    }
+    stats.idleTimeout.add(1)
+    this.close()
+  }
+
+  onUpstreamReady(upstream: TcpUpstream): void {
+    const early = this.#early
+    this.#early = []
+    this.#earlyBytes = 0
+    if (early.length > 0) upstream.socket.write(early)
+    if (this.#hasEnded) upstream.socket.end()
+    this.#client.resume()
+  }
+
+  onUpstreamData(chunk: Buffer, upstream: TcpUpstream): void {
+    this.#lastActivityMs = this.#context.thread.clock.now()
+    this.#context.stats.txBytes.add(chunk.length)
+    if (!this.#client.write([chunk]) && this.#client.bufferedBytes > 0) upstream.socket.pause()
+  }
+
+  onUpstreamEnd(): void {
+    this.#client.end()
+  }
+
+  onUpstreamDrain(): void {
+    this.#client.resume()
+  }
+
+  onUpstreamClose(upstream: TcpUpstream): void {
+    if (this.#isClosed || upstream !== this.#upstream) return
+    this.#upstream = null
+    if (!upstream.isReady && this.#attempts < this.#context.config.maxConnectAttempts) this.#connect(upstream.cluster)
+    else {
+      this.#client.destroySoon()
+      this.close(false)
+    }
+  }
+
+  close(destroyClient = true): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const { thread, stats } = this.#context
+    thread.timers.cancel(this)
+    stats.cxActive.add(-1)
+    if (destroyClient) this.#client.destroy()
+    const upstream = this.#upstream
+    this.#upstream = null
+    upstream?.close()
+    this.#early = []
+    this.#keeper.onGone(this)
+  }
+
+  #chooseCluster(): string {
+    const { clusters } = this.#context.config
+    let point = this.#context.thread.random.next() * clusters.reduce((sum, entry) => sum + entry.weight, 0)
+    for (const entry of clusters) {
+      point -= entry.weight
+      if (point < 0) return entry.cluster
+    }
+    return clusters.at(-1)?.cluster ?? ''
+  }
+
+  #connect(cluster: Cluster): void {
+    this.#attempts++
+    const endpoint = cluster.pick(new PickRequest(this.#context.thread.random))
+    if (endpoint === undefined || !cluster.context.limits.tryAcquire(LimitKind.Connections)) {
+      if (endpoint === undefined) cluster.context.stats.cxNoneHealthy.add(1)
+      else cluster.context.stats.cxOverflow.add(1)
+      this.close()
+      return
+    }
+    this.#upstream = new TcpUpstream(cluster, endpoint, this)
+  }
+
+  #pauseClient(): void {
+    this.#context.stats.flowControlPaused.add(1)
+    this.#client.pause()
+  }
+}
+
+/** The other half of a TcpConnection. */
+export class TcpUpstream implements SocketHandler, TimerNode {
+  timerNext: TimerNode | null = null
+  timerPrev: TimerNode | null = null
+  timerTick = 0
+  readonly cluster: Cluster
+  readonly socket: Socket
+  isReady = false
+  readonly #endpoint: Endpoint
+  readonly #owner: TcpConnection
+  #isOver = false
+
+  constructor(cluster: Cluster, endpoint: Endpoint, owner: TcpConnection) {
+    const { stats, network, timers, connectTimeoutMs } = cluster.context
+    this.cluster = cluster
+    this.#endpoint = endpoint
+    this.#owner = owner
+    stats.cxTotal.add(1)
+    stats.cxActive.add(1)
+    endpoint.connectionsActive++
+    endpoint.connectionsTotal++
+    this.socket = network.connect(endpoint.host, endpoint.port, this)
+    timers.schedule(this, connectTimeoutMs)
+  }
+
+  onTimer(): void {
+    this.cluster.context.stats.cxConnectTimeout.add(1)
+    this.socket.destroy()
+    this.#over()
+  }
+
+  onConnect(): void {
+    if (this.#isOver) return
+    this.isReady = true
+    this.cluster.context.timers.cancel(this)
+    this.#owner.onUpstreamReady(this)
+  }
+
+  onData(chunk: Buffer): void {
+    this.cluster.context.stats.cxRxBytes.add(chunk.length)
+    this.#owner.onUpstreamData(chunk, this)
+  }
+
+  onEnd(): void {
+    this.#owner.onUpstreamEnd()
+  }
+
+  onDrain(): void {
+    this.#owner.onUpstreamDrain()
+  }
+
+  onClose(): void {
+    if (!this.#isOver && !this.isReady) {
+      this.cluster.context.stats.cxConnectFail.add(1)
+      this.#endpoint.connectFailures++
+    }
+    this.#over()
+  }
+
+  close(): void {
+    this.socket.destroy()
+    this.#over()
+  }
+
+  #over(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    const { stats, limits, timers } = this.cluster.context
+    timers.cancel(this)
+    limits.release(LimitKind.Connections)
+    stats.cxActive.add(-1)
+    this.#endpoint.connectionsActive--
+    this.#owner.onUpstreamClose(this)
+  }
+}

@@ -1,0 +1,131 @@
+import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk'
+import { FAILURES, failure } from '../../observe/failure-table.ts'
+import type { Cluster } from '../../upstream/cluster.ts'
+import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
+import type { Endpoint } from '../../upstream/endpoint.ts'
+import { LimitKind } from '../../upstream/limits.ts'
+import type { Pool, PoolClient } from '../../upstream/pool.ts'
+import { keepSmall } from './keep-small.ts'
+import type { RouterContext } from './router-context.ts'
+
+/** One try of one request at one endpoint. */
+export class Attempt implements ReplySink, PoolClient {
+  readonly cluster: Cluster
+  readonly endpoint: Endpoint
+  readonly #context: RouterContext
+  readonly #startedMs: number
+  #pool: Pool | null = null
+  #connection: UpstreamConnection | null = null
+  #ticket = 0
+  #isOver = false
+
+  constructor(context: RouterContext, cluster: Cluster, endpoint: Endpoint) {
+    this.#context = context
+    this.cluster = cluster
+    this.endpoint = endpoint
+    this.#startedMs = context.thread.clock.now()
+    const { stats } = cluster.context
+    stats.rqTotal.add(1)
+    stats.rqActive.add(1)
+    endpoint.activeRequests++
+    endpoint.requestsTotal++
+  }
+
+  start(pool: Pool): void {
+    const { request, streamSink, protocol } = this.#context
+    const ownConnection = streamSink !== null && !(protocol.multiplexing && protocol.canShareStreams)
+    const dedicated = request.affinity === Affinity.Pin || ownConnection
+    this.#pool = pool
+    const connection = pool.acquire(this, dedicated)
+    if (connection !== null) this.onConnection(connection)
+    else if (this.#connection === null && !this.#isOver) keepSmall(this.#context.request)
+  }
+
+  /** Sends on a connection that needs no pool: the client owns it. */
+  startOn(connection: UpstreamConnection): void {
+    this.#send(connection)
+  }
+
+  onConnection(connection: UpstreamConnection): void {
+    this.#pool = null
+    if (this.#context.request.affinity === Affinity.Pin) this.#context.pin(connection)
+    this.#send(connection)
+  }
+
+  onNoConnection(cause: Failure): void {
+    this.#pool = null
+    this.#failed(cause)
+  }
+
+  onReply(reply: Metadata): void {
+    if (this.#isOver) return
+    const { request, protocol } = this.#context
+    const connection = this.#connection as UpstreamConnection
+    if (connection.kind === 'exclusive' && protocol.definition.correlation === 'id' && reply.requestId !== request.requestId) {
+      this.#wrongId(reply, connection)
+      return
+    }
+    if (reply.last) this.#finish()
+    this.#context.deliver(reply)
+  }
+
+  onUpstreamFailure(cause: Failure): void {
+    if (!this.#isOver) this.#failed(cause)
+  }
+
+  /** The exchange ended otherwise: nobody waits for the reply any more. */
+  cancel(): void {
+    if (this.#isOver) return
+    this.#finish()
+    this.cluster.context.stats.rqCancelled.add(1)
+    this.#pool?.cancel(this)
+    if (this.#connection !== null && this.#ticket !== 0) this.#connection.abandon(this.#ticket)
+  }
+
+  #send(connection: UpstreamConnection): void {
+    const { request, requestMutation, streamSink } = this.#context
+    this.#connection = connection
+    try {
+      if (streamSink !== null) {
+        const ticket = connection.sendStream(request, requestMutation, streamSink, 0)
+        this.#finish()
+        streamSink.onOpened(connection, ticket)
+        this.#context.complete()
+        return
+      }
+      const isOneway = request.type === MessageType.Oneway
+      this.#ticket = connection.send(request, requestMutation, isOneway ? null : this)
+      if (!isOneway) return
+      this.#finish()
+      this.#context.complete()
+      connection.pool.onRoom(connection)
+    } catch (error: unknown) {
+      connection.pool.onRoom(connection)
+      this.#failed(failure(FAILURES.encodeFailed, error instanceof Error ? error.message : String(error)))
+    }
+  }
+
+  #wrongId(reply: Metadata, connection: UpstreamConnection): void {
+    const { request, protocol } = this.#context
+    this.#ticket = 0
+    const ids = `${request.requestId}:${reply.requestId}`
+    this.#failed(failure(FAILURES.badResponse, `meta protocol ${protocol.applicationProtocol} response: request ID is not equal, ${ids}`))
+    connection.close('local')
+  }
+
+  #failed(cause: Failure): void {
+    this.endpoint.requestsFailed++
+    this.#finish()
+    this.#context.fail(cause)
+  }
+
+  #finish(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.endpoint.activeRequests--
+    const { stats, limits, clock } = this.cluster.context
+    stats.rqActive.add(-1)
+    stats.rqTimeMs.record(clock.now() - this.#startedMs)
+    limits.release(LimitKind.Requests)
+  }
+}

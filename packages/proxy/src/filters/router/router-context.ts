@@ -1,0 +1,41 @@
+import type { Failure, FilterContext, Metadata } from '@meltemi/sdk'
+import type { CompiledRoute } from '../../routing/route.ts'
+import type { RouteTable } from '../../routing/table.ts'
+import type { ClusterManager } from '../../upstream/cluster-manager.ts'
+import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
+import type { ThreadContext } from '../../upstream/context.ts'
+import type { UpstreamProtocol } from '../../upstream/protocol.ts'
+import type { Attempt } from './attempt.ts'
+import type { PickRequest } from './pick-request.ts'
+
+/** What the router sees of an exchange beyond what every filter sees. */
+export interface RouterContext extends FilterContext {
+  readonly routes: RouteTable
+  readonly clusters: ClusterManager
+  readonly thread: ThreadContext
+  readonly protocol: UpstreamProtocol
+  /** To be filled and used at once. */
+  readonly pickRequest: PickRequest
+  /** The connection the client owns, if it does. */
+  readonly pinned: UpstreamConnection | null
+  /** Set for a message that opens a stream. */
+  readonly streamSink: StreamSink | null
+  /** The try under way. */
+  attempt: Attempt | null
+  /** The listener's, in milliseconds; 0: none. */
+  readonly defaultTimeoutMs: number
+  setRoute(route: CompiledRoute, cluster: string): void
+  /** Starts the request's deadline. */
+  armTimeout(delayMs: number): void
+  /** From now on the client owns this connection. */
+  pin(connection: UpstreamConnection): void
+  /** A reply of the service. */
+  deliver(reply: Metadata): void
+  /** Nothing more will come: a one-way message is on its way, a stream is open. */
+  complete(): void
+  fail(failure: Failure): 1
+}
+
+export interface StreamSink extends ReplySink {
+  onOpened(connection: UpstreamConnection, ticket: number): void
+}

@@ -1,0 +1,59 @@
+import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
+import type { CompiledRoute } from '../../routing/route.ts'
+import type { Cluster } from '../../upstream/cluster.ts'
+import type { Endpoint } from '../../upstream/endpoint.ts'
+import { LimitKind } from '../../upstream/limits.ts'
+import { Attempt } from './attempt.ts'
+import type { RouterContext } from './router-context.ts'
+
+/** The last filter: route → cluster → endpoint → connection. Every way out ends in the context, once. */
+export function routeRequest(context: RouterContext): void {
+  const route = context.routes.match(context.request)
+  if (route === null) {
+    context.fail(failure(FAILURES.noMatchedRoute, printId(context.request.requestId)))
+    return
+  }
+  const name = route.clusters[route.chooseCluster(context.thread.random.next())] as string
+  context.setRoute(route, name)
+  const cluster = context.clusters.get(name)
+  if (cluster === undefined) context.fail(failure(FAILURES.unknownCluster, name))
+  else sendTo(context, route, cluster)
+}
+
+function sendTo(context: RouterContext, route: CompiledRoute, cluster: Cluster): void {
+  const { limits, stats } = cluster.context
+  const { pinned } = context
+  const hasSlot = pinned === null || pinned.hasSlot
+  if (!hasSlot || !limits.tryAcquire(LimitKind.Requests)) {
+    stats.rqOverflow.add(1)
+    context.fail(failure(FAILURES.overflow, ''))
+    return
+  }
+  const endpoint = pinned === null ? pick(context, route, cluster) : pinned.pool.endpoint
+  if (endpoint === undefined) {
+    limits.release(LimitKind.Requests)
+    stats.cxNoneHealthy.add(1)
+    context.fail(failure(FAILURES.noHealthyUpstream, cluster.name))
+    return
+  }
+  const attempt = new Attempt(context, cluster, endpoint)
+  context.attempt = attempt
+  arm(context, route)
+  if (pinned !== null) attempt.startOn(pinned)
+  else attempt.start(endpoint.pool(context.protocol, dialectOf(context)))
+}
+
+function pick(context: RouterContext, route: CompiledRoute, cluster: Cluster): Endpoint | undefined {
+  return cluster.pick(context.pickRequest.of(route, context.request))
+}
+
+/** One-way messages and streams are over once sent, but a message that waits for a connection must not wait forever. */
+function arm(context: RouterContext, route: CompiledRoute): void {
+  const delayMs = route.timeoutMs ?? context.defaultTimeoutMs
+  if (delayMs > 0) context.armTimeout(delayMs)
+}
+
+function dialectOf(context: RouterContext): string {
+  const { definition } = context.protocol
+  return definition.dialect === undefined ? '' : definition.dialect(context.request)
+}

@@ -1,0 +1,78 @@
+import type { ClusterConfig, EndpointConfig } from '@meltemi/api/model'
+import { usableEndpoints } from './balance/panic.ts'
+import type { Balancer, PickContext, Picker } from './balance/picker.ts'
+import { createBalancer } from './balance/policies.ts'
+import { Endpoint, formatAddress } from './endpoint.ts'
+import type { PoolContext } from './pool.ts'
+import { Resolver } from './resolver.ts'
+
+/** A named group of endpoints, the way to choose among them, and its limits. */
+export class Cluster {
+  readonly name: string
+  readonly config: ClusterConfig
+  readonly context: PoolContext
+  readonly #balancer: Balancer
+  readonly #resolver: Resolver | null
+  #endpoints: readonly Endpoint[] = []
+  #picker: Picker<Endpoint>
+  #isPanicking = false
+
+  constructor(config: ClusterConfig, context: PoolContext) {
+    this.name = config.name
+    this.config = config
+    this.context = context
+    this.#balancer = createBalancer(config.loadBalancer, context.random)
+    this.#picker = this.#balancer.build<Endpoint>([])
+    this.#resolver = config.discovery === 'strict-dns' ? new Resolver(config, context, (found) => this.setEndpoints(found)) : null
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints
+  }
+
+  /** Resolves once the first endpoints are known, or cannot be for now. */
+  async start(): Promise<void> {
+    if (this.#resolver === null) this.setEndpoints(this.config.endpoints)
+    else await this.#resolver.start()
+  }
+
+  stop(): void {
+    this.#resolver?.stop()
+    for (const endpoint of this.#endpoints) endpoint.close()
+  }
+
+  drain(): void {
+    for (const endpoint of this.#endpoints) endpoint.drain()
+  }
+
+  pick(request: PickContext): Endpoint | undefined {
+    if (this.#isPanicking) this.context.stats.lbHealthyPanic.add(1)
+    return this.#picker.pick(request)
+  }
+
+  /** Takes the new list; endpoints whose address stays keep their connections. */
+  setEndpoints(configs: readonly EndpointConfig[]): void {
+    const before = new Map(this.#endpoints.map((endpoint) => [endpoint.address, endpoint]))
+    const next = new Map<string, Endpoint>()
+    for (const config of configs) {
+      const address = formatAddress(config.address.host, config.address.port)
+      const endpoint = before.get(address) ?? new Endpoint(config, this.context)
+      endpoint.weight = config.weight
+      endpoint.healthy = config.healthy
+      next.set(address, endpoint)
+    }
+    this.#endpoints = [...next.values()]
+    this.rebuild()
+    for (const [address, endpoint] of before) if (!next.has(address)) endpoint.drain()
+  }
+
+  /** Health or weights have changed. */
+  rebuild(): void {
+    const { endpoints, isPanicking } = usableEndpoints(this.#endpoints, this.config.panicThresholdPercent)
+    this.#isPanicking = isPanicking
+    this.#picker = this.#balancer.build(endpoints)
+    const { stats } = this.context
+    stats.membershipTotal.set(this.#endpoints.length)
+    stats.membershipHealthy.set(this.#endpoints.filter((endpoint) => endpoint.healthy).length)
+  }
+}

@@ -1,0 +1,367 @@
+import {
+  Affinity,
+  type Codec,
+  DecodeStatus,
+  type Failure,
+  MessageType,
+  Metadata,
+  Mutation,
+  ReceiveBuffer,
+} from '@meltemi/sdk'
+import type { Socket, SocketHandler } from '../net/network.ts'
+import { Outbox } from '../net/outbox.ts'
+import { FAILURES, failure } from '../observe/failure-table.ts'
+import type { TimerNode } from '../util/timer-wheel.ts'
+import { type Correlator, IdCorrelator } from './correlator.ts'
+import type { Pool } from './pool.ts'
+import { writeMessage } from './write-message.ts'
+
+/** Who gets what an upstream connection receives. Defined here so that nothing below the filters imports them. */
+export interface ReplySink {
+  /** A reply to this request; more follow unless `reply.last`. */
+  onReply(reply: Metadata): void
+  /** The connection ended before the (last) reply. Called once; nothing follows. */
+  onUpstreamFailure(failure: Failure): void
+}
+
+/** Who owns a whole connection: a client that pinned it. */
+export interface ConnectionOwner {
+  /** A message that answers no request. */
+  onPush(message: Metadata): void
+  onOwnedClose(): void
+}
+
+/** Who stopped sending because too much waits to leave. */
+export interface DrainWaiter {
+  onUpstreamDrain(): void
+}
+
+/**
+ * shared: many requests of many clients. exclusive: one request at a time, bytes as they came. dedicated: all of one
+ * client while it is pinned, or one stream's.
+ */
+export type ConnectionKind = 'shared' | 'exclusive' | 'dedicated'
+
+export type CloseCause = 'connect-failure' | 'connect-timeout' | 'remote' | 'local' | 'bad-response'
+
+const NO_TICKET = 0
+
+/**
+ * One connection to one endpoint.
+ *
+ *   connecting ──► ready ──► closed          isDraining: no new requests, closes with the last reply
+ *        └───────────────────────┘
+ */
+export class UpstreamConnection implements SocketHandler, TimerNode {
+  timerNext: TimerNode | null = null
+  timerPrev: TimerNode | null = null
+  timerTick = 0
+  readonly pool: Pool
+  readonly kind: ConnectionKind
+  readonly correlator: Correlator<ReplySink>
+  /** Stream ids of our own, where streams share the connection. */
+  readonly streams: IdCorrelator<ReplySink> | null
+  isReady = false
+  isClosed = false
+  isDraining = false
+  hasServed = false
+  /** In its pool's list of free ones; kept by the pool. */
+  isFree = false
+  owner: ConnectionOwner | null = null
+  readonly #codec: Codec
+  readonly #received: ReceiveBuffer
+  readonly #socket: Socket
+  readonly #outbox: Outbox
+  readonly #rewritesIds: boolean
+  #startedMs: number
+  #cause: CloseCause = 'remote'
+  #detail = ''
+  #isWaitingForDrain = false
+  readonly #drainWaiters = new Set<DrainWaiter>()
+
+  constructor(pool: Pool, kind: ConnectionKind) {
+    const { protocol, context, endpoint } = pool
+    this.pool = pool
+    this.kind = kind
+    this.correlator = protocol.correlator(kind !== 'exclusive')
+    this.#rewritesIds = kind !== 'exclusive' && protocol.definition.correlation === 'id'
+    this.streams = this.#rewritesIds ? new IdCorrelator() : null
+    this.#codec = protocol.definition.create('upstream', protocol.options)
+    this.#received = new ReceiveBuffer(protocol.maxMessageBytes)
+    this.#startedMs = context.clock.now()
+    this.#socket = context.network.connect(endpoint.host, endpoint.port, this)
+    this.#outbox = new Outbox(this.#socket, context.flusher)
+    context.timers.schedule(this, context.connectTimeoutMs)
+  }
+
+  /** Whether one more request may be sent now. */
+  get hasRoom(): boolean {
+    if (!this.isReady || this.isClosed || this.isDraining || this.owner !== null || this.#isWaitingForDrain) return false
+    return this.kind === 'dedicated' ? this.isIdle : this.hasSlot
+  }
+
+  /** Whether one more request or stream can be told from the others. */
+  get hasSlot(): boolean {
+    if (this.correlator.size >= this.correlator.capacity) return false
+    return this.streams === null || this.streams.size < this.streams.capacity
+  }
+
+  /** Too much waits to leave: see `whenDrained`. */
+  get isCongested(): boolean {
+    return this.#isWaitingForDrain
+  }
+
+  get isIdle(): boolean {
+    return this.correlator.size === 0 && (this.streams === null || this.streams.size === 0)
+  }
+
+  get pendingBytes(): number {
+    return this.#outbox.pendingBytes
+  }
+
+  /** `ip:port` of the endpoint. */
+  get address(): string {
+    return this.pool.endpoint.address
+  }
+
+  /**
+   * Sends a request; `sink` hears of its replies. Returns the ticket to give it up with. `sink` null: one-way, no
+   * reply is awaited. Throws what the codec throws in encode; then nothing was sent and nothing is registered.
+   */
+  send(request: Metadata, mutation: Mutation, sink: ReplySink | null): number {
+    const ticket = sink === null ? NO_TICKET : this.correlator.add(sink)
+    const id = this.#rewritesIds ? (ticket === NO_TICKET ? 1 : ticket) : request.requestId
+    try {
+      writeMessage(this.#codec, request, mutation, id, request.streamId, this.#outbox.writer)
+    } catch (error: unknown) {
+      if (ticket !== NO_TICKET) this.correlator.remove(ticket)
+      throw error
+    }
+    this.#written()
+    return ticket
+  }
+
+  /** Opens a stream, or sends one more of its messages when `streamTicket` is not 0. Returns the stream's ticket. */
+  sendStream(message: Metadata, mutation: Mutation, sink: ReplySink, streamTicket: number): number {
+    let ticket = streamTicket
+    if (ticket === NO_TICKET) ticket = this.streams === null ? this.correlator.add(sink) : this.streams.add(sink)
+    const streamId = this.streams === null ? message.streamId : ticket
+    writeMessage(this.#codec, message, mutation, message.requestId, streamId, this.#outbox.writer)
+    this.#written()
+    return ticket
+  }
+
+  /** The stream is over on both sides. */
+  endStream(ticket: number): void {
+    if (this.isClosed) return
+    this.endStreamQuietly(ticket)
+    this.pool.onRoom(this)
+  }
+
+  /** The client has reset the stream: frames that the service still sends must not reach the next user. */
+  closeStream(ticket: number): void {
+    if (this.streams !== null && this.kind === 'shared') this.endStream(ticket)
+    else {
+      this.endStreamQuietly(ticket)
+      this.closeSoon()
+    }
+  }
+
+  endStreamQuietly(ticket: number): void {
+    if (this.streams === null) this.correlator.remove(ticket)
+    else this.streams.remove(ticket)
+  }
+
+  /** The client of this stream is gone. */
+  resetStream(opened: Metadata, ticket: number): void {
+    if (this.isClosed) return
+    if (this.kind === 'shared' && this.#codec.resetStream !== undefined) {
+      this.#codec.resetStream(opened, this.streams === null ? opened.streamId : ticket, this.#outbox.writer)
+      this.#written()
+      this.endStream(ticket)
+    } else {
+      this.endStreamQuietly(ticket)
+      this.closeSoon()
+    }
+  }
+
+  /** Calls once everything written has left, or never when the connection closes before. */
+  whenDrained(waiter: DrainWaiter): void {
+    this.#drainWaiters.add(waiter)
+  }
+
+  /** Sends a message that belongs to the owner's conversation and to no request. */
+  sendOwned(message: Metadata): void {
+    writeMessage(this.#codec, message, Mutation.none, message.requestId, message.streamId, this.#outbox.writer)
+    this.#written()
+  }
+
+  /** Gives up a request. A connection that would confuse its reply with the next one's is closed. */
+  abandon(ticket: number): void {
+    if (this.isClosed) return
+    if (this.correlator.remove(ticket)) this.pool.onRoom(this)
+    else this.close('local')
+  }
+
+  close(cause: CloseCause = 'local', detail = ''): void {
+    if (this.isClosed) return
+    this.#cause = cause
+    this.#detail = detail
+    this.#finish()
+    this.#socket.destroy()
+  }
+
+  /** Closes after what was written has left. */
+  closeSoon(): void {
+    if (this.isClosed) return
+    this.#cause = 'local'
+    this.#outbox.flush()
+    this.#finish()
+    this.#socket.destroySoon()
+  }
+
+  /** No new requests; closes when the last reply has come. */
+  drain(): void {
+    this.isDraining = true
+    if (this.isIdle && this.owner === null) this.close('local')
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  onConnect(): void {
+    if (this.isClosed) return
+    this.isReady = true
+    this.pool.context.timers.cancel(this)
+    this.pool.onConnected(this, this.pool.context.clock.now() - this.#startedMs)
+  }
+
+  /** The connect timeout. */
+  onTimer(): void {
+    this.close('connect-timeout')
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.isClosed) return
+    this.pool.context.stats.cxRxBytes.add(chunk.length)
+    const received = this.#received
+    received.append(chunk)
+    try {
+      while (!this.isClosed && received.isReady) {
+        const reply = new Metadata(MessageType.Response)
+        if (this.#codec.decode(received, reply) === DecodeStatus.WaitForData) {
+          received.wait()
+          break
+        }
+        this.#dispatch(reply)
+      }
+    } catch (error: unknown) {
+      this.#undecodable(error)
+    }
+    if (!this.isClosed) received.compact()
+  }
+
+  onEnd(): void {
+    this.close('remote')
+  }
+
+  onDrain(): void {
+    if (!this.#isWaitingForDrain || this.isClosed) return
+    this.#isWaitingForDrain = false
+    const waiters = [...this.#drainWaiters]
+    this.#drainWaiters.clear()
+    for (const waiter of waiters) waiter.onUpstreamDrain()
+    this.pool.onRoom(this)
+  }
+
+  onClose(error: Error | undefined): void {
+    if (this.isClosed) return
+    this.#cause = this.isReady ? 'remote' : 'connect-failure'
+    this.#detail = error?.message ?? ''
+    this.#finish()
+  }
+
+  #written(): void {
+    this.#outbox.touch()
+    if (this.#outbox.pendingBytes > this.pool.context.bufferLimitBytes) this.#isWaitingForDrain = true
+  }
+
+  #dispatch(reply: Metadata): void {
+    this.hasServed = true
+    if (reply.type === MessageType.Response || reply.type === MessageType.Error) {
+      const sink = this.correlator.match(reply.requestId, reply.last)
+      if (sink === null) this.#unasked(reply)
+      else this.#deliver(sink, reply)
+      return
+    }
+    if (reply.type === MessageType.Heartbeat) return
+    if (reply.streamId !== 0) this.#dispatchStream(reply)
+    else this.#unasked(reply)
+  }
+
+  #deliver(sink: ReplySink, reply: Metadata): void {
+    sink.onReply(reply)
+    if (reply.last && !this.isClosed) this.pool.onRoom(this)
+    if (reply.affinity === Affinity.Unpin && this.owner !== null) this.owner = null
+  }
+
+  #dispatchStream(message: Metadata): void {
+    const sink = this.streams === null ? this.correlator.match(0, false) : this.streams.match(message.streamId, false)
+    if (sink === null) this.pool.context.stats.rqUnknownReply.add(1)
+    else sink.onReply(message)
+  }
+
+  /** Late, doubled or pushed. Only an owner can have use for it; an exclusive connection can no longer be trusted. */
+  #unasked(message: Metadata): void {
+    if (this.owner !== null) {
+      this.owner.onPush(message)
+      return
+    }
+    this.pool.context.stats.rqUnknownReply.add(1)
+    if (this.kind === 'exclusive') this.close('local')
+  }
+
+  #undecodable(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error)
+    this.pool.context.stats.cxProtocolError.add(1)
+    if (!(error instanceof Error && error.name === 'ProtocolError')) this.pool.context.onCodecException(error)
+    this.close('bad-response', text)
+  }
+
+  #finish(): void {
+    this.isClosed = true
+    this.#drainWaiters.clear()
+    this.pool.context.timers.cancel(this)
+    this.#received.clear()
+    this.pool.onClosed(this, this.#cause, this.#outbox.bytesSent)
+    const cause = this.closeFailure()
+    for (let sink = this.correlator.pop(); sink !== null; sink = this.correlator.pop()) sink.onUpstreamFailure(cause)
+    if (this.streams !== null) {
+      for (let sink = this.streams.pop(); sink !== null; sink = this.streams.pop()) sink.onUpstreamFailure(cause)
+    }
+    const owner = this.owner
+    this.owner = null
+    owner?.onOwnedClose()
+  }
+
+  /** What the end of this connection means for those who wait on it. */
+  closeFailure(): Failure {
+    switch (this.#cause) {
+      case 'bad-response':
+        return failure(FAILURES.badResponse, this.#detail)
+      case 'connect-timeout':
+        return failure(FAILURES.connectTimeout, this.address)
+      case 'connect-failure':
+        return failure(FAILURES.connectFailure, this.address)
+      case 'remote':
+        return failure(FAILURES.upstreamClosed, this.address)
+      case 'local':
+        return failure(FAILURES.localFailure, this.address)
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import type { Clock } from '@meltemi/runtime'
+import type { Network } from '../net/network.ts'
+import type { Flusher } from '../net/outbox.ts'
+import type { Random } from '../util/random.ts'
+import type { TimerWheel } from '../util/timer-wheel.ts'
+
+/** What every part of one thread's data plane shares. */
+export interface ThreadContext {
+  readonly clock: Clock
+  readonly network: Network
+  readonly flusher: Flusher
+  readonly timers: TimerWheel
+  readonly random: Random
+  /** A codec threw something that is not a ProtocolError: its own fault, not the bytes'. */
+  onCodecException(error: unknown): void
+}

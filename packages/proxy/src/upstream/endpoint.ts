@@ -1,0 +1,73 @@
+import type { EndpointConfig } from '@meltemi/api/model'
+import type { Balanceable } from './balance/picker.ts'
+import { Pool, type PoolContext } from './pool.ts'
+import type { UpstreamProtocol } from './protocol.ts'
+
+/** One address of a cluster, with its pools: one per protocol and dialect. */
+export class Endpoint implements Balanceable {
+  readonly host: string
+  readonly port: number
+  /** `ip:port`. */
+  readonly address: string
+  readonly hostname: string
+  weight: number
+  healthy: boolean
+  /** This thread's requests under way. */
+  activeRequests = 0
+  requestsTotal = 0
+  requestsFailed = 0
+  connectionsActive = 0
+  connectionsTotal = 0
+  connectFailures = 0
+  readonly #context: PoolContext
+  readonly #pools = new Map<UpstreamProtocol, Map<string, Pool>>()
+  #lastProtocol: UpstreamProtocol | null = null
+  #lastPool: Pool | null = null
+
+  constructor(config: EndpointConfig, context: PoolContext) {
+    this.host = config.address.host
+    this.port = config.address.port
+    this.address = formatAddress(this.host, this.port)
+    this.hostname = config.hostname
+    this.weight = config.weight
+    this.healthy = config.healthy
+    this.#context = context
+  }
+
+  pool(protocol: UpstreamProtocol, dialect: string): Pool {
+    const last = this.#lastPool
+    if (last !== null && this.#lastProtocol === protocol && last.dialect === dialect) return last
+    const pool = this.#findPool(protocol, dialect)
+    this.#lastProtocol = protocol
+    this.#lastPool = pool
+    return pool
+  }
+
+  /** No new requests; what is under way is finished. */
+  drain(): void {
+    for (const dialects of this.#pools.values()) for (const pool of dialects.values()) pool.drain()
+  }
+
+  close(): void {
+    for (const dialects of this.#pools.values()) for (const pool of dialects.values()) pool.close()
+  }
+
+  #findPool(protocol: UpstreamProtocol, dialect: string): Pool {
+    let dialects = this.#pools.get(protocol)
+    if (dialects === undefined) {
+      dialects = new Map()
+      this.#pools.set(protocol, dialects)
+    }
+    let pool = dialects.get(dialect)
+    if (pool === undefined) {
+      pool = new Pool(this, protocol, dialect, this.#context)
+      dialects.set(dialect, pool)
+    }
+    return pool
+  }
+}
+
+/** `ip:port`, with brackets around an IPv6 address. */
+export function formatAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,243 @@
+import type { Failure } from '@meltemi/sdk'
+import { FAILURES, failure } from '../observe/failure-table.ts'
+import { type CloseCause, type ConnectionKind, UpstreamConnection } from './connection.ts'
+import type { ThreadContext } from './context.ts'
+import type { Endpoint } from './endpoint.ts'
+import { LimitKind, type Limits } from './limits.ts'
+import type { UpstreamProtocol } from './protocol.ts'
+import type { ClusterStats } from './stats.ts'
+
+/** Who wants a connection. */
+export interface PoolClient {
+  /** The wait is over: send now, before returning. */
+  onConnection(connection: UpstreamConnection): void
+  onNoConnection(failure: Failure): void
+}
+
+/** What the pools of one cluster share. */
+export interface PoolContext extends ThreadContext {
+  readonly stats: ClusterStats
+  readonly limits: Limits
+  readonly connectTimeoutMs: number
+  readonly bufferLimitBytes: number
+}
+
+/** Idle connections kept beyond this are closed, the one used longest ago first. */
+const MAX_IDLE = 1024
+
+/**
+ * The connections of one thread to one endpoint in one protocol and dialect. Whether requests share a connection or
+ * have one each is decided here and nowhere else.
+ */
+export class Pool {
+  readonly endpoint: Endpoint
+  readonly protocol: UpstreamProtocol
+  readonly dialect: string
+  readonly context: PoolContext
+  readonly #kind: ConnectionKind
+  readonly #connections = new Set<UpstreamConnection>()
+  /** Ready connections without an owner that may take a request; last in, first out, so that the rest can go idle. */
+  readonly #free: UpstreamConnection[] = []
+  readonly #freeDedicated: UpstreamConnection[] = []
+  readonly #waiting: WaitingQueue
+  readonly #waitingDedicated: WaitingQueue
+  #connecting = 0
+  #connectingDedicated = 0
+  #isDraining = false
+
+  constructor(endpoint: Endpoint, protocol: UpstreamProtocol, dialect: string, context: PoolContext) {
+    this.endpoint = endpoint
+    this.protocol = protocol
+    this.dialect = dialect
+    this.context = context
+    this.#kind = protocol.multiplexing ? 'shared' : 'exclusive'
+    this.#waiting = new WaitingQueue(context)
+    this.#waitingDedicated = new WaitingQueue(context)
+  }
+
+  /**
+   * A connection with room, or null: then `client` hears of it, possibly before this returns.
+   * `dedicated`: one that nobody else uses; the caller becomes its owner.
+   */
+  acquire(client: PoolClient, dedicated = false): UpstreamConnection | null {
+    const free = dedicated ? this.#freeDedicated : this.#free
+    for (let at = free.length - 1; at >= 0; at--) {
+      const top = free[at] as UpstreamConnection
+      const hasRoom = top.hasRoom
+      if (!hasRoom || top.kind !== 'shared') {
+        free.pop()
+        top.isFree = false
+      }
+      if (hasRoom) return top
+    }
+    this.#wait(client, dedicated)
+    return null
+  }
+
+  /** The client no longer wants a connection. */
+  cancel(client: PoolClient): void {
+    if (!this.#waiting.remove(client)) this.#waitingDedicated.remove(client)
+  }
+
+  onConnected(connection: UpstreamConnection, elapsedMs: number): void {
+    this.#countConnecting(connection.kind, -1)
+    this.context.stats.cxConnectMs.record(elapsedMs)
+    this.onRoom(connection)
+  }
+
+  /** A connection can take a request (again). */
+  onRoom(connection: UpstreamConnection): void {
+    if (connection.isDraining || this.#isDraining) {
+      if (connection.isIdle && connection.owner === null) connection.close()
+      return
+    }
+    const waiting = connection.kind === 'dedicated' ? this.#waitingDedicated : this.#waiting
+    while (waiting.size > 0 && connection.hasRoom) waiting.shift()?.onConnection(connection)
+    if (!connection.isFree && connection.hasRoom) this.#keep(connection)
+  }
+
+  onClosed(connection: UpstreamConnection, cause: CloseCause, bytesSent: number): void {
+    const { stats, limits } = this.context
+    this.#connections.delete(connection)
+    if (!connection.isReady) this.#countConnecting(connection.kind, -1)
+    if (connection.isFree) removeFrom(connection.kind === 'dedicated' ? this.#freeDedicated : this.#free, connection)
+    limits.release(LimitKind.Connections)
+    this.endpoint.connectionsActive--
+    stats.cxActive.add(-1)
+    stats.cxTxBytes.add(bytesSent)
+    if (cause === 'remote') stats.cxDestroyRemote.add(1)
+    else if (cause === 'local' || cause === 'bad-response') stats.cxDestroyLocal.add(1)
+    if (!connection.isIdle) stats.cxDestroyWithActive.add(1)
+    if (cause === 'connect-failure' || cause === 'connect-timeout') this.#connectFailed(connection, cause)
+    else this.#replace(connection)
+  }
+
+  drain(): void {
+    this.#isDraining = true
+    for (const connection of this.#connections) connection.drain()
+  }
+
+  close(): void {
+    this.#isDraining = true
+    for (const connection of this.#connections) connection.close('local')
+    this.#failWaiting(failure(FAILURES.localFailure, this.endpoint.address))
+  }
+
+  #wait(client: PoolClient, dedicated: boolean): void {
+    const waiting = dedicated ? this.#waitingDedicated : this.#waiting
+    if (!waiting.push(client)) {
+      this.context.stats.rqPendingOverflow.add(1)
+      client.onNoConnection(failure(FAILURES.overflow, ''))
+      return
+    }
+    if (!this.#needsConnection(dedicated)) return
+    if (this.#connect(dedicated ? 'dedicated' : this.#kind)) return
+    this.context.stats.cxOverflow.add(1)
+    // without any connection nobody would ever come to free one
+    if (this.#connections.size > 0 && !dedicated) return
+    if (waiting.remove(client)) client.onNoConnection(failure(FAILURES.overflow, ''))
+  }
+
+  #needsConnection(dedicated: boolean): boolean {
+    if (dedicated) return this.#connectingDedicated < this.#waitingDedicated.size
+    if (this.#kind === 'shared') return this.#connecting === 0
+    return this.#connecting < this.#waiting.size
+  }
+
+  #connect(kind: ConnectionKind): boolean {
+    const { stats, limits } = this.context
+    if (!limits.tryAcquire(LimitKind.Connections)) return false
+    stats.cxTotal.add(1)
+    stats.cxActive.add(1)
+    this.endpoint.connectionsActive++
+    this.endpoint.connectionsTotal++
+    this.#countConnecting(kind, 1)
+    const connection = new UpstreamConnection(this, kind)
+    this.#connections.add(connection)
+    return true
+  }
+
+  #countConnecting(kind: ConnectionKind, change: number): void {
+    if (kind === 'dedicated') this.#connectingDedicated += change
+    else this.#connecting += change
+  }
+
+  #connectFailed(connection: UpstreamConnection, cause: CloseCause): void {
+    const { stats } = this.context
+    if (cause === 'connect-timeout') stats.cxConnectTimeout.add(1)
+    else stats.cxConnectFail.add(1)
+    this.endpoint.connectFailures++
+    // as Envoy: what waits for this endpoint fails with the attempt, so that it can be tried elsewhere
+    this.#failWaiting(connection.closeFailure())
+  }
+
+  /** Requests may wait for the room on a connection that is gone. */
+  #replace(connection: UpstreamConnection): void {
+    const dedicated = connection.kind === 'dedicated'
+    const waiting = dedicated ? this.#waitingDedicated : this.#waiting
+    if (waiting.size === 0 || this.#isDraining || !this.#needsConnection(dedicated)) return
+    if (this.#connect(dedicated ? 'dedicated' : this.#kind) || this.#connections.size > 0) return
+    this.#failWaiting(failure(FAILURES.overflow, ''))
+  }
+
+  #failWaiting(cause: Failure): void {
+    // only those who wait now: a client may come back at once
+    let count = this.#waiting.size + this.#waitingDedicated.size
+    for (; count > 0; count--) {
+      const client = this.#waiting.shift() ?? this.#waitingDedicated.shift()
+      if (client === null) return
+      this.context.stats.rqPendingFailureEject.add(1)
+      client.onNoConnection(cause)
+    }
+  }
+
+  #keep(connection: UpstreamConnection): void {
+    const free = connection.kind === 'dedicated' ? this.#freeDedicated : this.#free
+    connection.isFree = true
+    free.push(connection)
+    if (free.length > MAX_IDLE) free[0]?.close()
+  }
+}
+
+/** Requests that wait for a connection, in order, within the cluster's limit. */
+class WaitingQueue {
+  readonly #context: PoolContext
+  readonly #clients = new Set<PoolClient>()
+
+  constructor(context: PoolContext) {
+    this.#context = context
+  }
+
+  get size(): number {
+    return this.#clients.size
+  }
+
+  push(client: PoolClient): boolean {
+    const { limits, stats } = this.#context
+    if (!limits.tryAcquire(LimitKind.Pending)) return false
+    stats.rqPendingTotal.add(1)
+    stats.rqPendingActive.add(1)
+    this.#clients.add(client)
+    return true
+  }
+
+  remove(client: PoolClient): boolean {
+    if (!this.#clients.delete(client)) return false
+    this.#context.limits.release(LimitKind.Pending)
+    this.#context.stats.rqPendingActive.add(-1)
+    return true
+  }
+
+  shift(): PoolClient | null {
+    for (const client of this.#clients) {
+      this.remove(client)
+      return client
+    }
+    return null
+  }
+}
+
+function removeFrom(list: UpstreamConnection[], connection: UpstreamConnection): void {
+  const at = list.indexOf(connection)
+  if (at >= 0) list.splice(at, 1)
+}

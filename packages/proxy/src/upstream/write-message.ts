@@ -1,0 +1,49 @@
+import type { ByteWriter, Codec, MessageId, Metadata, Mutation } from '@meltemi/sdk'
+
+/** Enough for the ids of every known protocol; a codec whose header is longer says so by `headerSize`. */
+const LEAST_HEAD_BYTES = 256
+
+/**
+ * Writes `message` with other ids and with `mutation`, by the cheapest way that the codec offers. The message and its
+ * metadata are afterwards as they were, because mirrors, retries and the reply still need them. When encode throws
+ * nothing remains written.
+ */
+export function writeMessage(
+  codec: Codec,
+  message: Metadata,
+  mutation: Mutation,
+  requestId: MessageId,
+  streamId: number,
+  out: ByteWriter,
+): void {
+  if (mutation.size === 0) {
+    if (requestId === message.requestId && streamId === message.streamId) {
+      out.bytes(message.message)
+      return
+    }
+    if (codec.patchIds !== undefined && patch(codec, message, requestId, streamId, out)) return
+  }
+  const ownRequestId = message.requestId
+  const ownStreamId = message.streamId
+  const mark = out.length
+  message.requestId = requestId
+  message.streamId = streamId
+  try {
+    codec.encode(message, mutation, out)
+  } catch (error: unknown) {
+    out.truncate(mark)
+    throw error
+  } finally {
+    message.requestId = ownRequestId
+    message.streamId = ownStreamId
+  }
+}
+
+function patch(codec: Codec, message: Metadata, requestId: MessageId, streamId: number, out: ByteWriter): boolean {
+  const mark = out.length
+  const headBytes = message.headerSize > LEAST_HEAD_BYTES ? message.headerSize : LEAST_HEAD_BYTES
+  const at = out.copy(message.message, headBytes)
+  if (codec.patchIds?.(out.chunk, at, requestId, streamId)) return true
+  out.truncate(mark)
+  return false
+}
