@@ -1,4 +1,6 @@
 export { type Clock, systemClock, type Timer } from './clock.ts'
+export { LOG_LEVELS, type LogLevel, tryParseLogLevel } from './log-level.ts'
+export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogWriter } from './logger.ts'
 export type { MetricDefinition, MetricKind, MetricReader, MetricValue, PublishMetric } from './metrics/definition.ts'
 export { HistogramSnapshot } from './metrics/histogram-snapshot.ts'
 export { LocalRegistry, type MetricLimits } from './metrics/local-registry.ts'
@@ -6,3 +8,4 @@ export { MergedRegistry, type MergedRegistryOptions } from './metrics/merged-reg
 export { formatPrometheus, PROMETHEUS_CONTENT_TYPE } from './metrics/prometheus.ts'
 export type { Counter, Gauge, Histogram, MetricRegistry } from './metrics/registry.ts'
 export { formatStats, isUnused, statsToJson } from './metrics/stats-text.ts'
+export { REDACTED, redact, redactText } from './redact.ts'
