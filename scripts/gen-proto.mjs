@@ -2,7 +2,17 @@
 // Runs on the machine's own Node, before Node 24 is known to be there. Does nothing when nothing has changed.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +37,9 @@ const ENVOY_ROOTS = [
 /** Its rules messages, with the number that `ignore_empty` has in the releases this copy is older than. */
 const IGNORE_EMPTY = { StringRules: 26, BytesRules: 14, RepeatedRules: 5, MapRules: 6 }
 
-const own = readdirSync(OWN, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.proto')).sort()
+const own = readdirSync(OWN, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.proto'))
+  .sort()
 const stamp = computeStamp()
 if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== stamp) generate()
 
@@ -65,7 +77,7 @@ function copyProtos(folder) {
     // google/protobuf/* comes with buf.
     if (existsSync(copy) || name.startsWith('google/protobuf/')) continue
     if (place === undefined) throw new Error(`no proto file ${name} in ${relative(ROOT, deps)}`)
-    const text = repair(name, readFileSync(join(place, name), 'utf8').replaceAll('\r\n', '\n'))
+    const text = repair(name, readFileSync(join(place, name), 'utf8'))
     mkdirSync(dirname(copy), { recursive: true })
     writeFileSync(copy, text)
     waiting.push(...importsOf(text))
@@ -76,18 +88,29 @@ function importsOf(text) {
   return [...text.matchAll(/^\s*import\s+(?:public\s+)?"([^"]+)"/gm)].map((match) => match[1])
 }
 
-/** Envoy's files use `ignore_empty`, which the copy of validate.proto beside them does not have yet. */
-function repair(name, text) {
+/**
+ * Unix line ends and no comment lines, which would only make the code slower to load. Envoy's files use `ignore_empty`,
+ * which the copy of validate.proto beside them does not have yet.
+ */
+function repair(name, original) {
+  const text = original.replaceAll('\r\n', '\n').replace(/^\s*\/\/.*\n/gm, '')
   if (name !== 'validate/validate.proto' || text.includes('ignore_empty')) return text
   return text.replace(/^message (\w+Rules) \{$/gm, (line, rules) =>
-    ['FieldRules', 'MessageRules', 'BoolRules', 'EnumRules', 'AnyRules', 'DurationRules', 'TimestampRules'].includes(rules)
+    ['FieldRules', 'MessageRules', 'BoolRules', 'EnumRules', 'AnyRules', 'DurationRules', 'TimestampRules'].includes(
+      rules,
+    )
       ? line
       : `${line}\n    optional bool ignore_empty = ${IGNORE_EMPTY[rules] ?? 8};`,
   )
 }
 
 function runBuf(work) {
-  const plugin = { local: 'protoc-gen-es', out: 'gen', strategy: 'all', opt: ['target=ts', 'import_extension=ts', 'erasable_syntax=true'] }
+  const plugin = {
+    local: 'protoc-gen-es',
+    out: 'gen',
+    strategy: 'all',
+    opt: ['target=ts', 'import_extension=ts', 'erasable_syntax=true'],
+  }
   const template = JSON.stringify({ version: 'v2', plugins: [plugin], inputs: [{ directory: 'protos' }] })
   const bin = join(ROOT, 'node_modules/.bin')
   const path = [bin, process.env.PATH].join(delimiter)

@@ -1,1 +1,6 @@
+export type { CodecRule, FilterRule, ValidateOptions } from './convert/convert-context.ts'
+export { noOps } from './convert/no-ops.ts'
+export { loadBootstrap } from './load-bootstrap.ts'
 export * from './model/index.ts'
+export { type BootstrapResult, parseBootstrap } from './parse-bootstrap.ts'
+export type { NoOp } from './schema/refuse-unread.ts'

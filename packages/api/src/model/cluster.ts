@@ -4,7 +4,12 @@ export type LoadBalancerConfig =
   | { readonly kind: 'round-robin' }
   | { readonly kind: 'least-request'; readonly choiceCount: number }
   | { readonly kind: 'random' }
-  | { readonly kind: 'ring-hash'; readonly minimumRingSize: number; readonly maximumRingSize: number; readonly useHostname: boolean }
+  | {
+      readonly kind: 'ring-hash'
+      readonly minimumRingSize: number
+      readonly maximumRingSize: number
+      readonly useHostname: boolean
+    }
   | { readonly kind: 'maglev'; readonly tableSize: number; readonly useHostname: boolean }
 
 /** Per cluster, over all workers. Defaults as Envoy: 1024, 1024, 1024, 3. */

@@ -1,0 +1,84 @@
+import type { ClusterConfig, ListenerConfig, NodeConfig, ProxyConfig, SocketAddress } from '../model/index.ts'
+import type { ConfigMessage } from '../schema/config-message.ts'
+import { convertAddress } from './address.ts'
+import { convertCluster } from './cluster.ts'
+import type { ValidateOptions } from './convert-context.ts'
+import { convertListener } from './listener.ts'
+
+const MODULES_TYPE = 'meltemi.v1.Modules'
+
+/** Reads a Bootstrap. The result is good only when no problem was reported. */
+export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOptions): ProxyConfig {
+  const resources = bootstrap.message('static_resources')
+  const clusters = convertClusters(resources)
+  const clusterNames = new Set(clusters.map((cluster) => cluster.name))
+  return {
+    node: convertNode(bootstrap.message('node')),
+    admin: convertAdmin(bootstrap.message('admin')),
+    clusters,
+    listeners: convertListeners(resources, (listener) => convertListener(listener, { options, clusterNames })),
+    modules: convertModules(bootstrap),
+  }
+}
+
+function convertNode(node: ConfigMessage | undefined): NodeConfig {
+  return {
+    id: node?.text('id') ?? '',
+    cluster: node?.text('cluster') ?? '',
+    metadata: (node?.json('metadata') as NodeConfig['metadata'] | undefined) ?? {},
+  }
+}
+
+function convertAdmin(admin: ConfigMessage | undefined): SocketAddress | undefined {
+  // Envoy's admin page wants a log file to be named; the usual answer is to have none.
+  const log = admin?.text('access_log_path') ?? ''
+  if (log !== '' && log !== '/dev/null') admin?.error('access_log_path', 'anything but /dev/null is not supported yet')
+  return admin?.has('address') ? convertAddress(admin, 'address', 'ip') : undefined
+}
+
+function convertClusters(resources: ConfigMessage | undefined): readonly ClusterConfig[] {
+  const names = new Set<string>()
+  return (resources?.messages('clusters') ?? []).map((message) => {
+    const cluster = convertCluster(message)
+    if (cluster.name !== '' && names.has(cluster.name)) {
+      message.error('name', `there is already a cluster ${JSON.stringify(cluster.name)}`)
+    }
+    names.add(cluster.name)
+    return cluster
+  })
+}
+
+function convertListeners(
+  resources: ConfigMessage | undefined,
+  convert: (message: ConfigMessage) => ListenerConfig | undefined,
+) {
+  const names = new Set<string>()
+  const addresses = new Map<string, string>()
+  return (resources?.messages('listeners') ?? []).flatMap((message) => {
+    const listener = convert(message)
+    if (listener === undefined) return []
+    if (names.has(listener.name)) message.error('name', `there is already a listener ${JSON.stringify(listener.name)}`)
+    names.add(listener.name)
+    refuseSameAddress(message, listener, addresses)
+    return [listener]
+  })
+}
+
+function refuseSameAddress(message: ConfigMessage, listener: ListenerConfig, addresses: Map<string, string>): void {
+  const { host, port } = listener.address
+  const address = `${host}:${port}`
+  const owner = addresses.get(address)
+  if (port !== 0 && owner !== undefined)
+    message.error('address', `listener ${JSON.stringify(owner)} has ${address} already`)
+  addresses.set(address, listener.name)
+}
+
+function convertModules(bootstrap: ConfigMessage): readonly string[] {
+  return bootstrap.messages('bootstrap_extensions').flatMap((extension) => {
+    const config = extension.any('typed_config')
+    if (config?.typeName === MODULES_TYPE && config.message !== undefined) return config.message.texts('files')
+    if (config !== undefined)
+      extension.problems.error(config, `bootstrap extension ${config.typeName} is not supported yet`)
+    return []
+  })
+}

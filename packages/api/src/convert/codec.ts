@@ -1,0 +1,35 @@
+import type { CodecConfig } from '../model/index.ts'
+import type { ConfigMessage } from '../schema/config-message.ts'
+import { toPlainJson } from '../schema/plain-json.ts'
+import type { CodecRule, ConvertContext } from './convert-context.ts'
+
+/** Reads a Codec; with known codecs the result has the registered name, however hyphens and underscores were written. */
+export function convertCodec(codec: ConfigMessage, context: ConvertContext): CodecConfig {
+  const given = codec.text('name')
+  const options = convertOptions(codec)
+  const { codecs } = context.options
+  if (codecs === undefined || given === '') return { name: given, options }
+  const name = findCodecName(given, codecs)
+  if (name === undefined) {
+    const known = [...codecs.keys()].toSorted().join(', ')
+    codec.error('name', `there is no codec ${JSON.stringify(given)}, known are: ${known}`)
+    return { name: given, options }
+  }
+  for (const fault of codecs.get(name)?.validate?.(options) ?? []) codec.error('config', fault)
+  return { name, options }
+}
+
+function findCodecName(given: string, codecs: ReadonlyMap<string, CodecRule>): string | undefined {
+  if (codecs.has(given)) return given
+  const plain = given.replaceAll('_', '-')
+  return [...codecs.keys()].find((name) => name.replaceAll('_', '-') === plain)
+}
+
+/** A codec's own options may have a type that only the codec knows: it gets their JSON. */
+function convertOptions(codec: ConfigMessage): unknown {
+  const config = codec.any('config')
+  if (config === undefined) return undefined
+  const json = config.message === undefined ? config.json : toPlainJson(config.message)
+  config.message?.markAllRead()
+  return typeof json === 'object' && json !== null && Object.keys(json).length === 0 ? undefined : json
+}

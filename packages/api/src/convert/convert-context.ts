@@ -1,0 +1,28 @@
+/** What a codec says about itself, as far as configuration can go wrong. */
+export interface CodecRule {
+  /** Which messages it can change; undefined: none. */
+  readonly mutation?: 'request' | 'response' | 'both' | undefined
+  /** Faults of its options; empty: none. */
+  validate?(options: unknown): readonly string[]
+}
+
+/** The part of a filter's definition that checks its configuration; the sdk's FilterDefinition is one. */
+export interface FilterRule {
+  readonly name: string
+  parse(json: unknown, problem: (path: string, message: string) => void): unknown
+}
+
+export interface ValidateOptions {
+  /** Unknown fields are warnings. */
+  readonly allowUnknownFields?: boolean
+  /** By registered name. undefined: any codec is accepted, unchecked. */
+  readonly codecs?: ReadonlyMap<string, CodecRule>
+  /** By type URL, with or without `type.googleapis.com/`; what is not here, but for the router, is refused. */
+  readonly filters?: ReadonlyMap<string, FilterRule>
+}
+
+/** What the converters of one bootstrap share. */
+export interface ConvertContext {
+  readonly options: ValidateOptions
+  readonly clusterNames: ReadonlySet<string>
+}

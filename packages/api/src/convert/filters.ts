@@ -1,0 +1,72 @@
+import type { FilterConfig } from '../model/index.ts'
+import type { ConfigMessage } from '../schema/config-message.ts'
+import type { ConfigAny } from '../schema/config-value.ts'
+import { toPlainJson } from '../schema/plain-json.ts'
+import { typeNameOf } from '../schema/type-registry.ts'
+import type { ConvertContext, FilterRule } from './convert-context.ts'
+
+const FILTERS = 'aeraki.meta_protocol_proxy.filters'
+const ROUTER_TYPE = `${FILTERS}.router.v1alpha.Router`
+
+/** The reference's filters, by name; an entry without `config` means the default message of the one so named. */
+const TYPE_OF_NAME: ReadonlyMap<string, string> = new Map([
+  ['aeraki.meta_protocol.filters.router', ROUTER_TYPE],
+  ['aeraki.meta_protocol.filters.local_ratelimit', `${FILTERS}.local_ratelimit.v1alpha.LocalRateLimit`],
+  ['aeraki.meta_protocol.filters.ratelimit', `${FILTERS}.ratelimit.v1alpha.RateLimit`],
+  ['aeraki.meta_protocol.filters.metadata_exchange', `${FILTERS}.metadata_exchange.v1alpha.MetadataExchange`],
+  ['aeraki.meta_protocol.filters.istio_stats', `${FILTERS}.istio_stats.v1alpha.IstioStats`],
+])
+const KNOWN_TYPES: ReadonlySet<string> = new Set(TYPE_OF_NAME.values())
+
+/** The filters before the router. The router comes last whether it is listed or not; listed elsewhere it is refused. */
+export function convertFilters(proxy: ConfigMessage, context: ConvertContext): readonly FilterConfig[] {
+  const entries = proxy.messages('meta_protocol_filters')
+  return entries.flatMap((entry, index) => convertFilter(entry, index === entries.length - 1, context) ?? [])
+}
+
+function convertFilter(entry: ConfigMessage, isLast: boolean, context: ConvertContext): FilterConfig | undefined {
+  const name = entry.text('name')
+  const config = entry.any('config')
+  const typeName = config?.typeName ?? typeOfName(name, context)
+  if (typeName === ROUTER_TYPE) {
+    if (!isLast) entry.problems.error(entry, 'the router must be the last filter')
+    return undefined
+  }
+  const rule = typeName === undefined ? undefined : findRule(typeName, context)
+  if (typeName === undefined || rule === undefined) {
+    refuseFilter(entry, name, typeName)
+    return undefined
+  }
+  return { name, typeUrl: `type.googleapis.com/${typeName}`, config: checkConfig(entry, config, rule) }
+}
+
+function typeOfName(name: string, context: ConvertContext): string | undefined {
+  for (const [typeUrl, rule] of context.options.filters ?? []) if (rule.name === name) return typeNameOf(typeUrl)
+  return TYPE_OF_NAME.get(name)
+}
+
+function findRule(typeName: string, context: ConvertContext): FilterRule | undefined {
+  for (const [typeUrl, rule] of context.options.filters ?? []) if (typeNameOf(typeUrl) === typeName) return rule
+  return undefined
+}
+
+function refuseFilter(entry: ConfigMessage, name: string, typeName: string | undefined): void {
+  const isKnown = typeName !== undefined && KNOWN_TYPES.has(typeName)
+  const what =
+    typeName === undefined ? `filter ${JSON.stringify(name)}` : `filter ${JSON.stringify(name)} (${typeName})`
+  entry.problems.error(entry, isKnown ? `${what} is not supported yet` : `there is no ${what}`)
+  // One line is enough: what is inside matters to nobody.
+  entry.any('config')?.message?.markAllRead()
+}
+
+/** The filter checks its configuration itself: lowerCamelCase names where its type is known to us, as written otherwise. */
+function checkConfig(entry: ConfigMessage, config: ConfigAny | undefined, rule: FilterRule): unknown {
+  const json =
+    config === undefined ? undefined : config.message === undefined ? config.json : toPlainJson(config.message)
+  config?.message?.markAllRead()
+  const at = config ?? entry.spot('config')
+  rule.parse(json ?? {}, (path, message) => {
+    entry.problems.error({ path: path === '' ? at.path : `${at.path}.${path}`, place: at.place }, message)
+  })
+  return json
+}

@@ -1,0 +1,85 @@
+import type { ListenerConfig } from '../model/index.ts'
+import type { ConfigMessage } from '../schema/config-message.ts'
+import { convertAddress } from './address.ts'
+import type { ConvertContext } from './convert-context.ts'
+import { convertMetaProtocolProxy } from './meta-protocol-proxy.ts'
+import { convertTcpProxy } from './tcp-proxy.ts'
+
+const DIRECTION: Readonly<Record<string, ListenerConfig['direction']>> = { INBOUND: 'inbound', OUTBOUND: 'outbound' }
+const PROXY_PROTOCOL_NAME = 'envoy.filters.listener.proxy_protocol'
+const PROXY_PROTOCOL_TYPE = 'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol'
+
+const NETWORK_FILTERS = new Map<string, (config: ConfigMessage, context: ConvertContext) => ListenerConfig['filter']>([
+  ['aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy', convertMetaProtocolProxy],
+  ['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', convertTcpProxy],
+])
+
+/** Reads one Listener; undefined, with problems, when there is nothing it could do. */
+export function convertListener(listener: ConfigMessage, context: ConvertContext): ListenerConfig | undefined {
+  const address = convertAddress(listener, 'address', 'ip')
+  const direction = DIRECTION[listener.enumName('traffic_direction')] ?? 'unspecified'
+  const proxyProtocol = convertListenerFilters(listener)
+  const bufferLimitBytes = listener.number('per_connection_buffer_limit_bytes') ?? 1024 * 1024
+  const name = listener.text('name')
+  if (listener.flag('enable_reuse_port') === false)
+    listener.error('enable_reuse_port', 'false is not supported, workers share the port')
+  if (listener.flag('bind_to_port') === false) listener.error('bind_to_port', 'false is not supported yet')
+  const filter = convertChain(listener, context)
+  if (address === undefined || filter === undefined) return undefined
+  return {
+    name: name || `${address.host}_${address.port}`,
+    address,
+    direction,
+    proxyProtocol,
+    bufferLimitBytes,
+    maxConnections: 0,
+    filter,
+  }
+}
+
+function convertListenerFilters(listener: ConfigMessage): boolean {
+  let proxyProtocol = false
+  for (const entry of listener.messages('listener_filters')) {
+    const config = entry.any('typed_config')
+    const isProxyProtocol =
+      config === undefined ? entry.text('name') === PROXY_PROTOCOL_NAME : config.typeName === PROXY_PROTOCOL_TYPE
+    if (!isProxyProtocol) {
+      entry.problems.error(
+        entry,
+        `listener filter ${config?.typeName ?? JSON.stringify(entry.text('name'))} is not supported yet`,
+      )
+    } else if (proxyProtocol) entry.problems.error(entry, 'the proxy_protocol listener filter is there twice')
+    else proxyProtocol = true
+  }
+  return proxyProtocol
+}
+
+function convertChain(listener: ConfigMessage, context: ConvertContext): ListenerConfig['filter'] | undefined {
+  const [chain, another] = listener.messages('filter_chains')
+  if (chain === undefined) {
+    listener.error('filter_chains', 'a filter chain is required')
+    return undefined
+  }
+  if (another !== undefined) another.problems.error(another, 'more than one filter chain is not supported yet')
+  // The chains after the first are read too, for the problems inside them.
+  const filters = listener.messages('filter_chains').map((each) => convertNetworkFilter(each, context))
+  return filters[0]
+}
+
+function convertNetworkFilter(chain: ConfigMessage, context: ConvertContext): ListenerConfig['filter'] | undefined {
+  const [filter, another] = chain.messages('filters')
+  if (filter === undefined) {
+    chain.error('filters', 'a network filter is required')
+    return undefined
+  }
+  if (another !== undefined) another.problems.error(another, 'more than one network filter is not supported yet')
+  const config = filter.any('typed_config')
+  if (config === undefined) {
+    filter.error('typed_config', 'typed_config is required')
+    return undefined
+  }
+  const convert = NETWORK_FILTERS.get(config.typeName)
+  if (convert !== undefined && config.message !== undefined) return convert(config.message, context)
+  filter.problems.error(config, `network filter ${config.typeName} is not supported yet`)
+  return undefined
+}

@@ -1,0 +1,65 @@
+import type { CodecConfig, MetaProtocolConfig } from '../model/index.ts'
+import type { ConfigMessage } from '../schema/config-message.ts'
+import { convertCodec } from './codec.ts'
+import type { ConvertContext } from './convert-context.ts'
+import { convertFilters } from './filters.ts'
+import { convertRouteTable, type RouteContext } from './route.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+/** Reads a MetaProtocolProxy, the configuration of a listener for one application protocol. */
+export function convertMetaProtocolProxy(proxy: ConfigMessage, context: ConvertContext): MetaProtocolConfig {
+  const protocol = proxy.message('protocol')
+  const codec = chooseCodec(proxy, protocol, context)
+  const routes = proxy.message('route_config')
+  return {
+    kind: 'meta-protocol',
+    statPrefix: proxy.text('stat_prefix'),
+    applicationProtocol: chooseName(proxy, protocol),
+    codec,
+    multiplexing: protocol?.flag('multiplexing') ?? false,
+    filters: convertFilters(proxy, context),
+    routes: routes === undefined ? { name: '', routes: [] } : convertRouteTable(routes, routeContext(codec, context)),
+    generateRequestId: proxy.flag('generate_request_id') ?? false,
+    ...convertBounds(proxy),
+  }
+}
+
+function convertBounds(proxy: ConfigMessage) {
+  return {
+    idleTimeoutMs: proxy.durationMs('idle_timeout') ?? 0,
+    maxMessageBytes: proxy.number('max_message_bytes') ?? 16 * MEBIBYTE,
+    maxInFlightPerConnection: proxy.number('max_in_flight_per_connection') ?? 1_024,
+    requestTimeoutMs: proxy.durationMs('request_timeout') ?? 15_000,
+    maxDownstreamBufferBytes: proxy.number('max_downstream_buffer') ?? 16 * MEBIBYTE,
+    partialMessageTimeoutMs: proxy.durationMs('partial_message_timeout') ?? 15_000,
+  }
+}
+
+function chooseName(proxy: ConfigMessage, protocol: ConfigMessage | undefined): string {
+  const preferred = protocol?.text('name') ?? ''
+  const old = proxy.text('application_protocol')
+  if (preferred !== '' && old !== '' && old !== preferred) {
+    proxy.warning('application_protocol', `is overridden by protocol.name ${JSON.stringify(preferred)}`)
+  }
+  if (preferred === '' && old === '') proxy.error('protocol', 'protocol is required')
+  return preferred || old
+}
+
+function chooseCodec(proxy: ConfigMessage, protocol: ConfigMessage | undefined, context: ConvertContext): CodecConfig {
+  const preferred = protocol?.message('codec')
+  const old = proxy.message('codec')
+  if (preferred?.has('name') && old !== undefined) proxy.warning('codec', 'is overridden by protocol.codec')
+  // Both are read, so that both are checked.
+  const choices = [preferred, old].flatMap((codec) => (codec === undefined ? [] : [convertCodec(codec, context)]))
+  const chosen = choices.find((codec) => codec.name !== '')
+  if (chosen !== undefined) return chosen
+  if (protocol === undefined) proxy.error('protocol', 'protocol is required')
+  else protocol.error('codec', 'codec is required')
+  return { name: '', options: undefined }
+}
+
+function routeContext(codec: CodecConfig, context: ConvertContext): RouteContext {
+  const rule = context.options.codecs?.get(codec.name)
+  return { ...context, codec: rule === undefined ? undefined : { name: codec.name, rule } }
+}

@@ -1,0 +1,43 @@
+import type { NoOp } from '../schema/refuse-unread.ts'
+
+/** Fields that are accepted without effect, each with its reason; docs/no-ops.md is this list. */
+export const noOps: readonly NoOp[] = [
+  {
+    message: 'envoy.config.core.v3.TypedExtensionConfig',
+    field: 'name',
+    why: 'A label: extensions are found by their type URL.',
+  },
+  {
+    message: 'envoy.config.listener.v3.Filter',
+    field: 'name',
+    why: 'A label: network filters are found by their type URL.',
+  },
+  { message: 'envoy.config.listener.v3.ListenerFilter', field: 'name', why: 'A label when there is a `typed_config`.' },
+  { message: 'envoy.config.listener.v3.FilterChain', field: 'name', why: 'A label: a listener has one filter chain.' },
+  {
+    message: 'envoy.config.listener.v3.FilterChain',
+    field: 'metadata',
+    why: 'Opaque notes of whoever wrote the configuration.',
+  },
+  {
+    message: 'envoy.config.listener.v3.Listener',
+    field: 'metadata',
+    why: 'Opaque notes of whoever wrote the configuration.',
+  },
+  {
+    message: 'envoy.config.cluster.v3.Cluster',
+    field: 'metadata',
+    why: 'Opaque notes of whoever wrote the configuration.',
+  },
+  {
+    message: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
+    field: 'cluster_name',
+    why: 'The cluster that holds the assignment is meant, whatever it says.',
+  },
+  {
+    message: 'envoy.config.route.v3.WeightedCluster',
+    field: 'total_weight',
+    why: 'The total is the sum of the weights, as in Envoy today.',
+  },
+  { message: 'envoy.type.matcher.v3.RegexMatcher', field: 'google_re2', why: 'RE2 is the only syntax there is.' },
+]

@@ -1,0 +1,35 @@
+import type { WeightedCluster } from '../model/index.ts'
+import type { ConfigMessage } from '../schema/config-message.ts'
+import type { ConvertContext } from './convert-context.ts'
+
+const LARGEST_SUM = 2 ** 32 - 1
+
+/** Field `cluster` or `weighted_clusters` of a route or a tcp_proxy; any other way to name a cluster is refused as unread. */
+export function convertClusterChoice(owner: ConfigMessage, context: ConvertContext): readonly WeightedCluster[] {
+  const weighted = owner.message('weighted_clusters')
+  if (weighted !== undefined) return convertWeighted(weighted, context)
+  if (!owner.has('cluster')) return []
+  warnUnknownCluster(owner, 'cluster', context)
+  return [{ cluster: owner.text('cluster'), weight: 1 }]
+}
+
+function convertWeighted(weighted: ConfigMessage, context: ConvertContext): readonly WeightedCluster[] {
+  const clusters = weighted.messages('clusters').map((entry) => {
+    if (entry.has('name')) warnUnknownCluster(entry, 'name', context)
+    else if (!entry.has('cluster_header')) entry.error('name', 'name is required')
+    return { cluster: entry.text('name'), weight: entry.number('weight') ?? 0 }
+  })
+  const sum = clusters.reduce((total, entry) => total + entry.weight, 0)
+  if (clusters.length === 0) weighted.error('clusters', 'at least one cluster is required')
+  else if (sum === 0) weighted.error('clusters', 'the sum of the weights must be more than 0')
+  else if (sum > LARGEST_SUM)
+    weighted.error('clusters', `the sum of the weights must be at most ${LARGEST_SUM}, got ${sum}`)
+  return clusters
+}
+
+/** Not an error: the cluster may come later, and until then the local reply says so. */
+function warnUnknownCluster(owner: ConfigMessage, name: string, context: ConvertContext): void {
+  const cluster = owner.text(name)
+  if (cluster !== '' && !context.clusterNames.has(cluster))
+    owner.warning(name, `there is no cluster ${JSON.stringify(cluster)}`)
+}

@@ -1,0 +1,125 @@
+import type { DescMessage } from '@bufbuild/protobuf'
+import type { ConfigAny, ConfigField, ConfigValue } from './config-value.ts'
+import type { ProblemList, Spot } from './problem-list.ts'
+
+/**
+ * A message of a configuration with the place of every value. Reading a field marks it; what nobody has read in the end
+ * is refused, so no setting can be accepted and ignored. Names are those of the .proto file.
+ */
+export class ConfigMessage implements Spot {
+  readonly type: DescMessage
+  readonly path: string
+  readonly place: Spot['place']
+  readonly problems: ProblemList
+  readonly #fields: ReadonlyMap<string, ConfigField>
+  readonly #read = new Set<string>()
+
+  constructor(type: DescMessage, spot: Spot, fields: ReadonlyMap<string, ConfigField>, problems: ProblemList) {
+    this.type = type
+    this.path = spot.path
+    this.place = spot.place
+    this.problems = problems
+    this.#fields = fields
+  }
+
+  get fields(): ReadonlyMap<string, ConfigField> {
+    return this.#fields
+  }
+
+  /** Does not count as reading. */
+  has(name: string): boolean {
+    return this.#fields.has(name)
+  }
+
+  isRead(name: string): boolean {
+    return this.#read.has(name)
+  }
+
+  markAllRead(): void {
+    for (const name of this.#fields.keys()) this.#read.add(name)
+  }
+
+  text(name: string): string {
+    const value = this.#take(name)
+    return value?.kind === 'scalar' ? String(value.value) : ''
+  }
+
+  texts(name: string): readonly string[] {
+    return this.#items(name).map((item) => (item.kind === 'scalar' ? String(item.value) : ''))
+  }
+
+  /** undefined: not set, which for a plain `bool` is also false. */
+  flag(name: string): boolean | undefined {
+    const value = this.#take(name)
+    return value?.kind === 'scalar' ? value.value === true : undefined
+  }
+
+  number(name: string): number | undefined {
+    const value = this.#take(name)
+    return value?.kind === 'scalar' ? Number(value.value) : undefined
+  }
+
+  bigint(name: string): bigint | undefined {
+    const value = this.#take(name)
+    return value?.kind === 'scalar' ? BigInt(value.value) : undefined
+  }
+
+  /** Name of the enum's value; its first one when not set. */
+  enumName(name: string): string {
+    const value = this.#take(name)
+    if (value?.kind === 'enum') return value.name
+    const field = this.type.fields.find((each) => each.name === name)
+    return field?.fieldKind === 'enum' ? (field.enum.values[0]?.name ?? '') : ''
+  }
+
+  /** Rounded up, so that no wait becomes none. `0s` is 0, which means disabled everywhere: a warning says so. */
+  durationMs(name: string): number | undefined {
+    const value = this.#take(name)
+    if (value?.kind !== 'duration') return undefined
+    if (value.nanos === 0n) this.problems.warning(value, `${value.text} disables ${name}`)
+    return Number((value.nanos + 999_999n) / 1_000_000n)
+  }
+
+  message(name: string): ConfigMessage | undefined {
+    const value = this.#take(name)
+    return value?.kind === 'message' ? value.message : undefined
+  }
+
+  messages(name: string): readonly ConfigMessage[] {
+    return this.#items(name).flatMap((item) => (item.kind === 'message' ? [item.message] : []))
+  }
+
+  any(name: string): ConfigAny | undefined {
+    const value = this.#take(name)
+    return value?.kind === 'any' ? value : undefined
+  }
+
+  json(name: string): unknown {
+    const value = this.#take(name)
+    return value?.kind === 'json' ? value.json : undefined
+  }
+
+  /** Where a field stands, or would stand. */
+  spot(name: string): Spot {
+    const path = this.path === '' ? name : `${this.path}.${name}`
+    return this.#fields.get(name)?.value ?? { path, place: this.place }
+  }
+
+  error(name: string, message: string): void {
+    this.problems.error(this.spot(name), message)
+  }
+
+  warning(name: string, message: string): void {
+    this.problems.warning(this.spot(name), message)
+  }
+
+  #take(name: string): ConfigValue | undefined {
+    this.#read.add(name)
+    return this.#fields.get(name)?.value
+  }
+
+  #items(name: string): readonly ConfigValue[] {
+    const value = this.#take(name)
+    return value?.kind === 'list' ? value.items : []
+  }
+}

@@ -1,0 +1,36 @@
+import { createRegistry, type DescMessage } from '@bufbuild/protobuf'
+import { file_aeraki_meta_protocol_codec_codecs } from '../gen/aeraki/meta_protocol/codec/codecs_pb.ts'
+import { file_aeraki_meta_protocol_proxy_filters_global_ratelimit_v1alpha_ratelimit } from '../gen/aeraki/meta_protocol_proxy/filters/global_ratelimit/v1alpha/ratelimit_pb.ts'
+import { file_aeraki_meta_protocol_proxy_filters_istio_stats_v1alpha_istio_stats } from '../gen/aeraki/meta_protocol_proxy/filters/istio_stats/v1alpha/istio_stats_pb.ts'
+import { file_aeraki_meta_protocol_proxy_filters_local_ratelimit_v1alpha_local_ratelimit } from '../gen/aeraki/meta_protocol_proxy/filters/local_ratelimit/v1alpha/local_ratelimit_pb.ts'
+import { file_aeraki_meta_protocol_proxy_filters_metadata_exchange_v1alpha_metadata_exchange } from '../gen/aeraki/meta_protocol_proxy/filters/metadata_exchange/v1alpha/metadata_exchange_pb.ts'
+import { file_aeraki_meta_protocol_proxy_filters_router_v1alpha_router } from '../gen/aeraki/meta_protocol_proxy/filters/router/v1alpha/router_pb.ts'
+import { file_aeraki_meta_protocol_proxy_v1alpha_meta_protocol_proxy } from '../gen/aeraki/meta_protocol_proxy/v1alpha/meta_protocol_proxy_pb.ts'
+import { file_envoy_extensions_access_loggers_file_v3_file } from '../gen/envoy/extensions/access_loggers/file/v3/file_pb.ts'
+import { file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol } from '../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts'
+import { file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts'
+import { file_meltemi_v1_modules } from '../gen/meltemi/v1/modules_pb.ts'
+
+const registry = createRegistry(
+  file_aeraki_meta_protocol_codec_codecs,
+  file_aeraki_meta_protocol_proxy_filters_global_ratelimit_v1alpha_ratelimit,
+  file_aeraki_meta_protocol_proxy_filters_istio_stats_v1alpha_istio_stats,
+  file_aeraki_meta_protocol_proxy_filters_local_ratelimit_v1alpha_local_ratelimit,
+  file_aeraki_meta_protocol_proxy_filters_metadata_exchange_v1alpha_metadata_exchange,
+  file_aeraki_meta_protocol_proxy_filters_router_v1alpha_router,
+  file_aeraki_meta_protocol_proxy_v1alpha_meta_protocol_proxy,
+  file_envoy_extensions_access_loggers_file_v3_file,
+  file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol,
+  file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy,
+  file_meltemi_v1_modules,
+)
+
+/** The message that an Any with this type name holds; undefined when we do not know it. */
+export function findMessageType(typeName: string): DescMessage | undefined {
+  return registry.getMessage(typeName)
+}
+
+/** `type.googleapis.com/a.b.C` → `a.b.C`; whatever stands before the slash does not matter. */
+export function typeNameOf(typeUrl: string): string {
+  return typeUrl.slice(typeUrl.lastIndexOf('/') + 1)
+}
