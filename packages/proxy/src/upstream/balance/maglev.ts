@@ -7,12 +7,14 @@ import { Hash64 } from '../../util/hash.ts'
 import { hashKeyOf, normalizeWeights } from './hash-weights.ts'
 import type { Balanceable, Balancer, PickContext, Picker } from './picker.ts'
 import { RandomPicker } from './random.ts'
-import { isTried } from './tried.ts'
+import { isTried, pickUntried } from './tried.ts'
 
 type MaglevConfig = Extract<LoadBalancerConfig, { kind: 'maglev' }>
 
 const TWO_TO_THE_32 = 4_294_967_296
 const EMPTY = -1
+/** How far to look for an endpoint that was not tried; beyond, any such endpoint will do. */
+const MAX_STEPS = 1_024
 
 /** An endpoint while the table is filled. */
 interface Filler {
@@ -47,12 +49,13 @@ class MaglevPicker<E extends Balanceable> implements Picker<E> {
     if (!context.hasHash || table.length === 0) return this.#withoutHash.pick(context)
     const start = remainder(context.hashHigh, context.hashLow, table.length)
     const first = this.#endpoints[table[start] as number] as E
-    if (context.tried === null) return first
-    for (let step = 0; step < table.length; step++) {
+    if (!isTried(first, context.tried)) return first
+    const steps = Math.min(table.length, MAX_STEPS)
+    for (let step = 1; step < steps; step++) {
       const endpoint = this.#endpoints[table[(start + step) % table.length] as number] as E
       if (!isTried(endpoint, context.tried)) return endpoint
     }
-    return first
+    return pickUntried(this.#endpoints, context, first)
   }
 }
 

@@ -9,13 +9,15 @@ import { Hash64 } from '../../util/hash.ts'
 import { hashKeyOf, normalizeWeights } from './hash-weights.ts'
 import type { Balanceable, Balancer, PickContext, Picker } from './picker.ts'
 import { RandomPicker } from './random.ts'
-import { isTried } from './tried.ts'
+import { isTried, pickUntried } from './tried.ts'
 
 type RingHashConfig = Extract<LoadBalancerConfig, { kind: 'ring-hash' }>
 
 const RADIX_BITS = 8
 const RADIX = 1 << RADIX_BITS
 const HALF_BITS = 32
+/** How far to look for an endpoint that was not tried; beyond, any such endpoint will do. */
+const MAX_STEPS = 1_024
 
 /** Points of the ring, sorted: the halves of their hashes and the index of the endpoint they belong to. */
 interface Ring {
@@ -44,12 +46,13 @@ class RingHashPicker<E extends Balanceable> implements Picker<E> {
     if (!context.hasHash || owners.length === 0) return this.#withoutHash.pick(context)
     const start = findPoint(this.#ring, context.hashHigh, context.hashLow)
     const first = this.#endpoints[owners[start] as number] as E
-    if (context.tried === null) return first
-    for (let step = 0; step < owners.length; step++) {
+    if (!isTried(first, context.tried)) return first
+    const steps = Math.min(owners.length, MAX_STEPS)
+    for (let step = 1; step < steps; step++) {
       const endpoint = this.#endpoints[owners[(start + step) % owners.length] as number] as E
       if (!isTried(endpoint, context.tried)) return endpoint
     }
-    return first
+    return pickUntried(this.#endpoints, context, first)
   }
 }
 
