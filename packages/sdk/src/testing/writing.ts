@@ -10,17 +10,7 @@ import {
   Mutation,
   ResponseStatus,
 } from '../index.ts'
-import {
-  assertSame,
-  complain,
-  decodeSample,
-  explain,
-  type Facts,
-  factsOf,
-  readerOf,
-  type Sample,
-  written,
-} from './sample.ts'
+import { assertSame, complain, decodeSample, explain, type Facts, factsOf, type Sample, written } from './sample.ts'
 
 /** Bounds of the ids that the proxy gives out. */
 const UPSTREAM_IDS = [1, 2, 0x1234, 0x7fffffff]
