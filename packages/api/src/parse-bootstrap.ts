@@ -13,16 +13,23 @@ export interface BootstrapResult {
   readonly config: ProxyConfig | undefined
   /** Errors and warnings in the order of the file. */
   readonly problems: readonly Problem[]
+  /** The module files that it names, as written; also when something else is wrong. */
+  readonly modules: readonly string[]
 }
 
 /** Reads an Envoy bootstrap in YAML or JSON. Never throws for what the text says; all its problems are in the result. */
 export function parseBootstrap(text: string, fileName: string, options: ValidateOptions = {}): BootstrapResult {
   const problems = new ProblemList(fileName)
   const source = parseDocument(text, problems)
-  if (source === undefined || problems.errorCount > 0) return { config: undefined, problems: problems.sorted() }
+  if (source === undefined || problems.errorCount > 0)
+    return { config: undefined, problems: problems.sorted(), modules: [] }
   const allowUnknownFields = options.allowUnknownFields ?? false
   const bootstrap = readMessage({ problems, allowUnknownFields }, BootstrapSchema, source, '')
   const config = convertBootstrap(bootstrap, options)
   refuseUnread(bootstrap, noOps)
-  return { config: problems.errorCount > 0 ? undefined : config, problems: problems.sorted() }
+  return {
+    config: problems.errorCount > 0 ? undefined : config,
+    problems: problems.sorted(),
+    modules: config.modules,
+  }
 }

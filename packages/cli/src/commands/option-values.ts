@@ -1,6 +1,7 @@
 /** Reads the values of options; each throws with what it expected, and commander names the option. */
 
 import type { SocketAddress } from '@meltemi/api'
+import { LOG_LEVELS, type LogLevel, tryParseLogLevel } from '@meltemi/runtime'
 import { InvalidArgumentError } from 'commander'
 
 /** A parser of whole numbers from `minimum` to `maximum`. */
@@ -21,6 +22,12 @@ export function parseAddress(text: string): SocketAddress {
     throw new InvalidArgumentError('It should be HOST:PORT, for example 127.0.0.1:15000 or [::1]:15000.')
   }
   return { host, port }
+}
+
+export function parseLogLevel(text: string): LogLevel {
+  const level = tryParseLogLevel(text)
+  if (level === undefined) throw new InvalidArgumentError(`It should be one of ${LOG_LEVELS.join(', ')}.`)
+  return level
 }
 
 /** For options that may be given several times. */

@@ -1,14 +1,13 @@
 /** `meltemi proxy`: loads modules and configuration, then validates or serves. */
 
+import { dirname, resolve } from 'node:path'
 import { formatProblem, loadBootstrap, type Problem, type ProxyConfig, type SocketAddress } from '@meltemi/api'
-import { absoluteModulePaths, type LoadedModules, loadModules } from '@meltemi/proxy'
+import { absoluteModulePaths, loadModules } from '@meltemi/proxy'
+import { LOG_LEVELS, type LogLevel } from '@meltemi/runtime'
 import { Command, Option } from 'commander'
 import { CommandError, printWarning } from '../errors.ts'
 import { builtInModule } from '../modules.ts'
-import { collect, parseAddress, parseWhole } from './option-values.ts'
-import { serve } from './serve.ts'
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'off'] as const
+import { collect, parseAddress, parseLogLevel, parseWhole } from './option-values.ts'
 
 interface ProxyFlags {
   readonly config: string
@@ -17,12 +16,14 @@ interface ProxyFlags {
   readonly module: readonly string[]
   readonly adminAddress?: SocketAddress
   readonly drainTimeS: number
-  readonly logLevel: (typeof LOG_LEVELS)[number]
+  readonly logLevel: LogLevel
   readonly allowUnknownFields?: true
   readonly memoryLimitBytes?: number
 }
 
 const DEFAULT_ADMIN_ADDRESS: SocketAddress = { host: '127.0.0.1', port: 15_000 }
+const ADMIN_DEFAULT = "the bootstrap's, else 127.0.0.1:15000"
+const MEMORY_DEFAULT = "90 % of the container's limit, else half of the machine"
 const MAX_WORKERS = 256
 const MAX_DRAIN_S = 24 * 60 * 60
 const MIN_MEMORY_BYTES = 1 << 20
@@ -66,22 +67,30 @@ export function createProxyCommand(): Command {
         .default([], 'none'),
     )
     .addOption(
-      option('--admin-address <host:port>', 'where the admin pages are, /ready among them', 'ADMIN_ADDRESS')
-        .argParser(parseAddress)
-        .default(undefined, "the bootstrap's, else 127.0.0.1:15000"),
+      option(
+        '--admin-address <host:port>',
+        `admin pages, /ready among them (default: ${ADMIN_DEFAULT})`,
+        'ADMIN_ADDRESS',
+      ).argParser(parseAddress),
     )
     .addOption(
       option('--drain-time-s <n>', 'seconds that requests in flight have to finish', 'DRAIN_TIME_S')
         .argParser(parseWhole(0, MAX_DRAIN_S))
         .default(30),
     )
-    .addOption(option('--log-level <level>', 'least severe log lines', 'LOG_LEVEL').choices(LOG_LEVELS).default('info'))
+    .addOption(
+      option('--log-level <level>', `least severe log lines: ${LOG_LEVELS.join(', ')}`, 'LOG_LEVEL')
+        .argParser(parseLogLevel)
+        .default('info'),
+    )
     .addOption(new Option('--allow-unknown-fields', 'unknown fields are warnings instead of errors'))
   return command
     .addOption(
-      option('--memory-limit-bytes <n>', 'memory that messages may hold before load is shed', 'MEMORY_LIMIT_BYTES')
-        .argParser(parseWhole(MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER))
-        .default(undefined, "derived from the container's limit"),
+      option(
+        '--memory-limit-bytes <n>',
+        `memory of the process (default: ${MEMORY_DEFAULT})`,
+        'MEMORY_LIMIT_BYTES',
+      ).argParser(parseWhole(MIN_MEMORY_BYTES, Number.MAX_SAFE_INTEGER)),
     )
     .addHelpText('after', HELP)
     .action(async (flags: ProxyFlags) => {
@@ -94,32 +103,46 @@ function option(flags: string, description: string, variable: string): Option {
 }
 
 async function runProxy(flags: ProxyFlags): Promise<number> {
-  const modules = absoluteModulePaths([builtInModule, ...flags.module])
-  const loaded = await loadModules(modules)
-  report(loaded.problems)
-  const config = await loadConfig(flags, loaded)
-  if (flags.mode === 'serve') {
-    return serve({
-      config,
-      modules,
-      concurrency: flags.concurrency,
-      adminAddress: flags.adminAddress ?? config.admin ?? DEFAULT_ADMIN_ADDRESS,
-      drainTimeS: flags.drainTimeS,
-      logLevel: flags.logLevel,
-      memoryLimitBytes: flags.memoryLimitBytes,
-    })
+  const { config, modules } = await load(flags)
+  if (flags.mode === 'validate') {
+    const { listeners, clusters } = config
+    process.stdout.write(`${flags.config}: valid, ${count(listeners, 'listener')}, ${count(clusters, 'cluster')}\n`)
+    return 0
   }
-  const { listeners, clusters } = config
-  process.stdout.write(`${flags.config}: valid, ${count(listeners, 'listener')}, ${count(clusters, 'cluster')}\n`)
-  return 0
+  const { serve } = await import('./serve.ts') // validation needs no data plane
+  return serve({
+    config,
+    modules,
+    concurrency: flags.concurrency,
+    adminAddress: flags.adminAddress ?? config.admin ?? DEFAULT_ADMIN_ADDRESS,
+    drainTimeS: flags.drainTimeS,
+    logLevel: flags.logLevel,
+    memoryLimitBytes: flags.memoryLimitBytes,
+  })
 }
 
-async function loadConfig(flags: ProxyFlags, { codecs, filters }: LoadedModules): Promise<ProxyConfig> {
+interface Loaded {
+  readonly config: ProxyConfig
+  /** Absolute paths, the built-in one first; worker threads load them again. */
+  readonly modules: readonly string[]
+}
+
+/** Configuration names modules, and codecs of these modules check configuration: so it is read twice. */
+async function load(flags: ProxyFlags): Promise<Loaded> {
   const allowUnknownFields = flags.allowUnknownFields ?? false
-  const { config, problems } = await loadBootstrap(flags.config, { allowUnknownFields, codecs, filters })
+  const folder = dirname(flags.config)
+  const named = loadBootstrap(flags.config, { allowUnknownFields }).modules.map((file) => resolve(folder, file))
+  const modules = absoluteModulePaths([builtInModule, ...flags.module, ...named])
+  const loaded = await loadModules(modules)
+  report(loaded.problems)
+  const { config, problems } = loadBootstrap(flags.config, {
+    allowUnknownFields,
+    codecs: new Map(loaded.codecs.map((codec) => [codec.name, codec])),
+    filters: new Map(loaded.filters.map((filter) => [filter.typeUrl, filter])),
+  })
   report(problems)
   if (config === undefined) throw new CommandError([`${flags.config}: no configuration`])
-  return config
+  return { config, modules }
 }
 
 /** Prints warnings; throws when there are errors, with all of them. */

@@ -1,12 +1,12 @@
 /** Runs the proxy until it has drained, and hands it the signals. */
 
 import { constants } from 'node:os'
-import { type ProxyOptions, startProxy } from '@meltemi/proxy'
+import { startProxy } from '@meltemi/proxy'
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /** Returns the exit code; throws when the proxy cannot start. */
-export async function serve(options: ProxyOptions): Promise<number> {
+export async function serve(options: Parameters<typeof startProxy>[0]): Promise<number> {
   const proxy = await startProxy(options)
   let isDraining = false
   const onSignal = (signal: (typeof STOP_SIGNALS)[number]): void => {
