@@ -1,1 +1,8 @@
 export { absoluteModulePaths, CONTRACT, type LoadedModules, loadModules } from './modules.ts'
+export type { ListeningSocket, ListenOptions, Network, Socket, SocketHandler } from './net/network.ts'
+export { nodeNetwork } from './net/node-network.ts'
+export { FAILURES } from './observe/failure-table.ts'
+export { type EndpointStatus, Proxy, type ProxyParts } from './proxy.ts'
+export { type ProxyOptions, type RunningProxy, startProxy } from './start-proxy.ts'
+export { limitCells } from './upstream/limits.ts'
+export { createRandom, type Random, SeededRandom } from './util/random.ts'

@@ -66,7 +66,13 @@ function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build
       thread,
       listener,
       config,
-      protocol: new UpstreamProtocol(definition, config.codec.options, multiplexing, maxMessageBytes, applicationProtocol),
+      protocol: new UpstreamProtocol(
+        definition,
+        config.codec.options,
+        multiplexing,
+        maxMessageBytes,
+        applicationProtocol,
+      ),
       chain: new FilterChain(buildFilters(listener, config, build)),
       routes: new RouteTable(config.routes),
       clusters,
@@ -100,7 +106,8 @@ function buildFilters(listener: ListenerConfig, config: MetaProtocolConfig, buil
       slot,
       now: () => clock.now(),
       random: () => random.next(),
-      counter: (name) => build.metrics.counter(`meta_protocol.${config.applicationProtocol}.${config.statPrefix}.${name}`),
+      counter: (name) =>
+        build.metrics.counter(`meta_protocol.${config.applicationProtocol}.${config.statPrefix}.${name}`),
     })
   })
 }

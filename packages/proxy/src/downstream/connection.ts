@@ -366,7 +366,10 @@ export class DownstreamConnection implements SocketHandler, ConnectionInfo, Conn
     }
     if (message.affinity === 1 && this.pinned === null) this.#pause(Pause.Pinning)
     exchange.start()
-    if (this.#inFlight >= config.maxInFlightPerConnection || this.#inFlightBytes > this.listener.listener.bufferLimitBytes) {
+    if (
+      this.#inFlight >= config.maxInFlightPerConnection ||
+      this.#inFlightBytes > this.listener.listener.bufferLimitBytes
+    ) {
       this.#pause(Pause.InFlight)
     }
   }

@@ -53,7 +53,8 @@ export class Stream implements StreamSink, DrainWaiter {
     if (this.#isOver) return
     this.#client.sendFrame(this, message)
     if (message.type === MessageType.StreamCloseOneWay) this.#isServerClosed = true
-    else if (message.type !== MessageType.StreamData && message.type !== MessageType.StreamInit) this.#isServerClosed = this.#isClientClosed = true
+    else if (message.type !== MessageType.StreamData && message.type !== MessageType.StreamInit)
+      this.#isServerClosed = this.#isClientClosed = true
     this.#endIfClosed()
     if (!this.#isOver && this.#upstream !== null) this.#client.holdBack(this.#upstream)
   }

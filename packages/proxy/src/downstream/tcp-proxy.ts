@@ -1,7 +1,7 @@
 import type { ListenerConfig, TcpProxyConfig } from '@meltemi/api/model'
 import type { MetricRegistry } from '@meltemi/runtime'
-import type { Socket, SocketHandler } from '../net/network.ts'
 import { PickRequest } from '../filters/router/pick-request.ts'
+import type { Socket, SocketHandler } from '../net/network.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'

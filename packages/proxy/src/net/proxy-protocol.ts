@@ -60,7 +60,8 @@ function parseV1(bytes: Buffer): ProxyHeader | undefined {
     .split(' ')
   if (family === 'UNKNOWN') return { length: end + 2, properties: new Map() }
   const version = family === 'TCP4' ? 4 : family === 'TCP6' ? 6 : -1
-  const isValid = isIP(source) === version && isIP(destination) === version && isPort(sourcePort) && isPort(destinationPort)
+  const isValid =
+    isIP(source) === version && isIP(destination) === version && isPort(sourcePort) && isPort(destinationPort)
   if (!isValid || rest.length > 0) throw new Error('PROXY v1 header is malformed')
   return { length: end + 2, properties: addresses(source, sourcePort, destination, destinationPort) }
 }
@@ -74,7 +75,8 @@ function parseV2(bytes: Buffer): ProxyHeader | undefined {
   const command = bytes.readUInt8(12)
   const bodyBytes = bytes.readUInt16BE(14)
   if (command !== COMMAND_LOCAL && command !== COMMAND_PROXY) throw new Error('PROXY v2 version or command is unknown')
-  if (bodyBytes > V2_MAX_BODY_BYTES) throw new Error(`PROXY v2 header of ${bodyBytes} bytes exceeds ${V2_MAX_BODY_BYTES}`)
+  if (bodyBytes > V2_MAX_BODY_BYTES)
+    throw new Error(`PROXY v2 header of ${bodyBytes} bytes exceeds ${V2_MAX_BODY_BYTES}`)
   const length = V2_HEADER_BYTES + bodyBytes
   if (bytes.length < length) return undefined
   if (command === COMMAND_LOCAL) return { length, properties: new Map() }
@@ -106,7 +108,12 @@ function parseTlv(body: Buffer, at: number, properties: Map<string, string>): nu
   return end
 }
 
-function addresses(source: string, sourcePort: string, destination: string, destinationPort: string): Map<string, string> {
+function addresses(
+  source: string,
+  sourcePort: string,
+  destination: string,
+  destinationPort: string,
+): Map<string, string> {
   return new Map([
     ['proxy_protocol.source_address', source],
     ['proxy_protocol.source_port', sourcePort],

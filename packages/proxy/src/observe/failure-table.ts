@@ -17,22 +17,106 @@ const T = ErrorType
 
 /** Every way an exchange can fail in the proxy. docs/errors.md has a line for each, and a test compares both. */
 export const FAILURES = {
-  noMatchedRoute: row('no_matched_route', T.RouteNotFound, 'proxy', 'no', 'NR', (id) => `meta protocol router: no matched route for request '${id}'`),
-  unknownCluster: row('unknown_cluster', T.ClusterNotFound, 'proxy', 'no', 'NC', (name) => `meta protocol router: unknown cluster '${name}'`),
-  noHealthyUpstream: row('no_healthy_upstream', T.NoHealthyUpstream, 'upstream', 'yes', 'UH', (name) => `meta protocol router: no healthy upstream for '${name}'`),
-  overflow: row('upstream_overflow', T.Unspecified, 'proxy', 'no', 'UO', () => 'meta protocol upstream request: too many connections'),
-  localFailure: row('local_connection_failure', T.Unspecified, 'proxy', 'if-reused', 'UF', (at) => `meta protocol upstream request: local connection failure '${at}'`),
-  connectFailure: row('remote_connection_failure', T.Unspecified, 'upstream', 'yes', 'UF', (at) => `meta protocol upstream request: remote connection failure '${at}'`),
-  upstreamClosed: row('upstream_response_incomplete', T.Unspecified, 'upstream', 'if-reused', 'UC', (at) => `meta protocol upstream request: remote connection failure '${at}'`),
-  connectTimeout: row('connect_timeout', T.Unspecified, 'upstream', 'yes', 'UF', (at) => `meta protocol upstream request: connection failure '${at}' due to timeout`),
+  noMatchedRoute: row(
+    'no_matched_route',
+    T.RouteNotFound,
+    'proxy',
+    'no',
+    'NR',
+    (id) => `meta protocol router: no matched route for request '${id}'`,
+  ),
+  unknownCluster: row(
+    'unknown_cluster',
+    T.ClusterNotFound,
+    'proxy',
+    'no',
+    'NC',
+    (name) => `meta protocol router: unknown cluster '${name}'`,
+  ),
+  noHealthyUpstream: row(
+    'no_healthy_upstream',
+    T.NoHealthyUpstream,
+    'upstream',
+    'yes',
+    'UH',
+    (name) => `meta protocol router: no healthy upstream for '${name}'`,
+  ),
+  overflow: row(
+    'upstream_overflow',
+    T.Unspecified,
+    'proxy',
+    'no',
+    'UO',
+    () => 'meta protocol upstream request: too many connections',
+  ),
+  localFailure: row(
+    'local_connection_failure',
+    T.Unspecified,
+    'proxy',
+    'if-reused',
+    'UF',
+    (at) => `meta protocol upstream request: local connection failure '${at}'`,
+  ),
+  connectFailure: row(
+    'remote_connection_failure',
+    T.Unspecified,
+    'upstream',
+    'yes',
+    'UF',
+    (at) => `meta protocol upstream request: remote connection failure '${at}'`,
+  ),
+  upstreamClosed: row(
+    'upstream_response_incomplete',
+    T.Unspecified,
+    'upstream',
+    'if-reused',
+    'UC',
+    (at) => `meta protocol upstream request: remote connection failure '${at}'`,
+  ),
+  connectTimeout: row(
+    'connect_timeout',
+    T.Unspecified,
+    'upstream',
+    'yes',
+    'UF',
+    (at) => `meta protocol upstream request: connection failure '${at}' due to timeout`,
+  ),
   badResponse: row('upstream_reset', T.BadResponse, 'upstream', 'no', 'UPE', (text) => text),
-  requestTimeout: row('request_timeout', T.Timeout, 'upstream', 'no', 'UT', (name) => `meta protocol router: request timeout for cluster '${name}'`),
-  encodeFailed: row('request_encode_failed', T.Unspecified, 'proxy', 'no', 'DPE', (text) => `meta protocol upstream request: cannot encode: ${text}`),
+  requestTimeout: row(
+    'request_timeout',
+    T.Timeout,
+    'upstream',
+    'no',
+    'UT',
+    (name) => `meta protocol router: request timeout for cluster '${name}'`,
+  ),
+  encodeFailed: row(
+    'request_encode_failed',
+    T.Unspecified,
+    'proxy',
+    'no',
+    'DPE',
+    (text) => `meta protocol upstream request: cannot encode: ${text}`,
+  ),
   filterFailed: row('filter_failed', T.Unspecified, 'proxy', 'no', 'DPE', (text) => `meta protocol filter: ${text}`),
-  overloaded: row('overload', T.OverLimit, 'proxy', 'no', 'OM', (id) => `meta protocol overload: request '${id}' has been rejected`),
+  overloaded: row(
+    'overload',
+    T.OverLimit,
+    'proxy',
+    'no',
+    'OM',
+    (id) => `meta protocol overload: request '${id}' has been rejected`,
+  ),
 } as const
 
-function row(code: string, type: ErrorType, source: Failure['source'], retriable: Failure['retriable'], flag: string, text: Text): Row {
+function row(
+  code: string,
+  type: ErrorType,
+  source: Failure['source'],
+  retriable: Failure['retriable'],
+  flag: string,
+  text: Text,
+): Row {
   return { code, type, source, retriable, flag, text }
 }
 

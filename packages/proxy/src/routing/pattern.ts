@@ -6,14 +6,12 @@
 import { setFlagsFromString } from 'node:v8'
 import { RE2JS } from 're2js'
 
-/** A bound on what a configuration may make us compile. */
-const MAX_PATTERN_LENGTH = 10_000
+/** Longer ones are left to re2js: V8 compiles at length what it runs often. */
+const MAX_NATIVE_LENGTH = 1_000
 const SURROGATE = /[\ud800-\udfff]/
 
 /** A test whether a text matches as a whole. Throws a SyntaxError for what is not RE2. */
 export function compilePattern(pattern: string): (text: string) => boolean {
-  if (pattern.length > MAX_PATTERN_LENGTH)
-    throw new SyntaxError(`pattern length ${pattern.length} exceeds ${MAX_PATTERN_LENGTH}`)
   const re2 = compileRe2(pattern)
   const native = compileNative(pattern)
   if (native === undefined) return (text) => re2.testExact(text)
@@ -32,7 +30,7 @@ function compileRe2(pattern: string): RE2JS {
 
 /** undefined where JavaScript reads the pattern otherwise, or its linear engine cannot run it. */
 function compileNative(pattern: string): RegExp | undefined {
-  const translated = translate(pattern)
+  const translated = pattern.length > MAX_NATIVE_LENGTH ? undefined : translate(pattern)
   if (translated === undefined) return undefined
   const source = `^(?:${translated})$`
   setFlagsFromString('--enable-experimental-regexp-engine')

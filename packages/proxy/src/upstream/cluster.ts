@@ -23,7 +23,8 @@ export class Cluster {
     this.context = context
     this.#balancer = createBalancer(config.loadBalancer, context.random)
     this.#picker = this.#balancer.build<Endpoint>([])
-    this.#resolver = config.discovery === 'strict-dns' ? new Resolver(config, context, (found) => this.setEndpoints(found)) : null
+    this.#resolver =
+      config.discovery === 'strict-dns' ? new Resolver(config, context, (found) => this.setEndpoints(found)) : null
   }
 
   get endpoints(): readonly Endpoint[] {

@@ -96,7 +96,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   /** Whether one more request may be sent now. */
   get hasRoom(): boolean {
-    if (!this.isReady || this.isClosed || this.isDraining || this.owner !== null || this.#isWaitingForDrain) return false
+    if (!this.isReady || this.isClosed || this.isDraining || this.owner !== null || this.#isWaitingForDrain)
+      return false
     return this.kind === 'dedicated' ? this.isIdle : this.hasSlot
   }
 

@@ -33,7 +33,13 @@ export class Limits {
   readonly #own: number
   readonly #maxima: readonly number[]
 
-  constructor(cells: SharedArrayBuffer, cluster: number, workers: number, worker: number, config: CircuitBreakerConfig) {
+  constructor(
+    cells: SharedArrayBuffer,
+    cluster: number,
+    workers: number,
+    worker: number,
+    config: CircuitBreakerConfig,
+  ) {
     this.#cells = new Int32Array(cells)
     this.#total = cluster * (workers + 1) * KINDS
     this.#own = this.#total + (worker + 1) * KINDS

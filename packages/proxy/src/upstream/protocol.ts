@@ -12,7 +12,13 @@ export class UpstreamProtocol {
   /** For messages to clients. */
   readonly applicationProtocol: string
 
-  constructor(definition: CodecDefinition, options: unknown, multiplexing: boolean, maxMessageBytes: number, name: string) {
+  constructor(
+    definition: CodecDefinition,
+    options: unknown,
+    multiplexing: boolean,
+    maxMessageBytes: number,
+    name: string,
+  ) {
     this.definition = definition
     this.options = options
     this.multiplexing = multiplexing

@@ -21,6 +21,8 @@ const SLOTS = 256
 const LEVELS = 4
 const SPANS = [1, SLOTS, SLOTS ** 2, SLOTS ** 3]
 const MAX_TICKS = SLOTS ** LEVELS - 1
+/** Longer than any rounding of the clock, so that a timer that comes a hair early cannot spin. */
+const MIN_DELAY_MS = 1
 const NEVER = Number.POSITIVE_INFINITY
 
 class SlotHead implements TimerNode {
@@ -167,7 +169,7 @@ export class TimerWheel {
     this.#disarm()
     this.#armedTick = tick
     const delayMs = this.#originMs + tick * this.#tickMs - nowMs
-    this.#timer = this.#clock.setTimer(Math.max(0, delayMs), this.#wake)
+    this.#timer = this.#clock.setTimer(Math.max(MIN_DELAY_MS, delayMs), this.#wake)
   }
 
   #disarm(): void {

@@ -61,7 +61,11 @@ export class Attempt implements ReplySink, PoolClient {
     if (this.#isOver) return
     const { request, protocol } = this.#context
     const connection = this.#connection as UpstreamConnection
-    if (connection.kind === 'exclusive' && protocol.definition.correlation === 'id' && reply.requestId !== request.requestId) {
+    if (
+      connection.kind === 'exclusive' &&
+      protocol.definition.correlation === 'id' &&
+      reply.requestId !== request.requestId
+    ) {
       this.#wrongId(reply, connection)
       return
     }
@@ -109,7 +113,12 @@ export class Attempt implements ReplySink, PoolClient {
     const { request, protocol } = this.#context
     this.#ticket = 0
     const ids = `${request.requestId}:${reply.requestId}`
-    this.#failed(failure(FAILURES.badResponse, `meta protocol ${protocol.applicationProtocol} response: request ID is not equal, ${ids}`))
+    this.#failed(
+      failure(
+        FAILURES.badResponse,
+        `meta protocol ${protocol.applicationProtocol} response: request ID is not equal, ${ids}`,
+      ),
+    )
     connection.close('local')
   }
 
