@@ -78,7 +78,7 @@ function convertModules(bootstrap: ConfigMessage): readonly string[] {
     const config = extension.any('typed_config')
     if (config?.typeName === MODULES_TYPE && config.message !== undefined) return config.message.texts('files')
     if (config !== undefined)
-      extension.problems.error(config, `bootstrap extension ${config.typeName} is not supported yet`)
+      extension.problems.refuse(config, `bootstrap extension ${config.typeName} is not supported yet`)
     return []
   })
 }

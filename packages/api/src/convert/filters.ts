@@ -54,7 +54,7 @@ function refuseFilter(entry: ConfigMessage, name: string, typeName: string | und
   const isKnown = typeName !== undefined && KNOWN_TYPES.has(typeName)
   const what =
     typeName === undefined ? `filter ${JSON.stringify(name)}` : `filter ${JSON.stringify(name)} (${typeName})`
-  entry.problems.error(entry, isKnown ? `${what} is not supported yet` : `there is no ${what}`)
+  entry.problems.refuse(entry, isKnown ? `${what} is not supported yet` : `there is no ${what}`)
   // One line is enough: what is inside matters to nobody.
   entry.any('config')?.message?.markAllRead()
 }

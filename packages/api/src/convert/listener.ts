@@ -6,7 +6,6 @@ import { convertMetaProtocolProxy } from './meta-protocol-proxy.ts'
 import { convertTcpProxy } from './tcp-proxy.ts'
 
 const DIRECTION: Readonly<Record<string, ListenerConfig['direction']>> = { INBOUND: 'inbound', OUTBOUND: 'outbound' }
-const PROXY_PROTOCOL_NAME = 'envoy.filters.listener.proxy_protocol'
 const PROXY_PROTOCOL_TYPE = 'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol'
 
 const NETWORK_FILTERS = new Map<string, (config: ConfigMessage, context: ConvertContext) => ListenerConfig['filter']>([
@@ -41,13 +40,9 @@ function convertListenerFilters(listener: ConfigMessage): boolean {
   let proxyProtocol = false
   for (const entry of listener.messages('listener_filters')) {
     const config = entry.any('typed_config')
-    const isProxyProtocol =
-      config === undefined ? entry.text('name') === PROXY_PROTOCOL_NAME : config.typeName === PROXY_PROTOCOL_TYPE
-    if (!isProxyProtocol) {
-      entry.problems.error(
-        entry,
-        `listener filter ${config?.typeName ?? JSON.stringify(entry.text('name'))} is not supported yet`,
-      )
+    if (config === undefined) entry.error('typed_config', 'typed_config is required')
+    else if (config.typeName !== PROXY_PROTOCOL_TYPE) {
+      entry.problems.refuse(config, `listener filter ${config.typeName} is not supported yet`)
     } else if (proxyProtocol) entry.problems.error(entry, 'the proxy_protocol listener filter is there twice')
     else proxyProtocol = true
   }
@@ -80,6 +75,6 @@ function convertNetworkFilter(chain: ConfigMessage, context: ConvertContext): Li
   }
   const convert = NETWORK_FILTERS.get(config.typeName)
   if (convert !== undefined && config.message !== undefined) return convert(config.message, context)
-  filter.problems.error(config, `network filter ${config.typeName} is not supported yet`)
+  filter.problems.refuse(config, `network filter ${config.typeName} is not supported yet`)
   return undefined
 }

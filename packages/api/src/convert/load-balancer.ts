@@ -55,7 +55,7 @@ function convertRing(ring: ConfigMessage | undefined, useHostname: boolean): Loa
   const minimumRingSize = Math.max(1, ring?.number('minimum_ring_size') ?? 1024)
   const maximumRingSize = ring?.number('maximum_ring_size') ?? LARGEST_RING
   if (minimumRingSize > maximumRingSize) {
-    ring?.error('minimum_ring_size', `${minimumRingSize} is more than maximum_ring_size ${maximumRingSize}`)
+    ring?.error('maximum_ring_size', `must be at least minimum_ring_size ${minimumRingSize}, got ${maximumRingSize}`)
   }
   const hash = ring?.enumName('hash_function') ?? 'XX_HASH'
   if (hash !== 'XX_HASH') ring?.error('hash_function', `${hash} is not supported yet`)

@@ -36,7 +36,7 @@ function convertExact(text: string): StringMatch {
 function convertString(matcher: ConfigMessage | undefined): StringMatch {
   const ignoreCase = matcher?.flag('ignore_case') ?? false
   if (matcher?.has('safe_regex')) {
-    if (ignoreCase) matcher.warning('ignore_case', 'has no effect on safe_regex, write (?i) into the expression')
+    if (ignoreCase) matcher.error('ignore_case', 'has no effect on safe_regex, write (?i) into the expression')
     return convertRegex(matcher.message('safe_regex'))
   }
   for (const kind of ['prefix', 'suffix', 'contains'] as const) {

@@ -12,7 +12,11 @@ export const noOps: readonly NoOp[] = [
     field: 'name',
     why: 'A label: network filters are found by their type URL.',
   },
-  { message: 'envoy.config.listener.v3.ListenerFilter', field: 'name', why: 'A label when there is a `typed_config`.' },
+  {
+    message: 'envoy.config.listener.v3.ListenerFilter',
+    field: 'name',
+    why: 'A label: listener filters are found by their type URL.',
+  },
   { message: 'envoy.config.listener.v3.FilterChain', field: 'name', why: 'A label: a listener has one filter chain.' },
   {
     message: 'envoy.config.listener.v3.FilterChain',
@@ -38,6 +42,21 @@ export const noOps: readonly NoOp[] = [
     message: 'envoy.config.route.v3.WeightedCluster',
     field: 'total_weight',
     why: 'The total is the sum of the weights, as in Envoy today.',
+  },
+  {
+    message: 'envoy.config.cluster.v3.Cluster',
+    field: 'round_robin_lb_config',
+    why: 'An empty one; its only field, `slow_start_config`, is refused.',
+  },
+  {
+    message: 'aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy',
+    field: 'application_protocol',
+    why: 'Where `protocol.name` is set too, which overrides it.',
+  },
+  {
+    message: 'aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy',
+    field: 'codec',
+    why: 'Where `protocol.codec` is set too, which overrides it.',
   },
   { message: 'envoy.type.matcher.v3.RegexMatcher', field: 'google_re2', why: 'RE2 is the only syntax there is.' },
 ]

@@ -41,9 +41,10 @@ export function checkField(message: ConfigMessage, field: DescField): void {
 }
 
 function checkAbsent(message: ConfigMessage, field: DescField, { message: rule, type }: FieldRules): void {
+  if (field.oneof !== undefined) return
   const isRequiredMessage =
     rule?.required === true || ((type.case === 'any' || type.case === 'duration') && type.value.required)
-  const isEmptyAllowed = field.oneof !== undefined || field.fieldKind === 'message' || !isEmptyRefused(type)
+  const isEmptyAllowed = field.fieldKind === 'message' || !isEmptyRefused(type)
   if (isRequiredMessage || !isEmptyAllowed) message.error(field.name, `${field.name} is required`)
 }
 

@@ -12,7 +12,7 @@ const MAX_PROBLEMS = 1_000
 /** Collects everything that is wrong with one configuration. */
 export class ProblemList {
   readonly #file: string
-  readonly #problems: Problem[] = []
+  #problems: Problem[] = []
   readonly #errorPaths = new Set<string>()
   #errors = 0
 
@@ -30,6 +30,15 @@ export class ProblemList {
     if (spot.path !== '' && this.#errorPaths.has(spot.path)) return
     this.#errorPaths.add(spot.path)
     this.#add('error', spot, message)
+  }
+
+  /** An error about a value as a whole; what was found inside it no longer matters. */
+  refuse(spot: Spot, message: string): void {
+    const isInside = (path: string) =>
+      path === spot.path || path.startsWith(`${spot.path}.`) || path.startsWith(`${spot.path}[`)
+    this.#problems = this.#problems.filter((problem) => !isInside(problem.path))
+    this.#errorPaths.delete(spot.path)
+    this.error(spot, message)
   }
 
   warning(spot: Spot, message: string): void {

@@ -13,7 +13,7 @@ export interface NoOp {
 export function refuseUnread(message: ConfigMessage, noOps: readonly NoOp[]): void {
   for (const [name, { value }] of message.fields) {
     if (message.isRead(name)) refuseInside(value, noOps)
-    else if (!isNoOp(message, name, noOps)) message.problems.error(value, `${name} is not supported yet`)
+    else if (!isNoOp(message, name, noOps)) message.problems.refuse(value, `${name} is not supported yet`)
   }
 }
 

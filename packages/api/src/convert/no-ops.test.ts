@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { noOps } from './no-ops.ts'
+
+test('docs/no-ops.md lists exactly the fields that are accepted without effect', () => {
+  const text = readFileSync(new URL('../../../../docs/no-ops.md', import.meta.url), 'utf8')
+  const rows = text.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| message '))
+  assert.deepEqual(
+    rows,
+    noOps.map((noOp) => `| ${noOp.message} | ${noOp.field} | ${noOp.why} |`),
+  )
+})
