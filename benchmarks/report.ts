@@ -6,9 +6,6 @@ import type { WireName } from './load/wire.ts'
 import type { Measurement, Rounds } from './measure.ts'
 import { formatSpread, median } from './statistics.ts'
 
-const BEGIN = '<!-- bench:begin -->'
-const END = '<!-- bench:end -->'
-
 // Whose CPU the others are compared with.
 const REFERENCES: Readonly<Record<WireName, string>> = { awesomerpc: 'nginx stream', thrift: 'Envoy thrift_proxy' }
 
@@ -30,13 +27,14 @@ export function formatMeasurement({ scenario, rate, rounds }: Measurement): stri
   ].join('\n')
 }
 
-/** Replaces what stands between the markers; the file must have them. */
-export function writeBetweenMarkers(file: string, text: string): void {
+/** Replaces what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the file must have both. */
+export function writeBetweenMarkers(file: string, name: string, text: string): void {
   const before = readFileSync(file, 'utf8')
-  const begin = before.indexOf(BEGIN)
-  const end = before.indexOf(END)
-  if (begin < 0 || end < begin) throw new Error(`${file} has no ${BEGIN} … ${END}`)
-  writeFileSync(file, `${before.slice(0, begin + BEGIN.length)}\n\n${text}\n${before.slice(end)}`)
+  const marker = `<!-- ${name}:begin -->`
+  const begin = before.indexOf(marker)
+  const end = before.indexOf(`<!-- ${name}:end -->`)
+  if (begin < 0 || end < begin) throw new Error(`${file} lacks the markers of ${name}`)
+  writeFileSync(file, `${before.slice(0, begin + marker.length)}\n\n${text.trimEnd()}\n\n${before.slice(end)}`)
 }
 
 function formatDisturbance(rounds: Rounds): string[] {

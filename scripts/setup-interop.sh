@@ -18,7 +18,7 @@ apt_install() {
 # Debian's nginx with the stream module, a peer of the benchmark.
 setup_nginx() {
   if command -v /usr/sbin/nginx >/dev/null && [ -e /usr/lib/nginx/modules/ngx_stream_module.so ]; then return; fi
-  apt_install nginx-light libnginx-mod-stream
+  apt_install nginx libnginx-mod-stream
 }
 
 # Debian's HAProxy, a peer of the benchmark.
@@ -37,7 +37,26 @@ setup_envoy() {
   ln -sf "$binary" "$tmp/bin/envoy"
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy; fi
+# Thrift in three languages: Debian's compiler and Python library, npm's and Go's from their registries. The generated
+# code is bound to the description it comes from, so it is made again when that is newer.
+setup_thrift() {
+  thrift_peers="$root/tests/interop/thrift"
+  if ! command -v thrift >/dev/null || ! /usr/bin/python3 -c 'import thrift' 2>/dev/null; then
+    apt_install thrift-compiler python3-thrift
+  fi
+  command -v go >/dev/null || apt_install golang-go
+  gen="$thrift_peers/gen"
+  if [ -x "$gen/go-peer" ] && [ -z "$(find "$thrift_peers" -newer "$gen/go-peer" \( -name talk.thrift -o -name '*.go' \) -not -path '*/gen/*')" ]; then return; fi
+  rm -rf "$gen" "$thrift_peers/peers/go/gen"
+  mkdir -p "$gen/npm" "$gen/python" "$thrift_peers/peers/go/gen"
+  thrift --gen js:node,es6 -out "$gen/npm" "$thrift_peers/talk.thrift"
+  echo '{"type":"commonjs"}' >"$gen/npm/package.json"
+  thrift --gen py -out "$gen/python" "$thrift_peers/talk.thrift"
+  thrift --gen go:package_prefix=meltemi.test/thriftpeer/gen/,skip_remote -out "$thrift_peers/peers/go/gen" "$thrift_peers/talk.thrift"
+  (cd "$thrift_peers/peers/go" && go build -o "$gen/go-peer" .)
+}
+
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

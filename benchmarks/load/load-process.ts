@@ -26,13 +26,13 @@ export interface Generator {
 
 export function startGenerator(): Generator {
   const child = fork(join(import.meta.dirname, 'generator.ts'))
-  return { run: (order) => runOrder(child, order), stop: () => child.disconnect() }
-}
-
-async function runOrder(child: ChildProcess, order: LoadOrder): Promise<LoadResult> {
   const ended = new AbortController()
   child.once('exit', (code) => ended.abort(new Error(`the load generator ended with code ${code}`)))
-  const answered = once(child, 'message', { signal: ended.signal })
+  return { run: (order) => runOrder(child, ended.signal, order), stop: () => child.disconnect() }
+}
+
+async function runOrder(child: ChildProcess, signal: AbortSignal, order: LoadOrder): Promise<LoadResult> {
+  const answered = once(child, 'message', { signal })
   child.send(order)
   const [answer] = (await answered) as [LoadAnswer]
   if ('error' in answer) throw new Error(answer.error)

@@ -26,7 +26,7 @@ async function main(args: readonly string[]): Promise<void> {
   for (const wire of wires) parts.push(...(await benchWire(plan, wire)))
   const text = parts.join('\n')
   console.log(text)
-  if (plan.writeFile !== undefined) writeBetweenMarkers(plan.writeFile, text)
+  if (plan.writeFile !== undefined) writeBetweenMarkers(plan.writeFile, 'bench', text)
 }
 
 async function benchWire(plan: Plan, wire: WireName): Promise<string[]> {

@@ -1,0 +1,51 @@
+// Memory of a Meltemi that does nothing, before and after it had work, for each number of worker threads.
+// node --conditions=meltemi-source benchmarks/footprint.ts [--write docs/benchmarks.md]
+
+import { spawn } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { readRssBytes } from './load/process-usage.ts'
+import { describeMachine, readRevision } from './machine.ts'
+import { writeBetweenMarkers } from './report.ts'
+import { delay, withMeltemi } from './with-meltemi.ts'
+
+const IDLE_MS = 3000
+const WORK_MS = 5000
+
+const { values } = parseArgs({ options: { write: { type: 'string' } } })
+const rows = [
+  `${new Date().toISOString().slice(0, 10)}: ${describeMachine()}, ${readRevision()}.`,
+  '',
+  '| | idle RSS MiB | idle again after 5 s of 16×32, RSS MiB |',
+  '| --- | ---: | ---: |',
+  `| bare Node | ${toMib(await measureBareNode())} | |`,
+]
+for (const concurrency of [0, 1, 2]) rows.push(await measure(concurrency))
+console.log(rows.join('\n'))
+if (values.write !== undefined) writeBetweenMarkers(values.write, 'footprint', rows.join('\n'))
+
+async function measureBareNode(): Promise<number> {
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+  await delay(IDLE_MS)
+  const bytes = readRssBytes([child.pid!])
+  child.kill()
+  return bytes
+}
+
+async function measure(concurrency: number): Promise<string> {
+  const options = { wire: 'awesomerpc', isMultiplexing: true, concurrency } as const
+  return withMeltemi(
+    () => options,
+    async ({ meltemi, generator, backendPid }) => {
+      await delay(IDLE_MS)
+      const idle = readRssBytes(meltemi.pids())
+      const load = { wire: options.wire, connections: 16, depth: 32, payloadBytes: 128, warmUpMs: 0, windowMs: WORK_MS }
+      await generator.run({ ...load, port: meltemi.port, pids: meltemi.pids(), backendPid })
+      await delay(IDLE_MS)
+      return `| \`--concurrency ${concurrency}\` | ${toMib(idle)} | ${toMib(readRssBytes(meltemi.pids()))} |`
+    },
+  )
+}
+
+function toMib(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(0)
+}
