@@ -126,14 +126,24 @@ export class TimerWheel {
     for (let tick = this.#nextTick(); tick <= toTick; tick = this.#nextTick()) {
       this.#tick = tick
       for (let level = LEVELS - 1; level > 0; level--) if (tick % (SPANS[level] as number) === 0) this.#moveDown(level)
-      const head = this.#heads[tick & (SLOTS - 1)] as SlotHead
+      this.#callSlot(tick)
+    }
+    if (this.#tick < toTick) this.#tick = toTick
+  }
+
+  #callSlot(tick: number): void {
+    const head = this.#heads[tick & (SLOTS - 1)] as SlotHead
+    try {
       while (head.timerNext !== head) {
         const node = head.timerNext
         this.#unlink(node)
         node.onTimer()
       }
+    } catch (error: unknown) {
+      // Whoever else waits in this slot is called at the next wake-up.
+      this.#tick = tick - 1
+      throw error
     }
-    if (this.#tick < toTick) this.#tick = toTick
   }
 
   #moveDown(level: number): void {
