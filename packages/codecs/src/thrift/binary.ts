@@ -70,11 +70,12 @@ export const binary: Protocol = {
     out.u32(seqid)
   },
 
-  writeException(request: Metadata, begin: number, exception: ApplicationException, out: ByteWriter): void {
-    out.u16(BINARY_MAGIC).u16(THRIFT_EXCEPTION)
-    out.bytes(request.message, begin + NAME_LENGTH_AT, request.headerSize - SEQID_BYTES).u32(Number(request.requestId))
-    out.u8(Field.string).u16(1).u32(Buffer.byteLength(exception.text)).utf8(exception.text)
-    out.u8(Field.i32).u16(2).u32(exception.type).u8(Field.stop)
+  readName: (message, begin, end) => message.subarray(begin + NAME_AT, end - SEQID_BYTES),
+
+  writeException({ name, seqid, type, text }: ApplicationException, out: ByteWriter): void {
+    out.u16(BINARY_MAGIC).u16(THRIFT_EXCEPTION).u32(name.length).bytes(name).u32(seqid)
+    out.u8(Field.string).u16(1).u32(Buffer.byteLength(text)).utf8(text)
+    out.u8(Field.i32).u16(2).u32(type).u8(Field.stop)
   },
 
   skipField(buffer: ReceiveBuffer, skip: StructSkip): boolean {

@@ -20,8 +20,8 @@ import {
   type ReceiveBuffer,
   ResponseStatus,
 } from '@meltemi/sdk'
-import { applicationException } from './application-exception.ts'
 import { BINARY_MAGIC, NAME_AT, NAME_LENGTH_AT } from './binary.ts'
+import { exceptionType } from './exception-type.ts'
 import {
   AT,
   type Dialect,
@@ -34,6 +34,7 @@ import {
   type Transport,
 } from './frame.ts'
 import { readHeader, writeHeader } from './header.ts'
+import { COLON } from './protocol.ts'
 import { StructSkip } from './struct-skip.ts'
 
 /** Ids that lie further on are rare, and may be beyond what `patchIds` is given. */
@@ -82,11 +83,14 @@ class ThriftCodec implements Codec {
 
   onError(request: Metadata, failure: Failure, out: ByteWriter): void {
     const { transport, protocol } = request.detail as Dialect
-    const { message } = request
+    const { message, headerSize } = request
+    const name = protocol.readName(message, messageBegin(transport, message), headerSize)
     const start = out.length
     if (transport === 'framed') out.u32(0)
     if (transport === 'header') writeHeader(protocol, message.readInt32BE(AT.sequence), out)
-    protocol.writeException(request, messageBegin(transport, message), applicationException(failure), out)
+    const exception = { seqid: Number(request.requestId), type: exceptionType(failure), text: failure.message }
+    // clients check the name, and that of a reply is without the service: servers strip it too
+    protocol.writeException({ name: name.subarray(name.indexOf(COLON) + 1), ...exception }, out)
     if (transport !== 'unframed') out.setU32(start, out.length - start - FRAME_SIZE_BYTES)
   }
 

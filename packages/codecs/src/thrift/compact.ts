@@ -86,13 +86,16 @@ export const compact: Protocol = {
     out.varint(seqid)
   },
 
-  writeException(request: Metadata, begin: number, exception: ApplicationException, out: ByteWriter): void {
-    const { message, headerSize } = request
-    const nameLengthAt = begin + SEQID_AT + varint32Bytes(message, begin + SEQID_AT)
+  readName(message: Buffer, begin: number, end: number): Buffer {
+    const lengthAt = begin + SEQID_AT + varint32Bytes(message, begin + SEQID_AT)
+    return message.subarray(lengthAt + varint32Bytes(message, lengthAt), end)
+  },
+
+  writeException({ name, seqid, type, text }: ApplicationException, out: ByteWriter): void {
     out.u8(COMPACT_ID).u8((THRIFT_EXCEPTION << TYPE_SHIFT) | VERSION)
-    out.varint(Number(request.requestId)).bytes(message, nameLengthAt, headerSize)
-    out.u8(Head.firstString).varint(Buffer.byteLength(exception.text)).utf8(exception.text)
-    out.u8(Head.nextI32).zigzag(exception.type).u8(Head.stop)
+    out.varint(seqid).varint(name.length).bytes(name)
+    out.u8(Head.firstString).varint(Buffer.byteLength(text)).utf8(text)
+    out.u8(Head.nextI32).zigzag(type).u8(Head.stop)
   },
 
   skipField(buffer: ReceiveBuffer, skip: StructSkip): boolean {

@@ -20,11 +20,17 @@ export interface Protocol extends ValueReader {
   /** Length that this id will have. */
   bytesOf(seqid: number): number
   writeSeqid(seqid: number, out: ByteWriter): void
-  /** Writes a whole TApplicationException message, named as the request that begins at `begin`. */
-  writeException(request: Metadata, begin: number, exception: ApplicationException, out: ByteWriter): void
+  /** The whole name, with its service if it has one. */
+  readName(message: Buffer, begin: number, end: number): Buffer
+  /** Writes a whole TApplicationException message. */
+  writeException(exception: ApplicationException, out: ByteWriter): void
 }
 
+/** The error reply of Thrift. */
 export interface ApplicationException {
+  /** The method that was called. */
+  readonly name: Buffer
+  readonly seqid: number
   readonly type: number
   readonly text: string
 }
@@ -47,7 +53,8 @@ export function messageType(thriftType: number): MessageType {
   return type
 }
 
-const COLON = 0x3a
+/** Between service and method in a multiplexed name. */
+export const COLON = 0x3a
 
 /** Makes the name at [start, end) routable: `method`, and `service` when the name is multiplexed, `service:method`. */
 export function setNames(metadata: Metadata, message: Buffer, start: number, end: number): void {

@@ -1,7 +1,6 @@
 /** Thrift's word for each way in which an exchange can fail without the service. */
 
 import { ErrorType, type Failure } from '@meltemi/sdk'
-import type { ApplicationException } from './protocol.ts'
 
 const INTERNAL_ERROR = 6
 /** By ErrorType. */
@@ -17,6 +16,6 @@ const TYPES: readonly number[] = Object.assign([], {
   [ErrorType.Fault]: 13, // injected failure
 })
 
-export function applicationException(failure: Failure): ApplicationException {
-  return { type: TYPES[failure.type] ?? INTERNAL_ERROR, text: failure.message }
+export function exceptionType(failure: Failure): number {
+  return TYPES[failure.type] ?? INTERNAL_ERROR
 }
