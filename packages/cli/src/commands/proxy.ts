@@ -5,7 +5,8 @@ import { formatProblem, loadBootstrap, type Problem, type ProxyConfig, type Sock
 import { absoluteModulePaths, loadModules } from '@meltemi/proxy'
 import { LOG_LEVELS, type LogLevel } from '@meltemi/runtime'
 import { Command, Option } from 'commander'
-import { CommandError, printWarning } from '../errors.ts'
+import { CommandError } from '../command-error.ts'
+import { type Console, printLine } from '../console.ts'
 import { builtInModule } from '../modules.ts'
 import { collect, parseAddress, parseLogLevel, parseWhole } from './option-values.ts'
 
@@ -47,7 +48,7 @@ Exit code: 0 after a drain or a valid configuration, 1 for anything wrong, with 
 `
 
 /** The command with its options; what they mean is said in `--help`. */
-export function createProxyCommand(): Command {
+export function createProxyCommand(console: Console, result: { exitCode: number }): Command {
   const command = new Command('proxy')
     .description('Runs the data plane on an Envoy v3 bootstrap file.')
     .addOption(option('-c, --config <file>', 'bootstrap file, YAML or JSON', 'CONFIG').makeOptionMandatory())
@@ -94,7 +95,7 @@ export function createProxyCommand(): Command {
     )
     .addHelpText('after', HELP)
     .action(async (flags: ProxyFlags) => {
-      process.exitCode = await runProxy(flags)
+      result.exitCode = await runProxy(flags, console)
     })
 }
 
@@ -102,11 +103,11 @@ function option(flags: string, description: string, variable: string): Option {
   return new Option(flags, description).env(`MELTEMI_${variable}`)
 }
 
-async function runProxy(flags: ProxyFlags): Promise<number> {
-  const { config, modules } = await load(flags)
+async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
+  const { config, modules } = await load(flags, console)
   if (flags.mode === 'validate') {
     const { listeners, clusters } = config
-    process.stdout.write(`${flags.config}: valid, ${count(listeners, 'listener')}, ${count(clusters, 'cluster')}\n`)
+    console.write(`${flags.config}: valid, ${count(listeners, 'listener')}, ${count(clusters, 'cluster')}\n`)
     return 0
   }
   const { serve } = await import('./serve.ts') // validation needs no data plane
@@ -128,27 +129,29 @@ interface Loaded {
 }
 
 /** Configuration names modules, and codecs of these modules check configuration: so it is read twice. */
-async function load(flags: ProxyFlags): Promise<Loaded> {
+async function load(flags: ProxyFlags, console: Console): Promise<Loaded> {
   const allowUnknownFields = flags.allowUnknownFields ?? false
   const folder = dirname(flags.config)
   const named = loadBootstrap(flags.config, { allowUnknownFields }).modules.map((file) => resolve(folder, file))
   const modules = absoluteModulePaths([builtInModule, ...flags.module, ...named])
   const loaded = await loadModules(modules)
-  report(loaded.problems)
+  report(loaded.problems, console)
   const { config, problems } = loadBootstrap(flags.config, {
     allowUnknownFields,
     codecs: new Map(loaded.codecs.map((codec) => [codec.name, codec])),
     filters: new Map(loaded.filters.map((filter) => [filter.typeUrl, filter])),
   })
-  report(problems)
+  report(problems, console)
   if (config === undefined) throw new CommandError([`${flags.config}: no configuration`])
   return { config, modules }
 }
 
 /** Prints warnings; throws when there are errors, with all of them. */
-function report(problems: readonly Problem[]): void {
+function report(problems: readonly Problem[], console: Console): void {
   const errors = problems.filter((problem) => problem.severity === 'error')
-  for (const problem of problems) if (problem.severity === 'warning') printWarning(formatProblem(problem))
+  for (const problem of problems) {
+    if (problem.severity === 'warning') printLine(console, 'warning', formatProblem(problem))
+  }
   if (errors.length > 0) throw new CommandError(errors.map(formatProblem))
 }
 

@@ -1,0 +1,19 @@
+/** Where a command writes: the process's own streams, or a test's. */
+export interface Console {
+  write(text: string): void
+  writeError(text: string): void
+}
+
+export const processConsole: Console = {
+  write: (text) => {
+    process.stdout.write(text)
+  },
+  writeError: (text) => {
+    process.stderr.write(text)
+  },
+}
+
+/** One fault or warning, always in one line. */
+export function printLine(console: Console, kind: 'error' | 'warning', text: string): void {
+  console.writeError(`${kind}: ${text.replaceAll(/\s+/g, ' ').trim()}\n`)
+}

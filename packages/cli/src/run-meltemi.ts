@@ -1,0 +1,42 @@
+/** The `meltemi` command as a function. Whatever goes wrong ends as one line per fault and exit code 1. */
+
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { CommandError } from './command-error.ts'
+import { createProxyCommand } from './commands/proxy.ts'
+import { type Console, printLine } from './console.ts'
+
+/** Runs one command to its end and returns the exit code; `args` without the program's name. Never throws. */
+export async function runMeltemi(args: readonly string[], console: Console): Promise<number> {
+  const result = { exitCode: 0 }
+  const program = new Command('meltemi')
+    .description(
+      'Any layer-7 protocol in a service mesh: load balancing, routing and telemetry from a codec of three methods.',
+    )
+    .version(readVersion())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => console.write(text),
+      writeErr: (text) => console.writeError(text),
+      outputError: (text) => printLine(console, 'error', text.replace(/^error: /, '')),
+    })
+  program.addCommand(createProxyCommand(console, result).copyInheritedSettings(program))
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return result.exitCode
+  } catch (error: unknown) {
+    if (error instanceof CommanderError) return error.exitCode // already printed
+    for (const line of linesOf(error)) printLine(console, 'error', line)
+    return 1
+  }
+}
+
+function linesOf(error: unknown): readonly string[] {
+  if (error instanceof CommandError) return error.lines
+  return [error instanceof Error ? error.message : String(error)]
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}
