@@ -1,3 +1,6 @@
+export type { AdminAddress } from './admin-listen.ts'
+export { type AdminReply, type AdminRequest, type AdminRoute, badRequest, jsonReply } from './admin-route.ts'
+export { type AdminServer, type AdminServerOptions, formatEndpoints, startAdminServer } from './admin-server.ts'
 export { type Clock, systemClock, type Timer } from './clock.ts'
 export { LOG_LEVELS, type LogLevel, tryParseLogLevel } from './log-level.ts'
 export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogWriter } from './logger.ts'
