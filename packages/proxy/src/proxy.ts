@@ -9,6 +9,7 @@ import { ClusterManager, type LimitShare } from './upstream/cluster-manager.ts'
 import type { ThreadContext } from './upstream/context.ts'
 import type { Random } from './util/random.ts'
 import { TimerWheel } from './util/timer-wheel.ts'
+import { TurnClock } from './util/turn-clock.ts'
 
 export interface ProxyParts {
   readonly config: ProxyConfig
@@ -57,6 +58,7 @@ export class Proxy {
     this.#parts = parts
     this.#thread = {
       clock,
+      turn: new TurnClock(clock),
       network,
       random,
       flusher: new Flusher(clock),

@@ -74,7 +74,7 @@ export class DownstreamConnection implements SocketHandler, ConnectionInfo, Conn
     this.#received = new ReceiveBuffer(protocol.maxMessageBytes)
     this.#outbox = new Outbox(socket, thread.flusher)
     this.#isOrdered = protocol.definition.correlation === 'order'
-    this.#lastActivityMs = thread.clock.now()
+    this.#lastActivityMs = thread.turn.refresh()
     stats.cxTotal.add(1)
     stats.cxActive.add(1)
     if (listener.config.idleTimeoutMs > 0) thread.timers.schedule(this, listener.config.idleTimeoutMs)
@@ -110,7 +110,7 @@ export class DownstreamConnection implements SocketHandler, ConnectionInfo, Conn
 
   onData(chunk: Buffer): void {
     if (this.#isClosed) return
-    this.#lastActivityMs = this.listener.thread.clock.now()
+    this.#lastActivityMs = this.listener.thread.turn.refresh()
     this.listener.stats.cxRxBytes.add(chunk.length)
     this.#received.append(chunk)
     this.#decode()
@@ -138,7 +138,7 @@ export class DownstreamConnection implements SocketHandler, ConnectionInfo, Conn
   /** The idle timeout and that of a message begun but not finished share one timer, which is set to the nearer. */
   onTimer(): void {
     const { config, thread, stats } = this.listener
-    const nowMs = thread.clock.now()
+    const nowMs = thread.turn.refresh()
     if (this.#partialSinceMs !== NEVER && nowMs - this.#partialSinceMs >= config.partialMessageTimeoutMs) {
       stats.partialMessageTimeout.add(1)
       this.close()
@@ -225,7 +225,7 @@ export class DownstreamConnection implements SocketHandler, ConnectionInfo, Conn
 
   /** A frame of a stream, on its way to the client. */
   sendFrame(stream: Stream, message: Metadata): void {
-    this.#lastActivityMs = this.listener.thread.clock.now()
+    this.#lastActivityMs = this.listener.thread.turn.nowMs
     this.#write(message, Mutation.none, stream.opened.requestId, stream.opened.streamId)
   }
 
@@ -422,7 +422,7 @@ export class DownstreamConnection implements SocketHandler, ConnectionInfo, Conn
 
   #writeReply(exchange: Exchange, reply: Metadata): void {
     const { request } = exchange
-    this.#lastActivityMs = this.listener.thread.clock.now()
+    this.#lastActivityMs = this.listener.thread.turn.nowMs
     if (!this.#write(reply, exchange.replyMutation, request.requestId, request.streamId)) {
       const cause = failure(FAILURES.badResponse, 'meta protocol response: cannot encode')
       exchange.failure = cause
@@ -543,7 +543,7 @@ export class DownstreamConnection implements SocketHandler, ConnectionInfo, Conn
     }
     if (this.#partialSinceMs !== NEVER || config.partialMessageTimeoutMs === 0) return
     this.#partialSinceMs = this.#lastActivityMs
-    this.#armTimer(thread.clock.now())
+    this.#armTimer(thread.turn.nowMs)
   }
 
   #armTimer(nowMs: number): void {

@@ -155,6 +155,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   }
 
   onTimer(): void {
+    this.thread.turn.refresh()
     this.#listener.stats.requestTimeout.add(1)
     this.attempt?.cluster.context.stats.rqTimeout.add(1)
     this.fail(failure(FAILURES.requestTimeout, this.#cluster))
@@ -228,7 +229,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     this.heldReplies = null
     if (this.#cursor > 0) chain.done(this.#cursor, this, this.#listener.onFilterException)
     stats.requestActive.add(-1)
-    stats.requestTimeMs.record(this.thread.clock.now() - this.startedMs)
+    stats.requestTimeMs.record(this.thread.turn.nowMs - this.startedMs)
     this.#connection.remove(this)
   }
 

@@ -20,6 +20,7 @@ export class ClusterManager {
     configs.forEach((config, index) => {
       const context = {
         clock: thread.clock,
+        turn: thread.turn,
         network: thread.network,
         flusher: thread.flusher,
         timers: thread.timers,

@@ -88,7 +88,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     this.streams = this.#rewritesIds ? new IdCorrelator() : null
     this.#codec = protocol.definition.create('upstream', protocol.options)
     this.#received = new ReceiveBuffer(protocol.maxMessageBytes)
-    this.#startedMs = context.clock.now()
+    this.#startedMs = context.turn.nowMs
     this.#socket = context.network.connect(endpoint.host, endpoint.port, this)
     this.#outbox = new Outbox(this.#socket, context.flusher)
     context.timers.schedule(this, context.connectTimeoutMs)
@@ -238,8 +238,9 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   onConnect(): void {
     if (this.isClosed) return
     this.isReady = true
+    this.pool.context.turn.refresh()
     this.pool.context.timers.cancel(this)
-    this.pool.onConnected(this, this.pool.context.clock.now() - this.#startedMs)
+    this.pool.onConnected(this, this.pool.context.turn.nowMs - this.#startedMs)
   }
 
   /** The connect timeout. */
@@ -249,6 +250,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   onData(chunk: Buffer): void {
     if (this.isClosed) return
+    this.pool.context.turn.refresh()
     this.pool.context.stats.cxRxBytes.add(chunk.length)
     const received = this.#received
     received.append(chunk)

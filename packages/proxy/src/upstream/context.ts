@@ -3,10 +3,12 @@ import type { Network } from '../net/network.ts'
 import type { Flusher } from '../net/outbox.ts'
 import type { Random } from '../util/random.ts'
 import type { TimerWheel } from '../util/timer-wheel.ts'
+import type { TurnClock } from '../util/turn-clock.ts'
 
 /** What every part of one thread's data plane shares. */
 export interface ThreadContext {
   readonly clock: Clock
+  readonly turn: TurnClock
   readonly network: Network
   readonly flusher: Flusher
   readonly timers: TimerWheel

@@ -23,7 +23,7 @@ export class Attempt implements ReplySink, PoolClient {
     this.#context = context
     this.cluster = cluster
     this.endpoint = endpoint
-    this.#startedMs = context.thread.clock.now()
+    this.#startedMs = context.thread.turn.nowMs
     const { stats } = cluster.context
     stats.rqTotal.add(1)
     stats.rqActive.add(1)
@@ -132,9 +132,9 @@ export class Attempt implements ReplySink, PoolClient {
     if (this.#isOver) return
     this.#isOver = true
     this.endpoint.activeRequests--
-    const { stats, limits, clock } = this.cluster.context
+    const { stats, limits, turn } = this.cluster.context
     stats.rqActive.add(-1)
-    stats.rqTimeMs.record(clock.now() - this.#startedMs)
+    stats.rqTimeMs.record(turn.nowMs - this.#startedMs)
     limits.release(LimitKind.Requests)
   }
 }

@@ -13,9 +13,9 @@ import { isTried, pickUntried } from './tried.ts'
 
 type RingHashConfig = Extract<LoadBalancerConfig, { kind: 'ring-hash' }>
 
-const RADIX_BITS = 8
-const RADIX = 1 << RADIX_BITS
-const HALF_BITS = 32
+/** Where the halves of a 64-bit word lie, on the little-endian machines that Node runs on. */
+const LOWER_HALF = 0
+const UPPER_HALF = 1
 /** How far to look for an endpoint that was not tried; beyond, any such endpoint will do. */
 const MAX_STEPS = 1_024
 
@@ -100,28 +100,35 @@ function newRing(size: number): Ring {
   return { highs: new Uint32Array(size), lows: new Uint32Array(size), owners: new Uint32Array(size) }
 }
 
-/** By radix, from the lowest byte up: rings may have millions of points, and a comparing sort would block for seconds. */
-function sortRing(unsorted: Ring, points: number): Ring {
-  let order = Uint32Array.from({ length: points }, (_, index) => index)
-  for (const half of [unsorted.lows, unsorted.highs]) {
-    for (let shift = 0; shift < HALF_BITS; shift += RADIX_BITS) order = sortByDigit(order, half, shift)
+/**
+ * Sorts 64-bit words of (upper half of the hash, place before the sort), which the engine does without calling
+ * back: rings may have millions of points. What then differs only in the lower half is put in order afterwards.
+ */
+function sortRing({ highs, lows, owners }: Ring, points: number): Ring {
+  const words = new BigUint64Array(points)
+  const halves = new Uint32Array(words.buffer)
+  for (let point = 0; point < points; point++) {
+    halves[point * 2 + UPPER_HALF] = highs[point] as number
+    halves[point * 2 + LOWER_HALF] = point
   }
-  return {
-    highs: order.map((index) => unsorted.highs[index] as number),
-    lows: order.map((index) => unsorted.lows[index] as number),
-    owners: order.map((index) => unsorted.owners[index] as number),
-  }
-}
-
-function sortByDigit(order: Uint32Array<ArrayBuffer>, keys: Uint32Array, shift: number): Uint32Array<ArrayBuffer> {
-  const starts = new Uint32Array(RADIX + 1)
-  for (const index of order) starts[(((keys[index] as number) >>> shift) & (RADIX - 1)) + 1]! += 1
-  for (let digit = 1; digit <= RADIX; digit++) starts[digit]! += starts[digit - 1] as number
-  const sorted = new Uint32Array(order.length)
-  for (const index of order) {
-    const digit = ((keys[index] as number) >>> shift) & (RADIX - 1)
-    sorted[starts[digit] as number] = index
-    starts[digit]! += 1
+  words.sort()
+  const sorted = newRing(points)
+  for (let slot = 0; slot < points; slot++) {
+    const point = halves[slot * 2 + LOWER_HALF] as number
+    place(sorted, slot, { high: highs[point] as number, low: lows[point] as number, owner: owners[point] as number })
   }
   return sorted
+}
+
+/** Into `slot`, or as many before it as have an equal upper and a greater lower half. */
+function place(ring: Ring, slot: number, point: { high: number; low: number; owner: number }): void {
+  let at = slot
+  for (; at > 0 && ring.highs[at - 1] === point.high && (ring.lows[at - 1] as number) > point.low; at--) {
+    ring.lows[at] = ring.lows[at - 1] as number
+    ring.owners[at] = ring.owners[at - 1] as number
+    ring.highs[at] = point.high
+  }
+  ring.highs[at] = point.high
+  ring.lows[at] = point.low
+  ring.owners[at] = point.owner
 }
