@@ -39,7 +39,7 @@ export class RouteTable {
   readonly #indexes: readonly ExactIndex[]
   readonly #rest: readonly number[]
 
-  /** Throws, naming the route, when one cannot be compiled. */
+  /** Throws when a route cannot be compiled: see CompiledRoute. */
   constructor(config: RouteTableConfig) {
     this.name = config.name
     this.routes = config.routes.map((route) => new CompiledRoute(route))

@@ -7,11 +7,22 @@ const SCRATCH_BYTES = 1024
 const LANES = 4
 const STRIPE_BYTES = 32
 
+// Signed, so that they are small integers.
+const P1_HIGH = 0x9e3779b1 | 0
+const P1_LOW = 0x85ebca87 | 0
+const MINUS_P1_HIGH = 0x61c8864e
+const MINUS_P1_LOW = 0x7a143579
+const P2_HIGH = 0xc2b2ae3d | 0
+const P2_LOW = 0x27d4eb4f
+const P3_HIGH = 0x165667b1
+const P3_LOW = 0x9e3779f9 | 0
+const P4_HIGH = 0x85ebca77 | 0
+const P4_LOW = 0xc2b2ae63 | 0
+const P5_HIGH = 0x27d4eb2f
+const P5_LOW = 0x165667c5
+
 /*
- * The 64-bit accumulator lies in #high and #low as signed 32-bit numbers, and every step below works on it;
- * the primes are passed as halves.
- *
- *   P1 9E3779B1 85EBCA87   P2 C2B2AE3D 27D4EB4F   P3 165667B1 9E3779F9   P4 85EBCA77 C2B2AE63   P5 27D4EB2F 165667C5
+ * The 64-bit accumulator lies in #high and #low as signed 32-bit numbers, and every step below works on it.
  */
 export class Hash64 {
   #high = 0
@@ -48,7 +59,7 @@ export class Hash64 {
   updateBytes(bytes: Uint8Array, length = bytes.length): void {
     let at = 0
     if (length >= STRIPE_BYTES) at = this.#stripes(bytes, length)
-    else this.#add(0x27d4eb2f, 0x165667c5)
+    else this.#add(P5_HIGH, P5_LOW)
     this.#add(0, length)
     for (; at + 8 <= length; at += 8) this.#mixEight(readInt32(bytes, at + 4), readInt32(bytes, at))
     if (at + 4 <= length) {
@@ -75,15 +86,15 @@ export class Hash64 {
     const seedLow = this.#low
     lanes[4] = seedHigh
     lanes[5] = seedLow
-    this.#add(0xc2b2ae3d, 0x27d4eb4f)
+    this.#add(P2_HIGH, P2_LOW)
     lanes[2] = this.#high
     lanes[3] = this.#low
-    this.#add(0x9e3779b1, 0x85ebca87)
+    this.#add(P1_HIGH, P1_LOW)
     lanes[0] = this.#high
     lanes[1] = this.#low
     this.#high = seedHigh
     this.#low = seedLow
-    this.#add(0x61c8864e, 0x7a143579)
+    this.#add(MINUS_P1_HIGH, MINUS_P1_LOW)
     lanes[6] = this.#high
     lanes[7] = this.#low
   }
@@ -92,10 +103,10 @@ export class Hash64 {
     const lanes = this.#lanes
     this.#high = readInt32(bytes, at + 4)
     this.#low = readInt32(bytes, at)
-    this.#multiply(0xc2b2ae3d, 0x27d4eb4f)
+    this.#multiply(P2_HIGH, P2_LOW)
     this.#add(lanes[lane * 2] as number, lanes[lane * 2 + 1] as number)
     this.#rotate(31)
-    this.#multiply(0x9e3779b1, 0x85ebca87)
+    this.#multiply(P1_HIGH, P1_LOW)
     lanes[lane * 2] = this.#high
     lanes[lane * 2 + 1] = this.#low
   }
@@ -116,8 +127,8 @@ export class Hash64 {
       const laneHigh = lanes[lane * 2] as number
       const laneLow = lanes[lane * 2 + 1] as number
       this.#xorRound(laneHigh, laneLow)
-      this.#multiply(0x9e3779b1, 0x85ebca87)
-      this.#add(0x85ebca77, 0xc2b2ae63)
+      this.#multiply(P1_HIGH, P1_LOW)
+      this.#add(P4_HIGH, P4_LOW)
     }
   }
 
@@ -127,9 +138,9 @@ export class Hash64 {
     const low = this.#low
     this.#high = inputHigh
     this.#low = inputLow
-    this.#multiply(0xc2b2ae3d, 0x27d4eb4f)
+    this.#multiply(P2_HIGH, P2_LOW)
     this.#rotate(31)
-    this.#multiply(0x9e3779b1, 0x85ebca87)
+    this.#multiply(P1_HIGH, P1_LOW)
     this.#high ^= high
     this.#low ^= low
   }
@@ -137,8 +148,8 @@ export class Hash64 {
   #mixEight(high: number, low: number): void {
     this.#xorRound(high, low)
     this.#rotate(27)
-    this.#multiply(0x9e3779b1, 0x85ebca87)
-    this.#add(0x85ebca77, 0xc2b2ae63)
+    this.#multiply(P1_HIGH, P1_LOW)
+    this.#add(P4_HIGH, P4_LOW)
   }
 
   #mixFour(word: number): void {
@@ -146,12 +157,12 @@ export class Hash64 {
     const low = this.#low
     this.#high = 0
     this.#low = word
-    this.#multiply(0x9e3779b1, 0x85ebca87)
+    this.#multiply(P1_HIGH, P1_LOW)
     this.#high ^= high
     this.#low ^= low
     this.#rotate(23)
-    this.#multiply(0xc2b2ae3d, 0x27d4eb4f)
-    this.#add(0x165667b1, 0x9e3779f9)
+    this.#multiply(P2_HIGH, P2_LOW)
+    this.#add(P3_HIGH, P3_LOW)
   }
 
   #mixOne(byte: number): void {
@@ -159,27 +170,28 @@ export class Hash64 {
     const low = this.#low
     this.#high = 0
     this.#low = byte
-    this.#multiply(0x27d4eb2f, 0x165667c5)
+    this.#multiply(P5_HIGH, P5_LOW)
     this.#high ^= high
     this.#low ^= low
     this.#rotate(11)
-    this.#multiply(0x9e3779b1, 0x85ebca87)
+    this.#multiply(P1_HIGH, P1_LOW)
   }
 
   #avalanche(): void {
     this.#low ^= this.#high >>> 1
-    this.#multiply(0xc2b2ae3d, 0x27d4eb4f)
+    this.#multiply(P2_HIGH, P2_LOW)
     const high = this.#high
     this.#low ^= (this.#low >>> 29) | (high << 3)
     this.#high = high ^ (high >>> 29)
-    this.#multiply(0x165667b1, 0x9e3779f9)
+    this.#multiply(P3_HIGH, P3_LOW)
     this.#low ^= this.#high
   }
 
   #add(high: number, low: number): void {
-    const sum = (this.#low >>> 0) + (low >>> 0)
-    this.#low = sum | 0
-    this.#high = (this.#high + high + (sum > 0xffffffff ? 1 : 0)) | 0
+    const sum = (this.#low + low) | 0
+    const carry = sum >>> 0 < low >>> 0 ? 1 : 0
+    this.#low = sum
+    this.#high = (this.#high + high + carry) | 0
   }
 
   /** Left, by 1 to 31 bits. */

@@ -143,11 +143,11 @@ test('the clock is asked for one timer at most, none while nothing waits, and fe
   assert.ok(wakeUps <= 5, `${wakeUps} timers`)
 })
 
-test('the count of ticks may wrap around after 497 days', () => {
+test('the count of ticks may change its sign after 248 days and wrap around after 497', () => {
   const { clock, wheel } = setUp()
   const delays = [15, 2_000, 15_000, HOUR_MS, 3 * DAY_MS]
-  for (const day of [248, 249, 497, 498]) {
-    clock.advance(day * DAY_MS + 17 * HOUR_MS - clock.now())
+  for (const startDay of [190, 440]) {
+    clock.advance(startDay * DAY_MS - clock.now())
     for (let step = 0; step < 30; step++) {
       const start = clock.now()
       const waiters = delays.map((delay) => {
