@@ -64,7 +64,9 @@ async function runOnce(bench: Bench, scenario: Scenario, peer: RunningPeer, rate
     backendPid,
   }
   try {
-    return await bench.generator.run(rate === undefined ? order : { ...order, rate })
+    const running = bench.generator.run(rate === undefined ? order : { ...order, rate })
+    running.catch(() => {}) // when the proxy crashes, that is the better message
+    return await Promise.race([peer.crashed, running])
   } catch (error) {
     throw new Error(`${peer.name}, ${wire} ${connections}x${depth}: ${String(error)}`, { cause: error })
   }

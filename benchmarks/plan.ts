@@ -76,12 +76,14 @@ function listScenarios(protocols: string[], loads: string[], payloads: string[])
   return scenarios
 }
 
-function parseWire(text: string): WireName {
+/** Throws on anything else than the name of a protocol. */
+export function parseWire(text: string): WireName {
   if (text === 'awesomerpc' || text === 'thrift') return text
   throw new Error(`expected awesomerpc or thrift, not "${text}"`)
 }
 
-function parseLoad(text: string): Load {
+/** Reads "16x32"; throws on anything else. */
+export function parseLoad(text: string): Load {
   const match = /^(\d+)x(\d+)$/.exec(text)
   if (match === null) throw new Error(`expected a load such as 16x32, not "${text}"`)
   return { connections: parseCount(match[1]!), depth: parseCount(match[2]!) }

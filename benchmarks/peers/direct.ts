@@ -6,6 +6,12 @@ export const direct: Peer = {
   name: 'direct',
   version: () => 'no proxy',
   async start({ backendPort }) {
-    return { name: 'direct', port: backendPort, pids: () => [], stop: async () => {} }
+    return {
+      name: 'direct',
+      port: backendPort,
+      pids: () => [],
+      crashed: new Promise<never>(() => {}),
+      stop: async () => {},
+    }
   },
 }

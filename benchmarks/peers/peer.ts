@@ -26,6 +26,8 @@ export interface RunningPeer {
   readonly adminPort?: number
   /** The process and all its children; none for the direct way. */
   pids(): readonly number[]
+  /** Rejects with the log when the process ends before `stop`. */
+  readonly crashed: Promise<never>
   stop(): Promise<void>
 }
 
@@ -55,6 +57,7 @@ export async function startPeer(options: PeerCommand): Promise<RunningPeer> {
     port: options.port,
     ...(options.adminPort === undefined ? {} : { adminPort: options.adminPort }),
     pids: () => findProcessTree(child.pid!),
+    crashed: ended.promise,
     stop: () => stopProcess(child),
   }
 }
