@@ -1,7 +1,7 @@
 /** Compiles one matcher of a route into a test on a message's metadata. Semantics: Envoy's HeaderMatcher. */
 import type { MetadataMatcher, StringMatch } from '@meltemi/api'
 import type { Metadata } from '@meltemi/sdk'
-import { compilePattern } from './pattern.ts'
+import { compilePattern } from './match-pattern.ts'
 
 export type ValueTest = (value: string) => boolean
 

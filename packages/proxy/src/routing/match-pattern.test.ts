@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { RE2JS } from 're2js'
-import { compilePattern } from './pattern.ts'
+import { compilePattern } from './match-pattern.ts'
 
 test('a pattern must match the whole text', () => {
   const matches = compilePattern('v1|v2')
