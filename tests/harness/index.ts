@@ -1,0 +1,9 @@
+/** What tests use to play client and service. */
+
+export { type Answer, answerOf } from './answers.ts'
+export { type AwesomerpcFrame, awesomerpcFrame } from './awesomerpc-frame.ts'
+export * from './behaviours.ts'
+export { EchoConnection } from './echo-connection.ts'
+export { EchoServer, type EchoServerOptions, type Handler, startEchoServer } from './echo-server.ts'
+export { connectClient, RawClient, type RawClientOptions } from './raw-client.ts'
+export { startTestProxy, TestProxy, type TestProxyOptions, testCluster, testRoute } from './test-proxy.ts'

@@ -1,0 +1,173 @@
+/** A data plane in the test's own process, on real sockets, from the configuration model. */
+
+import type {
+  ClusterConfig,
+  ListenerConfig,
+  MetaProtocolConfig,
+  ProxyConfig,
+  RouteConfig,
+  TcpProxyConfig,
+} from '@meltemi/api'
+import { limitCells, nodeNetwork, Proxy, SeededRandom } from '@meltemi/proxy'
+import { MergedRegistry, systemClock } from '@meltemi/runtime'
+import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
+
+export interface TestProxyOptions {
+  readonly codec: CodecDefinition
+  /** Ports of the endpoints of the one cluster, `service`; or whole clusters. */
+  readonly endpoints?: readonly number[]
+  readonly clusters?: readonly ClusterConfig[]
+  /** Changes to the cluster made of `endpoints`. */
+  readonly cluster?: Partial<ClusterConfig>
+  readonly multiplexing?: boolean
+  /** Changes to the MetaProtocolProxy. */
+  readonly filter?: Partial<MetaProtocolConfig>
+  /** Instead of the MetaProtocolProxy. */
+  readonly tcpProxy?: TcpProxyConfig
+  readonly listener?: Partial<ListenerConfig>
+  /** undefined: everything goes to `service`. */
+  readonly routes?: readonly RouteConfig[]
+  readonly filters?: readonly FilterDefinition[]
+  readonly overloadLevel?: () => number
+  readonly seed?: number
+}
+
+export interface LogLine {
+  readonly level: string
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+export class TestProxy implements AsyncDisposable {
+  readonly proxy: Proxy
+  readonly metrics: MergedRegistry
+  readonly cells: SharedArrayBuffer
+  readonly log: LogLine[] = []
+
+  constructor(options: TestProxyOptions) {
+    const config = testConfig(options)
+    this.metrics = new MergedRegistry()
+    this.cells = limitCells(config.clusters.length + config.listeners.length, 1)
+    this.proxy = new Proxy({
+      config,
+      codecs: [options.codec],
+      filters: options.filters ?? [],
+      network: nodeNetwork,
+      clock: systemClock,
+      random: new SeededRandom(options.seed ?? 1),
+      metrics: this.metrics,
+      share: { cells: this.cells, workers: 1, worker: 0 },
+      overloadLevel: options.overloadLevel ?? (() => 0),
+      log: (level, message, fields) => this.log.push({ level, message, fields }),
+    })
+  }
+
+  get port(): number {
+    return this.proxy.listeners[0]?.port ?? 0
+  }
+
+  /** A counter or gauge whose name ends like this; the sum where several do. 0 when there is none. */
+  stat(ending: string): number {
+    let sum = 0
+    for (const metric of this.metrics.read((name) => name === ending || name.endsWith(`.${ending}`))) {
+      if (metric.kind !== 'histogram') sum += metric.value
+    }
+    return sum
+  }
+
+  /** Resolves when the counter or gauge has this value; rejects, with what it is, after a second. */
+  async until(ending: string, value: number, timeoutMs = 1000): Promise<void> {
+    const endMs = performance.now() + timeoutMs
+    while (this.stat(ending) !== value) {
+      if (performance.now() > endMs) throw new Error(`${ending} is ${this.stat(ending)}, not ${value}`)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy.stop()
+  }
+}
+
+export async function startTestProxy(options: TestProxyOptions): Promise<TestProxy> {
+  const proxy = new TestProxy(options)
+  await proxy.proxy.start(false)
+  return proxy
+}
+
+/** A cluster of endpoints on this machine, with Envoy's defaults. */
+export function testCluster(
+  name: string,
+  ports: readonly number[],
+  changes: Partial<ClusterConfig> = {},
+): ClusterConfig {
+  return {
+    name,
+    statName: name,
+    discovery: 'static',
+    dnsRefreshMs: 5000,
+    endpoints: ports.map((port) => ({ address: { host: '127.0.0.1', port }, hostname: '', weight: 1, healthy: true })),
+    connectTimeoutMs: 5000,
+    loadBalancer: { kind: 'round-robin' },
+    circuitBreaker: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
+    panicThresholdPercent: 50,
+    bufferLimitBytes: 1024 * 1024,
+    ...changes,
+  }
+}
+
+/** A route that matches everything and goes to `cluster`, except for what `changes` say. */
+export function testRoute(cluster: string, changes: Partial<RouteConfig> = {}): RouteConfig {
+  return {
+    name: cluster,
+    match: { metadata: [] },
+    clusters: [{ cluster, weight: 1 }],
+    hashPolicy: [],
+    mirrors: [],
+    timeoutMs: undefined,
+    requestMutation: [],
+    responseMutation: [],
+    ...changes,
+  }
+}
+
+function testConfig(options: TestProxyOptions): ProxyConfig {
+  const listener: ListenerConfig = {
+    name: 'test',
+    address: { host: '127.0.0.1', port: 0 },
+    direction: 'unspecified',
+    proxyProtocol: false,
+    bufferLimitBytes: 1024 * 1024,
+    maxConnections: 0,
+    filter: options.tcpProxy ?? testFilter(options),
+    ...options.listener,
+  }
+  const clusters = options.clusters ?? [testCluster('service', options.endpoints ?? [], options.cluster)]
+  return {
+    node: { id: 'test', cluster: '', metadata: {} },
+    admin: undefined,
+    listeners: [listener],
+    clusters,
+    modules: [],
+  }
+}
+
+function testFilter({ codec, multiplexing = true, routes, filter }: TestProxyOptions): MetaProtocolConfig {
+  return {
+    kind: 'meta-protocol',
+    statPrefix: 'test',
+    applicationProtocol: 'test',
+    codec: { name: codec.name, options: undefined },
+    multiplexing,
+    filters: [],
+    routes: { name: 'routes', routes: routes ?? [testRoute('service')] },
+    idleTimeoutMs: 0,
+    maxMessageBytes: 16 * 1024 * 1024,
+    maxInFlightPerConnection: 1024,
+    requestTimeoutMs: 15_000,
+    maxDownstreamBufferBytes: 16 * 1024 * 1024,
+    partialMessageTimeoutMs: 15_000,
+    generateRequestId: false,
+    ...filter,
+  }
+}
