@@ -24,12 +24,12 @@ const CATASTROPHIC = [
 ]
 
 for (const pattern of CATASTROPHIC) {
-  test(`${pattern} on 50,000 characters that do not match ends within half a second`, () => {
+  test(`${pattern} on 50,000 characters that do not match ends within two seconds`, () => {
     const matches = compilePattern(pattern)
     const text = `${'a'.repeat(50_000)}!`
     const start = performance.now()
     assert.equal(matches(text), false)
-    assert.ok(performance.now() - start < 500)
+    assert.ok(performance.now() - start < 2_000)
   })
 }
 
