@@ -3,13 +3,15 @@
  * the checkout, imports every public entry and runs the command there, on the sources that a user would get.
  */
 
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT, readWorkspace } from './workspace.ts'
 
 const SAMPLE = 'docs/sample.yaml'
+const SERVE_TIMEOUT_MS = 20_000
 const REQUIRED_FILES = ['package/LICENSE', 'package/README.md', 'package/dist/index.js', 'package/dist/index.d.ts']
 
 const units = readWorkspace()
@@ -21,7 +23,7 @@ try {
   for (const tarball of tarballs) checkContents(tarball)
   install(tarballs)
   for (const entry of units.flatMap((unit) => unit.entries)) importEntry(entry)
-  tryCommand()
+  await tryCommand()
   process.stdout.write(`check-pack: ${tarballs.length} packages install and run on Node ${process.versions.node}\n`)
 } finally {
   rmSync(folder, { recursive: true, force: true })
@@ -47,23 +49,45 @@ function importEntry(entry: string): void {
   run(process.execPath, ['--input-type=module', '--eval', script], folder)
 }
 
-function tryCommand(): void {
+/** `--help`, a validation, and a proxy that serves from worker threads until it is told to drain. */
+async function tryCommand(): Promise<void> {
   const command = join(folder, 'node_modules/.bin/meltemi')
   expect(run(command, ['--help'], folder), 'proxy')
   expect(run(command, ['proxy', '--help'], folder), '--concurrency')
   copyFileSync(join(ROOT, SAMPLE), join(folder, 'sample.yaml'))
   expect(run(command, ['proxy', '-c', 'sample.yaml', '--mode', 'validate'], folder), 'sample.yaml: valid')
+  await tryServing(command)
+}
+
+async function tryServing(command: string): Promise<void> {
+  const anyPorts = readFileSync(join(ROOT, SAMPLE), 'utf8').replaceAll(/port_value: (?:9000|15000)/g, 'port_value: 0')
+  writeFileSync(join(folder, 'serve.yaml'), anyPorts)
+  const child = spawn(command, ['proxy', '-c', 'serve.yaml', '--drain-time-s', '1'], { cwd: folder, env: cleanEnv() })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+      if (said.includes('"listening"')) child.kill('SIGTERM')
+    })
+  }
+  const giveUp = setTimeout(() => child.kill('SIGKILL'), SERVE_TIMEOUT_MS)
+  const [code] = await once(child, 'exit')
+  clearTimeout(giveUp)
+  if (code !== 0) throw new Error(`meltemi proxy ended with ${code}: ${said}`)
 }
 
 function expect(output: string, text: string): void {
   if (!output.includes(text)) throw new Error(`expected '${text}' in: ${output}`)
 }
 
-/** Runs a command without what this process was started with: neither the source condition nor npm's variables. */
 function run(command: string, args: readonly string[], cwd: string): string {
+  return execFileSync(command, args, { cwd, env: cleanEnv(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/** Nothing of what this process was started with: neither the source condition nor npm's variables. */
+function cleanEnv(): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^npm_(?!config_registry)|^NODE_OPTIONS$/i.test(name),
   )
-  const env = { ...Object.fromEntries(inherited), PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}` }
-  return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  return { ...Object.fromEntries(inherited), PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}` }
 }
