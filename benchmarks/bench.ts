@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startBackend, startGenerator } from './load/load-process.ts'
-import type { WireName } from './load/wire.ts'
+import type { WireName, Writes } from './load/wire.ts'
 import { describeMachine } from './machine.ts'
 import { measureScenario } from './measure.ts'
 import { direct } from './peers/direct.ts'
@@ -13,7 +13,7 @@ import { haproxy } from './peers/haproxy.ts'
 import { createMeltemi } from './peers/meltemi.ts'
 import { nginx } from './peers/nginx.ts'
 import type { Peer, RunningPeer } from './peers/peer.ts'
-import { type Plan, parsePlan, type Scenario, usage } from './plan.ts'
+import { type Plan, parsePlan, usage } from './plan.ts'
 import { formatMeasurement, writeBetweenMarkers } from './report.ts'
 
 if (process.argv.includes('--help')) console.log(usage)
@@ -23,15 +23,20 @@ async function main(args: readonly string[]): Promise<void> {
   const plan = parsePlan(args)
   const wires = [...new Set(plan.scenarios.map((scenario) => scenario.wire))]
   const parts = [describeRun(plan, wires)]
-  for (const wire of wires) parts.push(...(await benchWire(plan, wire)))
+  for (const wire of wires) {
+    for (const writes of ['joined', 'single'] as const) parts.push(...(await benchGroup(plan, wire, writes)))
+  }
   const text = parts.join('\n')
   console.log(text)
   if (plan.writeFile !== undefined) writeBetweenMarkers(plan.writeFile, 'bench', text)
 }
 
-async function benchWire(plan: Plan, wire: WireName): Promise<string[]> {
+// The scenarios that can share one backend and one start of the peers.
+async function benchGroup(plan: Plan, wire: WireName, writes: Writes): Promise<string[]> {
+  const scenarios = plan.scenarios.filter((each) => each.wire === wire && each.writes === writes)
+  if (scenarios.length === 0) return []
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-bench-'))
-  const backend = await startBackend(wire)
+  const backend = await startBackend(wire, writes)
   const generator = startGenerator()
   const peers: RunningPeer[] = []
   const tables: string[] = []
@@ -40,7 +45,7 @@ async function benchWire(plan: Plan, wire: WireName): Promise<string[]> {
       peers.push(await peer.start({ backendPort: backend.port, folder: mkdtempSync(join(folder, `${index}-`)) }))
     }
     const onProgress = (text: string): void => console.error(text)
-    for (const scenario of plan.scenarios.filter((each: Scenario) => each.wire === wire)) {
+    for (const scenario of scenarios) {
       const measurements = await measureScenario(
         { plan, generator, backendPid: backend.pid, peers, onProgress },
         scenario,

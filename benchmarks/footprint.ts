@@ -38,7 +38,15 @@ async function measure(concurrency: number): Promise<string> {
     async ({ meltemi, generator, backendPid }) => {
       await delay(IDLE_MS)
       const idle = readRssBytes(meltemi.pids())
-      const load = { wire: options.wire, connections: 16, depth: 32, payloadBytes: 128, warmUpMs: 0, windowMs: WORK_MS }
+      const load = {
+        wire: options.wire,
+        writes: 'joined' as const,
+        connections: 16,
+        depth: 32,
+        payloadBytes: 128,
+        warmUpMs: 0,
+        windowMs: WORK_MS,
+      }
       await generator.run({ ...load, port: meltemi.port, pids: meltemi.pids(), backendPid })
       await delay(IDLE_MS)
       return `| \`--concurrency ${concurrency}\` | ${toMib(idle)} | ${toMib(readRssBytes(meltemi.pids()))} |`

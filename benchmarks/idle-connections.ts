@@ -68,6 +68,7 @@ function createGroup(port: number): Group {
     wire: wires[meltemiOptions.wire],
     port,
     payloadBytes: 128,
+    writes: 'joined',
     depth: 1,
     latency: new Histogram(),
     readBuffer: Buffer.alloc(64 * 1024),

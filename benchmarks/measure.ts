@@ -49,12 +49,13 @@ async function measureRounds(bench: Bench, scenario: Scenario, rate: number | un
 
 async function runOnce(bench: Bench, scenario: Scenario, peer: RunningPeer, rate?: number): Promise<LoadResult> {
   const { connections, depth } = scenario.load
-  const { wire, payloadBytes } = scenario
+  const { wire, payloadBytes, writes } = scenario
   const { warmUpMs, roundMs: windowMs } = bench.plan
   const { backendPid } = bench
   const order = {
     wire,
     payloadBytes,
+    writes,
     connections,
     depth,
     warmUpMs,
@@ -83,7 +84,7 @@ const speedOf = (result: LoadResult): number => result.requests / (result.window
 function describeRun(scenario: Scenario, rate: number | undefined, round: number, name: string, r: LoadResult): string {
   const { connections, depth } = scenario.load
   const loop = rate === undefined ? 'closed' : `open at ${rate}/s`
-  const what = `${scenario.wire} ${connections}x${depth} ${scenario.payloadBytes} B ${loop}, round ${round + 1}, ${name}`
+  const what = `${scenario.wire} ${connections}x${depth} ${scenario.payloadBytes} B ${scenario.writes} ${loop}, round ${round + 1}, ${name}`
   const cpu = ((r.cpuMs * 1000) / r.requests).toFixed(1)
   const others = Math.round((r.othersCpuMs / r.windowMs) * 100)
   return `${what}: ${Math.round(speedOf(r))}/s, ${cpu} us CPU, p50 ${Math.round(r.p50Us)} p99.9 ${Math.round(r.p999Us)} us, others ${others} %`

@@ -1,7 +1,7 @@
 // What a run measures: the command line, and the scenarios it selects.
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
-import type { WireName } from './load/wire.ts'
+import type { WireName, Writes } from './load/wire.ts'
 
 export interface Load {
   readonly connections: number
@@ -12,6 +12,7 @@ export interface Scenario {
   readonly wire: WireName
   readonly load: Load
   readonly payloadBytes: number
+  readonly writes: Writes
 }
 
 export interface Plan {
@@ -29,9 +30,10 @@ export const usage = `npm run bench -- [options]
   --quick               2 rounds of 2 s, for developing
   --rounds N            interleaved rounds for each figure (5)
   --seconds N           length of a round (5)
-  --protocol NAME       awesomerpc, thrift; may be repeated, as may the next four
+  --protocol NAME       awesomerpc, thrift; may be repeated, as may the next five
   --load CxD            connections x requests in flight on each (1x1, 64x1, 16x32)
   --payload BYTES       128, 4096
+  --writes KIND         when several messages are ready: joined (one write for all), single (a write each)
   --loop NAME           closed (as fast as it goes), open (half of the slowest peer's speed)
   --peer PART           only peers with PART in their names
   --write FILE          put the tables between the markers of this Markdown file`
@@ -43,6 +45,7 @@ const options = {
   protocol: { type: 'string', multiple: true, default: ['awesomerpc', 'thrift'] },
   load: { type: 'string', multiple: true, default: ['1x1', '64x1', '16x32'] },
   payload: { type: 'string', multiple: true, default: ['128', '4096'] },
+  writes: { type: 'string', multiple: true, default: ['joined', 'single'] },
   loop: { type: 'string', multiple: true, default: ['closed', 'open'] },
   peer: { type: 'string', multiple: true, default: [] },
   write: { type: 'string' },
@@ -54,7 +57,7 @@ export function parsePlan(args: readonly string[]): Plan {
   const rounds = parseCount(values.rounds ?? (values.quick ? '2' : '5'))
   const roundMs = parseCount(values.seconds ?? (values.quick ? '2' : '5')) * 1000
   return {
-    scenarios: listScenarios(values.protocol, values.load, values.payload),
+    scenarios: listScenarios(values),
     rounds,
     roundMs,
     warmUpMs: values.quick ? 500 : 1000,
@@ -64,22 +67,34 @@ export function parsePlan(args: readonly string[]): Plan {
   }
 }
 
-function listScenarios(protocols: string[], loads: string[], payloads: string[]): Scenario[] {
+interface Axes {
+  readonly protocol: readonly string[]
+  readonly payload: readonly string[]
+  readonly load: readonly string[]
+  readonly writes: readonly string[]
+}
+
+function listScenarios(axes: Axes): Scenario[] {
   const scenarios: Scenario[] = []
-  for (const protocol of protocols) {
-    for (const payload of payloads) {
-      for (const load of loads) {
-        scenarios.push({ wire: parseWire(protocol), load: parseLoad(load), payloadBytes: parseCount(payload) })
+  for (const wire of axes.protocol.map(parseWire)) {
+    for (const writes of axes.writes.map(parseWrites)) {
+      for (const payloadBytes of axes.payload.map(parseCount)) {
+        for (const load of axes.load.map(parseLoad)) scenarios.push({ wire, load, payloadBytes, writes })
       }
     }
   }
-  return scenarios
+  return scenarios.filter(({ load, writes }) => writes === 'joined' || load.depth > 1) // of one there is nothing to join
 }
 
 /** Throws on anything else than the name of a protocol. */
 export function parseWire(text: string): WireName {
   if (text === 'awesomerpc' || text === 'thrift') return text
   throw new Error(`expected awesomerpc or thrift, not "${text}"`)
+}
+
+function parseWrites(text: string): Writes {
+  if (text === 'joined' || text === 'single') return text
+  throw new Error(`expected joined or single, not "${text}"`)
 }
 
 /** Reads "16x32"; throws on anything else. */

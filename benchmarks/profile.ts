@@ -44,6 +44,7 @@ try {
       generator.run({
         ...parseLoad(values.load),
         wire,
+        writes: 'joined',
         payloadBytes: Number(values.payload),
         port: meltemi.port,
         pids: meltemi.pids(),

@@ -11,13 +11,14 @@ const REFERENCES: Readonly<Record<WireName, string>> = { awesomerpc: 'nginx stre
 
 /** One heading and table. Ratios and additions are taken within a round, then the median over the rounds. */
 export function formatMeasurement({ scenario, rate, rounds }: Measurement): string {
-  const { wire, load, payloadBytes } = scenario
+  const { wire, load, payloadBytes, writes } = scenario
   const loop = rate === undefined ? 'closed loop' : `open loop at ${rate} requests/s`
+  const pieces = load.depth === 1 ? '' : `, ${writes} writes`
   const reference = REFERENCES[wire]
   const heads = ['proxy', 'CPU µs per request', `CPU × ${reference}`, 'requests/s', 'CPU %']
   heads.push('added p50 µs', 'added p99 µs', 'added p99.9 µs', `p99.9 × ${reference}`, 'RSS MiB')
   return [
-    `### ${wire}, ${load.connections}×${load.depth}, ${payloadBytes} B, ${loop}`,
+    `### ${wire}, ${load.connections}×${load.depth}, ${payloadBytes} B${pieces}, ${loop}`,
     '',
     row(heads),
     row(heads.map((_, index) => (index === 0 ? '---' : '---:'))),

@@ -66,7 +66,15 @@ async function soak(setting: Setting): Promise<Checkpoint[]> {
 }
 
 async function runChunk({ meltemi, generator, backendPid }: Setting): Promise<number> {
-  const load = { wire, connections: 16, depth: 32, payloadBytes: 128, warmUpMs: 0, windowMs: CHUNK_MS }
+  const load = {
+    writes: 'joined' as const,
+    wire,
+    connections: 16,
+    depth: 32,
+    payloadBytes: 128,
+    warmUpMs: 0,
+    windowMs: CHUNK_MS,
+  }
   const result = await generator.run({ ...load, port: meltemi.port, pids: meltemi.pids(), backendPid })
   return result.requests
 }

@@ -22,7 +22,7 @@ export async function withMeltemi<T>(
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-bench-'))
   const options = createOptions(folder)
-  const backend = await startBackend(options.wire)
+  const backend = await startBackend(options.wire, 'joined')
   const generator = startGenerator()
   let meltemi: RunningPeer | undefined
   try {

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { Histogram } from './histogram.ts'
 import { LoadConnection, type LoadOptions } from './load-connection.ts'
 import { readCpuMs, readMachineCpuMs, readRssBytes } from './process-usage.ts'
-import { type WireName, wires } from './wire.ts'
+import { type WireName, type Writes, wires } from './wire.ts'
 
 export interface LoadOrder {
   readonly wire: WireName
@@ -14,6 +14,7 @@ export interface LoadOrder {
   readonly connections: number
   readonly depth: number
   readonly payloadBytes: number
+  readonly writes: Writes
   readonly warmUpMs: number
   readonly windowMs: number
   /** Requests per second; absent: closed loop. */
@@ -65,11 +66,12 @@ export async function run(order: LoadOrder): Promise<LoadResult> {
   const onRoom = (connection: LoadConnection): void => {
     if (phase.isSending) refill(connection, order.rate === undefined)
   }
-  const { port, depth, payloadBytes } = order
+  const { port, depth, payloadBytes, writes } = order
   const options: LoadOptions = {
     wire: wires[order.wire],
     port,
     payloadBytes,
+    writes,
     depth,
     latency,
     readBuffer,

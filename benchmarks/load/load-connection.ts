@@ -4,12 +4,13 @@
 
 import { connect, type Socket } from 'node:net'
 import type { Histogram } from './histogram.ts'
-import { stamp, type Wire } from './wire.ts'
+import { stamp, type Wire, type Writes } from './wire.ts'
 
 export interface LoadOptions {
   readonly wire: Wire
   readonly port: number
   readonly payloadBytes: number
+  readonly writes: Writes
   readonly depth: number
   readonly latency: Histogram
   /** Shared by all connections: its bytes are used up before the next read. */
@@ -93,12 +94,12 @@ export class LoadConnection {
     this.#outgoing.push(slot)
   }
 
-  /** One write for everything prepared. */
+  /** Sends everything prepared. */
   flush(): void {
     const count = this.#outgoing.length
     if (count === 0) return
-    if (count === 1) this.#socket!.write(this.#stamped(this.#outgoing[0]!))
-    else this.#socket!.write(this.#joined(count))
+    if (count > 1 && this.#options.writes === 'joined') this.#socket!.write(this.#joined(count))
+    else for (const slot of this.#outgoing) this.#socket!.write(this.#stamped(slot))
     this.#outgoing.length = 0
   }
 

@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { LoadAnswer, LoadOrder, LoadResult } from './generator.ts'
-import type { WireName } from './wire.ts'
+import type { WireName, Writes } from './wire.ts'
 
 export interface Backend {
   readonly port: number
@@ -12,8 +12,8 @@ export interface Backend {
   stop(): void
 }
 
-export async function startBackend(wire: WireName): Promise<Backend> {
-  const child = fork(join(import.meta.dirname, 'echo-backend.ts'), [wire])
+export async function startBackend(wire: WireName, writes: Writes): Promise<Backend> {
+  const child = fork(join(import.meta.dirname, 'echo-backend.ts'), [wire, writes])
   const [{ port }] = (await once(child, 'message')) as [{ port: number }]
   return { port, pid: child.pid!, stop: () => child.disconnect() }
 }

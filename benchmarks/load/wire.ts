@@ -8,6 +8,12 @@
 
 export type WireName = 'awesomerpc' | 'thrift'
 
+/**
+ * What client and service do when several messages are ready at once. `joined`: one write for all, which makes the most
+ * of the machine. `single`: a write each, like programs that answer each call by itself; proxies then see smaller reads.
+ */
+export type Writes = 'joined' | 'single'
+
 export interface Wire {
   readonly name: WireName
   readonly idAt: number
