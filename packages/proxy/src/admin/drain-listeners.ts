@@ -1,0 +1,14 @@
+import type { AdminRoute } from '@meltemi/runtime'
+import type { ProxyInspector } from './inspector.ts'
+
+export function drainListenersRoute(inspector: ProxyInspector): AdminRoute {
+  return {
+    method: 'POST',
+    path: '/drain_listeners',
+    description: 'accepts no more connections; those that exist go on',
+    handle: () => {
+      inspector.drainListeners()
+      return { body: 'OK\n' }
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import type { ProxyConfig } from '@meltemi/api/model'
+import type { LogLevel, MetricReader } from '@meltemi/runtime'
+
+export type ServerState = 'PRE_INITIALIZING' | 'LIVE' | 'DRAINING'
+
+/** What one thread tells of one endpoint; the admin pages add the threads up. */
+export interface EndpointReport {
+  readonly cluster: string
+  /** `ip:port`. */
+  readonly address: string
+  readonly hostname: string
+  readonly weight: number
+  readonly healthy: boolean
+  readonly cxActive: number
+  readonly cxTotal: number
+  readonly cxConnectFail: number
+  readonly rqActive: number
+  readonly rqTotal: number
+  readonly rqError: number
+}
+
+export interface MemoryReport {
+  readonly limitBytes: number
+  readonly usedBytes: number
+  readonly overloadLevel: number
+}
+
+/** What the admin pages may see and do; the process implements it on the main thread. */
+export interface ProxyInspector {
+  /** With the ports that were really taken. */
+  readonly config: ProxyConfig
+  readonly metrics: MetricReader
+  readonly version: string
+  /** Milliseconds since 1970. */
+  readonly startedAtMs: number
+  /** Shown on `/server_info`. */
+  readonly commandLineOptions: Readonly<Record<string, unknown>>
+  state(): ServerState
+  endpoints(): Promise<readonly EndpointReport[]>
+  memory(): MemoryReport
+  logLevels(): ReadonlyMap<string, LogLevel>
+  /** Of one component, or of all; false when there is no such component. */
+  setLogLevel(level: LogLevel, component?: string): boolean
+  /** Accepts no more connections; those that exist go on. */
+  drainListeners(): void
+  /** Ends the process in an orderly way. */
+  quit(): void
+}

@@ -1,0 +1,21 @@
+import { type AdminRoute, badRequest, jsonReply } from '@meltemi/runtime'
+import type { ProxyInspector } from './inspector.ts'
+import { formatSocketAddress, socketAddressJson } from './socket-address-json.ts'
+
+export function listenersRoute(inspector: ProxyInspector): AdminRoute {
+  return {
+    method: 'GET',
+    path: '/listeners',
+    description: 'listeners and their addresses; ?format=json',
+    handle: ({ query }) => {
+      const listeners = inspector.config.listeners.map(
+        ({ name, address }) => [name, formatSocketAddress(address)] as const,
+      )
+      const format = query.get('format') ?? 'text'
+      if (format === 'text') return { body: listeners.map(([name, address]) => `${name}::${address}\n`).join('') }
+      if (format !== 'json') return badRequest('format must be text or json')
+      const statuses = listeners.map(([name, address]) => ({ name, local_address: socketAddressJson(address) }))
+      return jsonReply({ listener_statuses: statuses })
+    },
+  }
+}

@@ -1,0 +1,312 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { ClusterConfig, ListenerConfig, ProxyConfig } from '@meltemi/api/model'
+import { createLogger, MergedRegistry } from '@meltemi/runtime'
+import type { EndpointReport, ProxyInspector, ServerState } from './inspector.ts'
+import { startAdmin } from './start-admin.ts'
+
+const POST = { method: 'POST', headers: { 'content-type': 'application/json' } }
+
+function cluster(name: string): ClusterConfig {
+  return {
+    name,
+    statName: name,
+    discovery: 'static',
+    dnsRefreshMs: 5000,
+    endpoints: [{ address: { host: '10.0.0.1', port: 80 }, hostname: '', weight: 1, healthy: true }],
+    connectTimeoutMs: 1000,
+    loadBalancer: { kind: 'round-robin' },
+    circuitBreaker: { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 },
+    panicThresholdPercent: 50,
+    bufferLimitBytes: 1,
+  }
+}
+
+function listener(name: string, host: string, routeTable: string): ListenerConfig {
+  const matcher = { kind: 'range', start: 1n, end: 2n } as const
+  const hidden = { kind: 'exact', text: 'hunter2', ignoreCase: false } as const
+  const common = { invert: false, treatMissingAsEmpty: false }
+  return {
+    name,
+    address: { host, port: 9090 },
+    direction: 'inbound',
+    proxyProtocol: false,
+    bufferLimitBytes: 1,
+    maxConnections: 0,
+    filter: {
+      kind: 'meta-protocol',
+      statPrefix: 's',
+      applicationProtocol: 'dubbo',
+      codec: { name: 'dubbo', options: { private_key: 'hunter2' } },
+      multiplexing: true,
+      filters: [],
+      routes: {
+        name: routeTable,
+        routes: [
+          {
+            name: 'r',
+            match: {
+              metadata: [
+                { name: 'size', test: matcher, ...common },
+                { name: 'auth-token', test: hidden, ...common },
+              ],
+            },
+            clusters: [{ cluster: 'a', weight: 1 }],
+            hashPolicy: [],
+            mirrors: [],
+            timeoutMs: undefined,
+            requestMutation: [{ key: 'authorization', value: 'hunter2' }],
+            responseMutation: [],
+          },
+        ],
+      },
+      idleTimeoutMs: 0,
+      maxMessageBytes: 1,
+      maxInFlightPerConnection: 1,
+      requestTimeoutMs: 1,
+      maxDownstreamBufferBytes: 1,
+      partialMessageTimeoutMs: 1,
+      generateRequestId: false,
+    },
+  }
+}
+
+function report(address: string, overrides: Partial<EndpointReport> = {}): EndpointReport {
+  const counts = { cxActive: 1, cxTotal: 2, cxConnectFail: 3, rqActive: 4, rqTotal: 5, rqError: 6 }
+  return { cluster: 'a', address, hostname: 'h', weight: 7, healthy: true, ...counts, ...overrides }
+}
+
+async function startWith(t: TestContext) {
+  const logger = createLogger({ destination: { write: () => undefined } })
+  logger.child('xds')
+  const metrics = new MergedRegistry()
+  const done: string[] = []
+  const hasQuit = Promise.withResolvers<void>()
+  const process = { state: 'LIVE' as ServerState }
+  const config: ProxyConfig = {
+    node: { id: 'node-1', cluster: 'c', metadata: { DB_PASSWORD: 'hunter2', region: 'eu' } },
+    admin: undefined,
+    listeners: [listener('in', '0.0.0.0', 'table-1'), listener('in6', '::1', 'table-2')],
+    clusters: [cluster('a'), cluster('outbound|80||b.c')],
+    modules: [],
+  }
+  const inspector: ProxyInspector = {
+    config,
+    metrics,
+    version: '0.1.0',
+    startedAtMs: Date.now() - 5500,
+    commandLineOptions: { concurrency: 2, token: 'hunter2' },
+    state: () => process.state,
+    endpoints: () =>
+      Promise.resolve([report('10.0.0.1:80'), report('10.0.0.2:80'), report('10.0.0.1:80', { healthy: false })]),
+    memory: () => ({ limitBytes: 1000, usedBytes: 900, overloadLevel: 1 }),
+    logLevels: () => logger.levels(),
+    setLogLevel: (level, component) => logger.setLevel(level, component),
+    drainListeners: () => done.push('drain'),
+    quit: () => hasQuit.resolve(),
+  }
+  const server = await startAdmin({ address: { host: '127.0.0.1', port: 0 }, inspector, logger })
+  t.after(() => server.close())
+  const call = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, init)
+    const text = await response.text()
+    return { status: response.status, type: response.headers.get('content-type'), text, json: () => JSON.parse(text) }
+  }
+  return { call, metrics, done, process, hasQuit: hasQuit.promise }
+}
+
+test('/ready is 200 while live and 503 before and while draining', async (t) => {
+  const { call, process } = await startWith(t)
+  const answers: unknown[] = []
+  for (const state of ['PRE_INITIALIZING', 'LIVE', 'DRAINING'] as const) {
+    process.state = state
+    const { status, text } = await call('/ready')
+    answers.push([status, text])
+  }
+  assert.deepEqual(answers, [
+    [503, 'PRE_INITIALIZING\n'],
+    [200, 'LIVE\n'],
+    [503, 'DRAINING\n'],
+  ])
+})
+
+test('/stats shows all, those that a pattern finds, the used ones, or one kind', async (t) => {
+  const { call, metrics } = await startWith(t)
+  metrics.counter('cluster.a.upstream_cx_total').add(2)
+  metrics.gauge('cluster.a.upstream_cx_active')
+  metrics.histogram('meta_protocol.x.request_time_ms').record(2)
+  const names = async (path: string) => {
+    const { text } = await call(path)
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.replace(/: .*/, ''))
+  }
+  assert.equal((await names('/stats')).length, 4)
+  assert.deepEqual(await names('/stats?filter=upstream_cx'), [
+    'cluster.a.upstream_cx_active',
+    'cluster.a.upstream_cx_total',
+  ])
+  assert.deepEqual(await names('/stats?filter=%5Ecluster.*total%24'), ['cluster.a.upstream_cx_total'])
+  assert.deepEqual(await names('/stats?usedonly'), ['cluster.a.upstream_cx_total', 'meta_protocol.x.request_time_ms'])
+  assert.deepEqual(await names('/stats?type=Histograms'), ['meta_protocol.x.request_time_ms'])
+  assert.match(
+    (await call('/stats?filter=request_time')).text,
+    /^meta_protocol\.x\.request_time_ms: P0\(nan,1\.9\d+\) P25/,
+  )
+})
+
+test('/stats comes as JSON and for Prometheus too', async (t) => {
+  const { call, metrics } = await startWith(t)
+  metrics.counter('cluster.a.upstream_cx_total').add(2)
+  const json = await call('/stats?format=json&filter=cluster')
+  assert.equal(json.type, 'application/json')
+  assert.deepEqual(json.json(), { stats: [{ name: 'cluster.a.upstream_cx_total', value: 2 }] })
+  const prometheus = await call('/stats/prometheus?usedonly')
+  assert.equal(prometheus.type, 'text/plain; version=0.0.4; charset=utf-8')
+  assert.match(
+    prometheus.text,
+    /^# HELP .*\n# TYPE envoy_cluster_upstream_cx_total counter\nenvoy_cluster_upstream_cx_total{envoy_cluster_name="a"} 2\n$/,
+  )
+  assert.equal((await call('/stats?format=prometheus&usedonly')).text, prometheus.text)
+})
+
+test('a question that makes no sense gets 400 and a reason', async (t) => {
+  const { call } = await startWith(t)
+  for (const path of [
+    '/stats?format=xml',
+    '/stats?type=Text',
+    '/stats?filter=(',
+    '/stats?filter=(%3F!x)',
+    `/stats?filter=${'x'.repeat(600)}`,
+    '/clusters?format=yaml',
+    '/listeners?format=yaml',
+    '/config_dump?mask=x',
+    '/config_dump?name_regex=%5B',
+  ]) {
+    const { status, text } = await call(path)
+    assert.equal(status, 400, path)
+    assert.ok(text.length > 10)
+  }
+})
+
+test('a filter that would take long is refused after a while', async (t) => {
+  const { call, metrics } = await startWith(t)
+  for (let i = 0; i < 5000; i++) metrics.counter(`${'x'.repeat(100)}${i}`)
+  const startedMs = performance.now()
+  const pattern = encodeURIComponent('(x?.{1,300}){3}'.repeat(8))
+  const { status, text } = await call(`/stats?filter=${pattern}`)
+  assert.deepEqual([status, text], [400, 'the filter takes too long\n'])
+  assert.ok(performance.now() - startedMs < 3000)
+})
+
+test('/clusters adds up the threads and prints what Envoy prints', async (t) => {
+  const { call } = await startWith(t)
+  const { text } = await call('/clusters')
+  const lines = text.split('\n')
+  for (const line of [
+    'a::observability_name::a',
+    'a::default_priority::max_connections::1',
+    'a::default_priority::max_retries::4',
+    'a::added_via_api::false',
+    'a::10.0.0.1:80::cx_active::2',
+    'a::10.0.0.2:80::cx_active::1',
+    'a::10.0.0.1:80::rq_total::10',
+    'a::10.0.0.1:80::health_flags::/failed_eds_health',
+    'a::10.0.0.2:80::health_flags::healthy',
+    'a::10.0.0.1:80::weight::7',
+    'outbound|80||b.c::added_via_api::false',
+  ]) {
+    assert.ok(lines.includes(line), line)
+  }
+  assert.equal(new Set(lines).size, lines.length)
+  const { cluster_statuses: statuses } = (await call('/clusters?format=json')).json()
+  assert.deepEqual(statuses[0].host_statuses[0].address, { socket_address: { address: '10.0.0.1', port_value: 80 } })
+  assert.deepEqual(statuses[0].host_statuses[0].stats[0], { type: 'GAUGE', name: 'cx_active', value: '2' })
+  assert.deepEqual(statuses[1].host_statuses, [])
+})
+
+test('/listeners shows names and addresses', async (t) => {
+  const { call } = await startWith(t)
+  assert.equal((await call('/listeners')).text, 'in::0.0.0.0:9090\nin6::[::1]:9090\n')
+  assert.deepEqual((await call('/listeners?format=json')).json().listener_statuses[1], {
+    name: 'in6',
+    local_address: { socket_address: { address: '::1', port_value: 9090 } },
+  })
+})
+
+test('/config_dump has all sections and no secret', async (t) => {
+  const { call } = await startWith(t)
+  const { text, json } = await call('/config_dump')
+  assert.ok(!text.includes('hunter2'))
+  const { configs } = json()
+  assert.deepEqual(
+    configs.map((section: { key: string }) => section.key),
+    ['bootstrap', 'clusters', 'listeners', 'meta_protocol_routes'],
+  )
+  assert.deepEqual(configs[0].bootstrap.node, {
+    id: 'node-1',
+    cluster: 'c',
+    metadata: { DB_PASSWORD: '[redacted]', region: 'eu' },
+  })
+  assert.equal(configs[1].static_clusters[1].cluster.name, 'outbound|80||b.c')
+  assert.deepEqual(configs[3].static_route_configs[0].route_config.routes[0].match.metadata[0].test, {
+    kind: 'range',
+    start: '1',
+    end: '2',
+  })
+})
+
+test('/config_dump shows one resource, or the names that a pattern finds', async (t) => {
+  const { call } = await startWith(t)
+  const { configs } = (await call('/config_dump?resource=static_route_configs&name_regex=2%24')).json()
+  assert.deepEqual(
+    configs.map((entry: { route_config: { name: string } }) => entry.route_config.name),
+    ['table-2'],
+  )
+  assert.equal((await call('/config_dump?resource=nothing')).status, 404)
+})
+
+test('/server_info and /memory tell about the process', async (t) => {
+  const { call } = await startWith(t)
+  const info = (await call('/server_info')).json()
+  assert.deepEqual(
+    [info.version, info.state, info.node.id, info.command_line_options],
+    ['0.1.0', 'LIVE', 'node-1', { concurrency: 2, token: '[redacted]' }],
+  )
+  assert.match(info.uptime_current_epoch, /^[5-9]s$/)
+  const memory = (await call('/memory')).json()
+  assert.deepEqual([memory.process_limit, memory.overload_level], ['1000', 1])
+  assert.ok(Number(memory.allocated) > 1_000_000)
+})
+
+test('/logging lists levels, and changes them for one component or all', async (t) => {
+  const { call } = await startWith(t)
+  assert.equal((await call('/logging')).text, 'active loggers:\n  main: info\n  xds: info\n')
+  assert.equal((await call('/logging?xds=debug', POST)).text, 'active loggers:\n  main: info\n  xds: debug\n')
+  assert.equal((await call('/logging?level=error', POST)).text, 'active loggers:\n  main: error\n  xds: error\n')
+  assert.equal((await call('/logging?level=loud', POST)).status, 400)
+  assert.equal((await call('/logging?xds=debug&nobody=debug', POST)).status, 400)
+  assert.equal((await call('/logging')).text, 'active loggers:\n  main: error\n  xds: error\n')
+})
+
+test('/drain_listeners and /quitquitquit act on POST only', async (t) => {
+  const { call, done, hasQuit } = await startWith(t)
+  assert.equal((await call('/drain_listeners')).status, 405)
+  assert.equal((await call('/quitquitquit')).status, 405)
+  assert.deepEqual(done, [])
+  assert.equal((await call('/drain_listeners', POST)).text, 'OK\n')
+  assert.deepEqual(done, ['drain'])
+  assert.equal((await call('/quitquitquit', POST)).text, 'OK\n')
+  await hasQuit
+})
+
+test('the start page links to every endpoint, and an unknown one lists them', async (t) => {
+  const { call } = await startWith(t)
+  const { text, type } = await call('/')
+  assert.equal(type, 'text/html; charset=utf-8')
+  const links = [...text.matchAll(/href="([^"]+)"/g)].map((match) => match[1] ?? '')
+  assert.equal(links.length, 9)
+  for (const link of links) assert.notEqual((await call(link)).status, 404, link)
+  assert.match((await call('/nothing')).text, /POST \/quitquitquit/)
+})

@@ -1,0 +1,46 @@
+import { type AdminAddress, type AdminRoute, type AdminServer, type Logger, startAdminServer } from '@meltemi/runtime'
+import { clustersRoute } from './clusters.ts'
+import { configDumpRoute } from './config-dump.ts'
+import { drainListenersRoute } from './drain-listeners.ts'
+import { helpRoute } from './help.ts'
+import type { ProxyInspector } from './inspector.ts'
+import { listenersRoute } from './listeners.ts'
+import { loggingRoutes } from './logging.ts'
+import { memoryRoute } from './memory.ts'
+import { quitRoute } from './quit.ts'
+import { readyRoute } from './ready.ts'
+import { serverInfoRoute } from './server-info.ts'
+import { prometheusRoute, statsRoute } from './stats.ts'
+
+export interface AdminOptions {
+  readonly address: AdminAddress
+  readonly inspector: ProxyInspector
+  readonly logger: Logger
+  /** Names by which the pages may be called, besides localhost and IP addresses. */
+  readonly allowedHosts?: readonly string[]
+  /** Stands in for the JSON content type on changes. */
+  readonly token?: string
+}
+
+/** Serves the proxy's admin pages; rejects when the address cannot be had. */
+export function startAdmin(options: AdminOptions): Promise<AdminServer> {
+  const { inspector, ...server } = options
+  return startAdminServer({ ...server, routes: adminRoutes(inspector) })
+}
+
+function adminRoutes(inspector: ProxyInspector): AdminRoute[] {
+  const routes = [
+    clustersRoute(inspector),
+    configDumpRoute(inspector),
+    drainListenersRoute(inspector),
+    listenersRoute(inspector),
+    ...loggingRoutes(inspector),
+    memoryRoute(inspector),
+    quitRoute(inspector),
+    readyRoute(inspector),
+    serverInfoRoute(inspector),
+    statsRoute(inspector),
+    prometheusRoute(inspector),
+  ]
+  return [helpRoute(routes), ...routes]
+}
