@@ -190,16 +190,6 @@ test('a question that makes no sense gets 400 and a reason', async (t) => {
   }
 })
 
-test('a filter that would take long is refused after a while', async (t) => {
-  const { call, metrics } = await startWith(t)
-  for (let i = 0; i < 5000; i++) metrics.counter(`${'x'.repeat(100)}${i}`)
-  const startedMs = performance.now()
-  const pattern = encodeURIComponent('(x?.{1,300}){3}'.repeat(8))
-  const { status, text } = await call(`/stats?filter=${pattern}`)
-  assert.deepEqual([status, text], [400, 'the filter takes too long\n'])
-  assert.ok(performance.now() - startedMs < 3000)
-})
-
 test('/clusters adds up the threads and prints what Envoy prints', async (t) => {
   const { call } = await startWith(t)
   const { text } = await call('/clusters')
