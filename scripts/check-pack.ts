@@ -7,10 +7,12 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ROOT, readWorkspace } from './workspace.ts'
 
 const SAMPLE = 'docs/sample.yaml'
+/** `PACK_NODE=/path/to/node npm run check:pack` tries another version. */
+const NODE = process.env['PACK_NODE'] ?? process.execPath
 const SERVE_TIMEOUT_MS = 20_000
 const REQUIRED_FILES = ['package/LICENSE', 'package/README.md', 'package/dist/index.js', 'package/dist/index.d.ts']
 
@@ -24,7 +26,9 @@ try {
   install(tarballs)
   for (const entry of units.flatMap((unit) => unit.entries)) importEntry(entry)
   await tryCommand()
-  process.stdout.write(`check-pack: ${tarballs.length} packages install and run on Node ${process.versions.node}\n`)
+  process.stdout.write(
+    `check-pack: ${tarballs.length} packages install and run on Node ${run(NODE, ['--version'], folder).trim()}\n`,
+  )
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
@@ -46,7 +50,7 @@ function install(tarballs: readonly string[]): void {
 
 function importEntry(entry: string): void {
   const script = `const names = Object.keys(await import('${entry}')); console.log(names.length)`
-  run(process.execPath, ['--input-type=module', '--eval', script], folder)
+  run(NODE, ['--input-type=module', '--eval', script], folder)
 }
 
 /** `--help`, a validation, and a proxy that serves from worker threads until it is told to drain. */
@@ -67,7 +71,7 @@ async function tryServing(command: string): Promise<void> {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       said += text
-      if (said.includes('"listening"')) child.kill('SIGTERM')
+      if (text.includes('"listening"')) child.kill('SIGTERM') // a second signal would end it at once
     })
   }
   const giveUp = setTimeout(() => child.kill('SIGKILL'), SERVE_TIMEOUT_MS)
@@ -89,5 +93,5 @@ function cleanEnv(): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^npm_(?!config_registry)|^NODE_OPTIONS$/i.test(name),
   )
-  return { ...Object.fromEntries(inherited), PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}` }
+  return { ...Object.fromEntries(inherited), PATH: `${dirname(NODE)}:${process.env['PATH']}` }
 }
