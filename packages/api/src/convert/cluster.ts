@@ -10,13 +10,13 @@ export function convertCluster(cluster: ConfigMessage): ClusterConfig {
   const name = cluster.text('name')
   const discovery = convertDiscovery(cluster)
   const assignment = cluster.message('load_assignment')
-  if (cluster.has('cluster_type')) cluster.error('cluster_type', 'cluster_type is not supported yet')
   return {
     name,
     statName: cluster.text('alt_stat_name') || name,
     discovery,
     dnsRefreshMs: cluster.durationMs('dns_refresh_rate') ?? 5_000,
-    endpoints: assignment === undefined ? [] : convertEndpoints(assignment, discovery === 'static' ? 'ip' : 'any'),
+    endpoints:
+      assignment === undefined ? [] : convertEndpoints(assignment, discovery === 'static' ? 'ip of endpoint' : 'any'),
     connectTimeoutMs: cluster.durationMs('connect_timeout') ?? 5_000,
     loadBalancer: convertLoadBalancer(cluster),
     circuitBreaker: convertCircuitBreaker(cluster.message('circuit_breakers')),

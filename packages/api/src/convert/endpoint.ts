@@ -1,6 +1,6 @@
 import type { EndpointConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
-import { convertAddress } from './address.ts'
+import { convertAddress, type Hosts } from './address.ts'
 
 const IS_HEALTHY: Readonly<Record<string, boolean>> = {
   UNKNOWN: true,
@@ -11,17 +11,17 @@ const IS_HEALTHY: Readonly<Record<string, boolean>> = {
 }
 
 /** All endpoints of a ClusterLoadAssignment; localities only group them, for priorities and weights are refused. */
-export function convertEndpoints(assignment: ConfigMessage, hosts: 'ip' | 'any'): readonly EndpointConfig[] {
+export function convertEndpoints(assignment: ConfigMessage, hosts: Hosts): readonly EndpointConfig[] {
   const localities = assignment.messages('endpoints')
   return localities.flatMap((locality) =>
     locality.messages('lb_endpoints').flatMap((each) => convertEndpoint(each, hosts) ?? []),
   )
 }
 
-function convertEndpoint(lbEndpoint: ConfigMessage, hosts: 'ip' | 'any'): EndpointConfig | undefined {
+function convertEndpoint(lbEndpoint: ConfigMessage, hosts: Hosts): EndpointConfig | undefined {
   const endpoint = lbEndpoint.message('endpoint')
   if (endpoint === undefined) {
-    if (!lbEndpoint.has('endpoint_name')) lbEndpoint.error('endpoint', 'endpoint is required')
+    if (!lbEndpoint.has('endpoint_name')) lbEndpoint.reportMissing('endpoint')
     return undefined
   }
   const address = convertAddress(endpoint, 'address', hosts)

@@ -40,7 +40,7 @@ function convertListenerFilters(listener: ConfigMessage): boolean {
   let proxyProtocol = false
   for (const entry of listener.messages('listener_filters')) {
     const config = entry.any('typed_config')
-    if (config === undefined) entry.error('typed_config', 'typed_config is required')
+    if (config === undefined) entry.reportMissing('typed_config')
     else if (config.typeName !== PROXY_PROTOCOL_TYPE) {
       entry.problems.refuse(config, `listener filter ${config.typeName} is not supported yet`)
     } else if (proxyProtocol) entry.problems.error(entry, 'the proxy_protocol listener filter is there twice')
@@ -52,7 +52,7 @@ function convertListenerFilters(listener: ConfigMessage): boolean {
 function convertChain(listener: ConfigMessage, context: ConvertContext): ListenerConfig['filter'] | undefined {
   const [chain, another] = listener.messages('filter_chains')
   if (chain === undefined) {
-    listener.error('filter_chains', 'a filter chain is required')
+    listener.reportMissing('filter_chains')
     return undefined
   }
   if (another !== undefined) another.problems.error(another, 'more than one filter chain is not supported yet')
@@ -64,13 +64,13 @@ function convertChain(listener: ConfigMessage, context: ConvertContext): Listene
 function convertNetworkFilter(chain: ConfigMessage, context: ConvertContext): ListenerConfig['filter'] | undefined {
   const [filter, another] = chain.messages('filters')
   if (filter === undefined) {
-    chain.error('filters', 'a network filter is required')
+    chain.reportMissing('filters')
     return undefined
   }
   if (another !== undefined) another.problems.error(another, 'more than one network filter is not supported yet')
   const config = filter.any('typed_config')
   if (config === undefined) {
-    filter.error('typed_config', 'typed_config is required')
+    filter.reportMissing('typed_config')
     return undefined
   }
   const convert = NETWORK_FILTERS.get(config.typeName)

@@ -37,7 +37,7 @@ export function convertLoadBalancer(cluster: ConfigMessage): LoadBalancerConfig 
 
 function refuseOtherSettings(cluster: ConfigMessage, policy: string): void {
   for (const [owner, name] of Object.entries(CONFIG_OF)) {
-    if (owner !== policy && cluster.has(name)) cluster.error(name, `${name} needs lb_policy ${owner}, not ${policy}`)
+    if (owner !== policy && cluster.has(name)) cluster.refuse(name, `${name} needs lb_policy ${owner}, not ${policy}`)
   }
 }
 

@@ -42,7 +42,7 @@ function chooseName(proxy: ConfigMessage, protocol: ConfigMessage | undefined): 
   if (preferred !== '' && old !== '' && old !== preferred) {
     proxy.warning('application_protocol', `is overridden by protocol.name ${JSON.stringify(preferred)}`)
   }
-  if (preferred === '' && old === '') proxy.error('protocol', 'protocol is required')
+  if (preferred === '' && old === '') proxy.reportMissing('protocol')
   return preferred || old
 }
 
@@ -54,8 +54,8 @@ function chooseCodec(proxy: ConfigMessage, protocol: ConfigMessage | undefined, 
   const choices = [preferred, old].flatMap((codec) => (codec === undefined ? [] : [convertCodec(codec, context)]))
   const chosen = choices.find((codec) => codec.name !== '')
   if (chosen !== undefined) return chosen
-  if (protocol === undefined) proxy.error('protocol', 'protocol is required')
-  else protocol.error('codec', 'codec is required')
+  if (protocol === undefined) proxy.reportMissing('protocol')
+  else protocol.reportMissing('codec')
   return { name: '', options: undefined }
 }
 

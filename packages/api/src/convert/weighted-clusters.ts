@@ -16,11 +16,11 @@ export function convertClusterChoice(owner: ConfigMessage, context: ConvertConte
 function convertWeighted(weighted: ConfigMessage, context: ConvertContext): readonly WeightedCluster[] {
   const clusters = weighted.messages('clusters').map((entry) => {
     if (entry.has('name')) warnUnknownCluster(entry, 'name', context)
-    else if (!entry.has('cluster_header')) entry.error('name', 'name is required')
+    else if (!entry.has('cluster_header')) entry.reportMissing('name')
     return { cluster: entry.text('name'), weight: entry.number('weight') ?? 0 }
   })
   const sum = clusters.reduce((total, entry) => total + entry.weight, 0)
-  if (clusters.length === 0) weighted.error('clusters', 'at least one cluster is required')
+  if (clusters.length === 0) weighted.reportMissing('clusters')
   else if (sum === 0) weighted.error('clusters', 'the sum of the weights must be more than 0')
   else if (sum > LARGEST_SUM)
     weighted.error('clusters', `the sum of the weights must be at most ${LARGEST_SUM}, got ${sum}`)

@@ -1,5 +1,5 @@
 import { type DescField, type DescOneof, getOption, hasOption } from '@bufbuild/protobuf'
-import type { SourceEntry } from '../document/source-node.ts'
+import type { Place, SourceEntry } from '../document/source-node.ts'
 import { type FieldRules, required, rules } from '../gen/validate/validate_pb.ts'
 import type { ConfigMessage } from './config-message.ts'
 import type { ConfigValue } from './config-value.ts'
@@ -15,6 +15,7 @@ export function checkOneofs(message: ConfigMessage, entries: ReadonlyMap<DescFie
     if (extra !== undefined) {
       const place = entries.get(extra)?.keyPlace ?? message.place
       const names = set.map((field) => field.name).join(' and ')
+      message.markRead(extra.name)
       message.problems.error({ path: message.spot(extra.name).path, place }, `only one of ${names} can be set`)
     }
     if (set.length === 0 && isRequired(oneof)) {
@@ -29,23 +30,23 @@ function isRequired(oneof: DescOneof): boolean {
 }
 
 /**
- * Checks one field against the `(validate.rules)` of its .proto file, as Envoy does. Left out: `well_known_regex`, for
+ * `place`: of a value that is there but equals the default. Checks one field against the `(validate.rules)` of its .proto file, as Envoy does. Left out: `well_known_regex`, for
  * our metadata keys are no HTTP header names, and a duration's "more than zero", for `0s` means disabled here.
  */
-export function checkField(message: ConfigMessage, field: DescField): void {
-  if (!hasOption(field, rules)) return
+export function checkField(message: ConfigMessage, field: DescField, place: Place | undefined): void {
+  if (!hasOption(field, rules) || message.isBroken(field.name)) return
   const fieldRules = getOption(field, rules)
   const entry = message.fields.get(field.name)
-  if (entry === undefined) checkAbsent(message, field, fieldRules)
-  else checkValue(message, fieldRules.type, entry.value)
+  const absent = { path: message.spot(field.name).path, place: place ?? message.place }
+  if (entry === undefined && !isAbsenceAllowed(field, fieldRules))
+    message.problems.error(absent, `${field.name} is required`)
+  if (entry !== undefined) checkValue(message, fieldRules.type, entry.value)
 }
 
-function checkAbsent(message: ConfigMessage, field: DescField, { message: rule, type }: FieldRules): void {
-  if (field.oneof !== undefined) return
-  const isRequiredMessage =
-    rule?.required === true || ((type.case === 'any' || type.case === 'duration') && type.value.required)
-  const isEmptyAllowed = field.fieldKind === 'message' || !isEmptyRefused(type)
-  if (isRequiredMessage || !isEmptyAllowed) message.error(field.name, `${field.name} is required`)
+function isAbsenceAllowed(field: DescField, { message: rule, type }: FieldRules): boolean {
+  if (field.oneof !== undefined) return true
+  if (field.fieldKind !== 'message') return !isEmptyRefused(type)
+  return !(rule?.required === true || ((type.case === 'any' || type.case === 'duration') && type.value.required))
 }
 
 /** Whether the rules refuse a field's default value. */

@@ -2,6 +2,12 @@ import type { DescMessage } from '@bufbuild/protobuf'
 import type { ConfigAny, ConfigField, ConfigValue } from './config-value.ts'
 import type { ProblemList, Spot } from './problem-list.ts'
 
+export interface MessageFields {
+  readonly good: ReadonlyMap<string, ConfigField>
+  /** Names of those whose value could not be read. */
+  readonly broken: ReadonlySet<string>
+}
+
 /**
  * A message of a configuration with the place of every value. Reading a field marks it; what nobody has read in the end
  * is refused, so no setting can be accepted and ignored. Names are those of the .proto file.
@@ -12,18 +18,26 @@ export class ConfigMessage implements Spot {
   readonly place: Spot['place']
   readonly problems: ProblemList
   readonly #fields: ReadonlyMap<string, ConfigField>
+  readonly #broken: ReadonlySet<string>
   readonly #read = new Set<string>()
+  readonly #refused = new Set<string>()
 
-  constructor(type: DescMessage, spot: Spot, fields: ReadonlyMap<string, ConfigField>, problems: ProblemList) {
+  constructor(type: DescMessage, spot: Spot, fields: MessageFields, problems: ProblemList) {
     this.type = type
     this.path = spot.path
     this.place = spot.place
     this.problems = problems
-    this.#fields = fields
+    this.#fields = fields.good
+    this.#broken = fields.broken
   }
 
   get fields(): ReadonlyMap<string, ConfigField> {
     return this.#fields
+  }
+
+  /** It is there, but its value was refused: there is a problem already. */
+  isBroken(name: string): boolean {
+    return this.#broken.has(name)
   }
 
   /** Does not count as reading. */
@@ -33,6 +47,10 @@ export class ConfigMessage implements Spot {
 
   isRead(name: string): boolean {
     return this.#read.has(name)
+  }
+
+  markRead(name: string): void {
+    this.#read.add(name)
   }
 
   markAllRead(): void {
@@ -103,6 +121,21 @@ export class ConfigMessage implements Spot {
   spot(name: string): Spot {
     const path = this.path === '' ? name : `${this.path}.${name}`
     return this.#fields.get(name)?.value ?? { path, place: this.place }
+  }
+
+  /** Reports that a field is missing, unless it is there and wrong. */
+  reportMissing(name: string): void {
+    if (!this.#broken.has(name)) this.error(name, `${name} is required`)
+  }
+
+  /** Refuses a field whole: what is inside it is not looked at. */
+  refuse(name: string, message: string): void {
+    this.#refused.add(name)
+    this.problems.refuse(this.spot(name), message)
+  }
+
+  isRefused(name: string): boolean {
+    return this.#refused.has(name)
   }
 
   error(name: string, message: string): void {

@@ -27,7 +27,8 @@ type FieldDesc = {
 export function readMessage(context: ReadContext, type: DescMessage, node: SourceNode, path: string): ConfigMessage {
   const spot = { path, place: node.place }
   const fields = new Map<string, ConfigField>()
-  const message = new ConfigMessage(type, spot, fields, context.problems)
+  const broken = new Set<string>()
+  const message = new ConfigMessage(type, spot, { good: fields, broken }, context.problems)
   if (node.kind !== 'map') {
     if (node.kind !== 'scalar' || node.value !== null) {
       context.problems.error(spot, `expected a mapping (${type.name}), got ${describeSource(node)}`)
@@ -37,10 +38,11 @@ export function readMessage(context: ReadContext, type: DescMessage, node: Sourc
   const entries = matchEntries(context, type, node.entries, path)
   for (const [field, entry] of entries) {
     const value = readField(context, field, entry.value, joinPath(path, field.name))
-    if (value !== undefined && !isDefault(field, value)) fields.set(field.name, { field, value })
+    if (value === undefined) broken.add(field.name)
+    else if (!isDefault(field, value)) fields.set(field.name, { field, value })
   }
   checkOneofs(message, entries)
-  for (const field of type.fields) checkField(message, field)
+  for (const field of type.fields) checkField(message, field, entries.get(field)?.value.place)
   return message
 }
 

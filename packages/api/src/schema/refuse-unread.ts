@@ -12,6 +12,7 @@ export interface NoOp {
 /** Refuses every field that is set and that no converter has read, but for the documented no-ops. */
 export function refuseUnread(message: ConfigMessage, noOps: readonly NoOp[]): void {
   for (const [name, { value }] of message.fields) {
+    if (message.isRefused(name)) continue
     if (message.isRead(name)) refuseInside(value, noOps)
     else if (!isNoOp(message, name, noOps)) message.problems.refuse(value, `${name} is not supported yet`)
   }

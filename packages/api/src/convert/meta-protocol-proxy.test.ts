@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { MetaProtocolConfig } from '../model/index.ts'
+import { parseBootstrap } from '../parse-bootstrap.ts'
+import type { CodecRule, FilterRule, ValidateOptions } from './convert-context.ts'
+
+const RATE_LIMIT = 'aeraki.meta_protocol_proxy.filters.local_ratelimit.v1alpha.LocalRateLimit'
+const ROUTE = 'route_config: {routes: [{route: {cluster: c}}]}'
+
+describe('codecs', () => {
+  const codecs = new Map<string, CodecRule>([
+    [
+      'test.fixed-one',
+      { mutation: undefined, validate: (options) => (options === undefined ? [] : ['has no options']) },
+    ],
+    ['test.both', { mutation: 'both' }],
+    ['test.request', { mutation: 'request' }],
+  ])
+
+  test('that nobody registered are refused with the names of those that are', () => {
+    assert.deepEqual(problems('test.unknown', ROUTE, { codecs }), [
+      'protocol.codec.name: there is no codec "test.unknown", known are: test.both, test.fixed-one, test.request',
+    ])
+  })
+
+  test('may be named with hyphens or underscores', () => {
+    assert.equal(accept('test.fixed_one', ROUTE, { codecs }).codec.name, 'test.fixed-one')
+  })
+
+  test('check their own options', () => {
+    const protocol = `test.both, config: {"@type": type.googleapis.com/google.protobuf.Struct, value: {a: 1}}`
+    assert.deepEqual(accept(protocol, ROUTE, { codecs }).codec.options, { a: 1 })
+    assert.deepEqual(problems(protocol.replace('both', 'fixed-one'), ROUTE, { codecs }), [
+      'protocol.codec.config: has no options',
+    ])
+  })
+
+  test('that cannot change their messages refuse routes that ask for it', () => {
+    const route = `route_config: {routes: [{route: {cluster: c}, request_mutation: [{key: a, value: b}], request_remove: [k],
+      response_mutation: [{key: a, value: b}], response_remove: [k]}]}`
+    const at = (field: string, codec: string) =>
+      `route_config.routes[0].${field}: codec ${codec} cannot change ${field.split('_')[0]}s`
+    const [request, response] = [
+      ['request_mutation', 'request_remove'],
+      ['response_mutation', 'response_remove'],
+    ] as const
+    assert.deepEqual(problems('test.both', route, { codecs }), [])
+    assert.deepEqual(
+      problems('test.request', route, { codecs }),
+      response.map((field) => at(field, 'test.request')),
+    )
+    assert.deepEqual(
+      problems('test.fixed-one', route, { codecs }),
+      [...request, ...response].map((field) => at(field, 'test.fixed-one')),
+    )
+  })
+})
+
+describe('filters', () => {
+  const rule: FilterRule = {
+    name: 'aeraki.meta_protocol.filters.local_ratelimit',
+    parse: (json, problem) => {
+      if ((json as { statPrefix?: string }).statPrefix === 'bad') problem('statPrefix', 'is bad')
+    },
+  }
+  const options = { filters: new Map([[`type.googleapis.com/${RATE_LIMIT}`, rule]]) }
+  const limit = (prefix: string) =>
+    `{name: x, config: {"@type": type.googleapis.com/${RATE_LIMIT}, stat_prefix: ${prefix}}}`
+  const withFilters = (filters: string) => `${ROUTE}, meta_protocol_filters: [${filters}]`
+
+  test('stand before the router, which is not listed', () => {
+    const router = '{name: aeraki.meta_protocol.filters.router}'
+    const typed =
+      '{name: r, config: {"@type": type.googleapis.com/aeraki.meta_protocol_proxy.filters.router.v1alpha.Router}}'
+    for (const last of [router, typed]) {
+      assert.deepEqual(accept('c', withFilters(`${limit('s')}, ${last}`), options).filters, [
+        { name: 'x', typeUrl: `type.googleapis.com/${RATE_LIMIT}`, config: { statPrefix: 's' } },
+      ])
+    }
+    assert.deepEqual(problems('c', withFilters(`${router}, ${router}`)), [
+      'meta_protocol_filters[0]: the router must be the last filter',
+    ])
+  })
+
+  test('without a config are found by name and have none', () => {
+    assert.deepEqual(accept('c', withFilters(`{name: ${rule.name}}`), options).filters, [
+      { name: rule.name, typeUrl: `type.googleapis.com/${RATE_LIMIT}`, config: undefined },
+    ])
+  })
+
+  test('check their own configuration', () => {
+    assert.deepEqual(problems('c', withFilters(limit('bad')), options), [
+      'meta_protocol_filters[0].config.statPrefix: is bad',
+    ])
+  })
+
+  test('that the proxy does not have are refused, apart from those that do not exist', () => {
+    const refused = problems(
+      'c',
+      withFilters(`${limit('s')}, {name: aeraki.meta_protocol.filters.istio_stats}, {name: a.b}`),
+    )
+    assert.deepEqual(refused, [
+      `meta_protocol_filters[0]: filter "x" (${RATE_LIMIT}) is not supported yet`,
+      'meta_protocol_filters[1]: filter "aeraki.meta_protocol.filters.istio_stats" (aeraki.meta_protocol_proxy.filters.istio_stats.v1alpha.IstioStats) is not supported yet',
+      'meta_protocol_filters[2]: there is no filter "a.b"',
+    ])
+  })
+})
+
+describe('routes', () => {
+  test('refuse weights that cannot be drawn from', () => {
+    const weighted = (clusters: string) =>
+      `route_config: {routes: [{route: {weighted_clusters: {clusters: [${clusters}]}}}]}`
+    const at = 'route_config.routes[0].route.weighted_clusters.clusters'
+    assert.deepEqual(problems('c', weighted('')), [`${at}: clusters is required`])
+    assert.deepEqual(problems('c', weighted('{name: c}, {name: c, weight: 0}')), [
+      `${at}: the sum of the weights must be more than 0`,
+    ])
+    assert.deepEqual(problems('c', weighted('{name: c, weight: 4294967295}, {name: c, weight: 1}')), [
+      `${at}: the sum of the weights must be at most 4294967295, got 4294967296`,
+    ])
+  })
+
+  test('warn of a cluster that does not exist', () => {
+    const { config, problems: found } = parse('c', 'route_config: {routes: [{route: {cluster: nowhere}}]}')
+    assert.notEqual(config, undefined)
+    assert.deepEqual(
+      found.map((problem) => [problem.severity, problem.message]),
+      [['warning', 'there is no cluster "nowhere"']],
+    )
+  })
+
+  test('refuse by name what later versions bring', () => {
+    const action = (rest: string) => `route_config: {routes: [{route: {${rest}}}]}`
+    for (const field of [
+      'request_mirror_policies: [{cluster: c}]',
+      'retry_policy: {}',
+      'hedge_policy: {}',
+      'typed_per_filter_config: {a: {"@type": x/google.protobuf.Empty}}',
+    ]) {
+      const name = field.replace(/:.*/, '')
+      assert.deepEqual(problems('c', action(`cluster: c, ${field}`)), [
+        `route_config.routes[0].route.${name}: ${name} is not supported yet`,
+      ])
+    }
+    for (const field of ['cluster_header: key', 'direct_response: {a: 1}']) {
+      const name = field.replace(/:.*/, '')
+      assert.deepEqual(problems('c', action(field)), [
+        `route_config.routes[0].route.${name}: ${name} is not supported yet`,
+      ])
+    }
+  })
+
+  test('refuse a mutation without key and one that is too large', () => {
+    const route = `route_config: {routes: [{route: {cluster: c}, request_mutation: [{value: b}, {key: a, value: ${'x'.repeat(16_385)}}]}]}`
+    assert.deepEqual(problems('c', route), [
+      'route_config.routes[0].request_mutation[0].key: key is required',
+      'route_config.routes[0].request_mutation[1].value: expected at most 16384 bytes, got 16385',
+    ])
+  })
+})
+
+test('tracing, rds and access logs are refused by name', () => {
+  const text = 'rds: {route_config_name: r}, tracing: {}, access_log: [{name: file}]'
+  assert.deepEqual(problems('c', text), [
+    'rds: rds is not supported yet',
+    'tracing: tracing is not supported yet',
+    'access_log: access_log is not supported yet',
+  ])
+})
+
+test('the extension fields set bounds and timeouts, 0s disabling a timeout with a warning', () => {
+  const text = `${ROUTE}, max_message_bytes: 5, max_in_flight_per_connection: 6, request_timeout: 0s, max_downstream_buffer: 7,
+    generate_request_id: true, partial_message_timeout: 0s`
+  const { config, problems: found } = parse('c', text)
+  const filter = config?.listeners[0]?.filter as MetaProtocolConfig
+  assert.deepEqual(
+    found.map((problem) => problem.message),
+    ['0s disables request_timeout', '0s disables partial_message_timeout'],
+  )
+  assert.deepEqual(
+    [filter.maxMessageBytes, filter.maxInFlightPerConnection, filter.requestTimeoutMs, filter.maxDownstreamBufferBytes],
+    [5, 6, 0, 7],
+  )
+  assert.deepEqual([filter.generateRequestId, filter.partialMessageTimeoutMs], [true, 0])
+})
+
+function parse(codec: string, rest: string, options?: ValidateOptions) {
+  return parseBootstrap(
+    `
+static_resources:
+  clusters: {name: c}
+  listeners:
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+      filters:
+        name: any
+        typed_config: {
+          "@type": type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy,
+          stat_prefix: s, protocol: {name: p, codec: {name: ${codec}}}, ${rest.replaceAll('\n', ' ')}}
+`,
+    'file.yaml',
+    options,
+  )
+}
+
+/** Errors as `path: message`, the path inside the filter. */
+function problems(codec: string, rest: string, options?: ValidateOptions): readonly string[] {
+  const found = parse(codec, rest, options).problems.filter((problem) => problem.severity === 'error')
+  return found.map((problem) => `${problem.path.replace(/^.*typed_config\./, '')}: ${problem.message}`)
+}
+
+function accept(codec: string, rest: string, options?: ValidateOptions): MetaProtocolConfig {
+  const result = parse(codec, rest, options)
+  assert.deepEqual(result.problems, [])
+  return result.config?.listeners[0]?.filter as MetaProtocolConfig
+}
