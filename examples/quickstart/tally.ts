@@ -1,0 +1,50 @@
+/** What the client saw of one protocol: who answered, how fast, how often not at all. */
+export class Tally {
+  readonly protocol: string
+  total = 0
+  errors = 0
+  readonly byVersion = { v1: 0, v2: 0 }
+  #latenciesMs: number[] = []
+  #ratePerSecond = 0
+  #lastTotal = 0
+  #lastMs = performance.now()
+
+  constructor(protocol: string) {
+    this.protocol = protocol
+  }
+
+  add(error: Error | null, text: string, latencyMs: number): void {
+    this.total++
+    if (error !== null) this.errors++
+    else if (text.endsWith('v1')) this.byVersion.v1++
+    else if (text.endsWith('v2')) this.byVersion.v2++
+    else this.errors++
+    // a window of the last thousand is enough for a sample's percentiles
+    if (this.#latenciesMs.length >= 1000) this.#latenciesMs = this.#latenciesMs.slice(500)
+    this.#latenciesMs.push(latencyMs)
+  }
+
+  /** One line of the table. */
+  row(): string {
+    this.#measureRate()
+    const answered = this.byVersion.v1 + this.byVersion.v2
+    const share = (count: number): string => (answered === 0 ? '-' : `${((count / answered) * 100).toFixed(1)} %`)
+    const sorted = [...this.#latenciesMs].sort((a, b) => a - b)
+    const quantile = (q: number): string => `${(sorted[Math.floor(sorted.length * q)] ?? 0).toFixed(2)} ms`
+    const cells = [share(this.byVersion.v1), share(this.byVersion.v2), `${this.#ratePerSecond}/s`]
+    return columns(this.protocol, ...cells, quantile(0.5), quantile(0.99), String(this.total), String(this.errors))
+  }
+
+  #measureRate(): void {
+    const nowMs = performance.now()
+    this.#ratePerSecond = Math.round(((this.total - this.#lastTotal) / (nowMs - this.#lastMs)) * 1000)
+    this.#lastTotal = this.total
+    this.#lastMs = nowMs
+  }
+}
+
+export const HEADER = columns('protocol', 'v1', 'v2', 'rate', 'p50', 'p99', 'requests', 'errors')
+
+function columns(first: string, ...rest: string[]): string {
+  return first.padEnd(12) + rest.map((cell) => cell.padStart(11)).join('')
+}
