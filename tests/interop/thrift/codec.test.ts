@@ -2,10 +2,18 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ErrorType, type Failure } from '@meltemi/sdk'
 import { assertOutcomes } from './expected.ts'
-import { CALLS, LANGUAGES, type Language, type PeerOptions, type PeerServer, runClient, startServer } from './peers.ts'
+import {
+  callsBetween,
+  LANGUAGES,
+  type Language,
+  type PeerOptions,
+  type PeerServer,
+  runClient,
+  SMALL_CALLS,
+  startServer,
+} from './peers.ts'
 import { Relay } from './relay.ts'
 
-const SMALL_CALLS = CALLS.filter((call) => call !== 'big')
 const MAX_ERROR_MS = 100
 const EXCEPTION_TYPES = [
   [ErrorType.RouteNotFound, 1],
@@ -34,7 +42,7 @@ function testDialect(options: PeerOptions): void {
 
     for (const client of LANGUAGES) {
       for (const server of LANGUAGES) {
-        const calls = callsOf(options, client, server)
+        const calls = callsBetween(options, client, server)
         if (areSound(options, client, server)) {
           test(`a ${client} client and a ${server} server understand each other`, async () => {
             assertOutcomes(await runClient(client, options, servers.get(server)!.port, calls), server)
@@ -83,16 +91,9 @@ function testMultiplexed(options: PeerOptions): void {
   })
 }
 
-/*
- * npm's header transport loses its place when a frame comes in parts, as client and as server. Go sends frames in
- * parts, so these two cannot talk directly; the codec passes frames whole, so by way of it they can, if they are small.
- */
+/** Go sends header frames in parts, which npm cannot read: these two talk by way of the codec only. */
 function areSound({ transport }: PeerOptions, client: Language, server: Language): boolean {
   return transport !== 'header' || client === server || (client !== 'npm' && server !== 'npm')
-}
-
-function callsOf({ transport }: PeerOptions, client: Language, server: Language): readonly string[] {
-  return transport === 'header' && (client === 'npm' || server === 'npm') ? SMALL_CALLS : CALLS
 }
 
 function seenText({ transport, protocol, multiplexed }: PeerOptions): string {

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { Drip } from './drip.ts'
+import { assertOutcomes } from './expected.ts'
+import { Meltemi } from './meltemi.ts'
+import {
+  callsBetween,
+  LANGUAGES,
+  type Language,
+  type Outcome,
+  type PeerOptions,
+  type PeerServer,
+  runClient,
+  SMALL_CALLS,
+  startServer,
+} from './peers.ts'
+
+const MAX_ERROR_MS = 100
+const REQUEST_TIMEOUT_MS = 30
+const LOCAL_ERRORS = [
+  ['noRoute', 1, /^meta protocol router: no matched route/],
+  ['refused', 6, /^meta protocol upstream request: remote connection failure/],
+  ['silent', 12, /^meta protocol router: request timeout for cluster 'silent'/],
+] as const
+
+for (const transport of ['framed', 'buffered', 'header'] as const) {
+  for (const protocol of ['binary', 'compact'] as const) testDialect({ transport, protocol })
+}
+
+function testDialect(options: PeerOptions): void {
+  describe(`real Thrift peers through Meltemi, ${options.transport} ${options.protocol}`, () => {
+    const servers = new Map<Language, PeerServer>()
+    const silent = net.createServer((socket) => socket.resume())
+    let meltemi: Meltemi
+    before(async () => {
+      for (const language of LANGUAGES) servers.set(language, await startServer(language, options))
+      silent.listen(0, '127.0.0.1')
+      await once(silent, 'listening')
+      const portOf = (language: Language) => servers.get(language)!.port
+      meltemi = await Meltemi.start({
+        npm: { upstreamPort: portOf('npm') },
+        python: { upstreamPort: portOf('python') },
+        go: { upstreamPort: portOf('go') },
+        exclusive: { upstreamPort: portOf('go'), multiplexing: false },
+        noRoute: { upstreamPort: portOf('go'), onlyMethod: 'other' },
+        refused: { upstreamPort: await unusedPort() },
+        silent: {
+          upstreamPort: (silent.address() as net.AddressInfo).port,
+          requestTimeout: `${REQUEST_TIMEOUT_MS / 1000}s`,
+        },
+      })
+    })
+    after(async () => {
+      await meltemi?.[Symbol.asyncDispose]()
+      for (const server of servers.values()) await server[Symbol.asyncDispose]()
+      silent.close()
+    })
+
+    for (const client of LANGUAGES) {
+      for (const server of LANGUAGES) {
+        test(`a ${client} client gets every answer of a ${server} server`, async () => {
+          const calls = callsBetween(options, client, server)
+          assertOutcomes(await runClient(client, options, meltemi.port(server), calls), server)
+        })
+      }
+      test(`a ${client} client gets every answer over a connection of its own`, async () => {
+        const calls = callsBetween(options, client, 'go')
+        assertOutcomes(await runClient(client, options, meltemi.port('exclusive'), calls), 'go')
+      })
+      test(`a ${client} client that writes single bytes gets every answer`, async () => {
+        await using drip = await Drip.start(meltemi.port('go'))
+        assertOutcomes(await runClient(client, options, drip.port, SMALL_CALLS), 'go')
+      })
+      for (const [listener, exceptionType, message] of LOCAL_ERRORS) {
+        test(`a ${client} client gets exception ${exceptionType} from the proxy itself, and goes on`, async () => {
+          const outcomes = await runClient(client, options, meltemi.port(listener), ['text', 'item', 'text'])
+          for (const outcome of outcomes) assertLocalError(outcome, exceptionType, message)
+          // the first one has the client's own start in it
+          for (const { ms } of outcomes.slice(1)) assert.ok(ms < MAX_ERROR_MS, `the error took ${ms} ms`)
+        })
+      }
+    }
+    test('ten clients at once share the connections to one server', async () => {
+      const clients = Array.from({ length: 10 }, (_, n) => LANGUAGES[n % LANGUAGES.length] as Language)
+      const outcomes = await Promise.all(
+        clients.map((client) => runClient(client, options, meltemi.port('go'), callsOfCrowd(options, client))),
+      )
+      for (const outcome of outcomes) assertOutcomes(outcome, 'go')
+    })
+  })
+}
+
+/** Without `note`: the others' notes would be counted too. */
+function callsOfCrowd(options: PeerOptions, client: Language): readonly string[] {
+  return callsBetween(options, client, 'go').filter((call) => call !== 'note')
+}
+
+function assertLocalError(outcome: Outcome, exceptionType: number, message: RegExp): void {
+  assert.deepEqual([outcome.exception, outcome.type], ['TApplicationException', exceptionType])
+  assert.match(String(outcome.message), message)
+}
+
+async function unusedPort(): Promise<number> {
+  const probe = net.createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as net.AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
