@@ -9,6 +9,8 @@ export interface Import {
   readonly from: string
   /** As written, for example `../net/socket.ts` or `@meltemi/sdk`. */
   readonly specifier: string
+  /** Gone when the program runs. */
+  readonly isTypeOnly: boolean
   /** The imported file, for relative ones. */
   readonly target: string | undefined
 }
@@ -22,17 +24,20 @@ export function readImports(tree: SourceTree): readonly Import[] {
   return [...tree].flatMap(([from, text]) =>
     [...text.matchAll(STATIC_IMPORT), ...text.matchAll(DYNAMIC_IMPORT)].map((match) => {
       const specifier = match[1] as string
-      const isRelative = specifier.startsWith('.')
-      return { from, specifier, target: isRelative ? posix.join(posix.dirname(from), specifier) : undefined }
+      const target = specifier.startsWith('.') ? posix.join(posix.dirname(from), specifier) : undefined
+      return { from, specifier, isTypeOnly: /^(?:import|export) type\s/.test(match[0]), target }
     }),
   )
 }
 
-/** Cycles among relative imports, each as `a -> b -> a`, once. */
+/**
+ * Cycles among relative imports, each as `a -> b -> a`, once. Files that name each other's types are no cycle: two
+ * halves of one thing may know each other, as long as one of them can be loaded first.
+ */
 export function findCycles(imports: readonly Import[]): readonly string[] {
   const targets = new Map<string, string[]>()
-  for (const { from, target } of imports) {
-    if (target !== undefined) targets.set(from, [...(targets.get(from) ?? []), target])
+  for (const { from, target, isTypeOnly } of imports) {
+    if (target !== undefined && !isTypeOnly) targets.set(from, [...(targets.get(from) ?? []), target])
   }
   const cycles: string[] = []
   const finished = new Set<string>()

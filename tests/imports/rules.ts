@@ -12,7 +12,7 @@ interface PackageRule {
 const PACKAGES: Readonly<Record<string, PackageRule>> = {
   sdk: { own: [], libraries: [] },
   codecs: { own: ['sdk'], libraries: [] },
-  api: { own: [], libraries: ['@bufbuild/protobuf', 'yaml'] },
+  api: { own: [], libraries: ['@bufbuild/protobuf', 'yaml', 're2js'] },
   runtime: { own: [], libraries: ['@bufbuild/protobuf', '@grpc/grpc-js', 'pino'] },
   proxy: { own: ['sdk', 'api', 'runtime'], libraries: ['xxhash-wasm', 're2js'] },
   'control-plane': { own: ['api', 'runtime'], libraries: ['@kubernetes/client-node', 'ajv', 'yaml'] },
@@ -26,11 +26,11 @@ const PACKAGES: Readonly<Record<string, PackageRule>> = {
 }
 
 /** Libraries that one file or folder hides from the rest of its package. */
-const HIDDEN_LIBRARIES: Readonly<Record<string, string>> = {
-  'xxhash-wasm': 'packages/proxy/src/util/hash',
-  re2js: 'packages/proxy/src/routing/match',
-  '@kubernetes/client-node': 'packages/control-plane/src/sources/kubernetes/',
-  ioredis: 'packages/ratelimit/src/counters/redis',
+const HIDDEN_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
+  'xxhash-wasm': ['packages/proxy/src/util/hash'],
+  re2js: ['packages/proxy/src/routing/match', 'packages/api/src/convert/match'],
+  '@kubernetes/client-node': ['packages/control-plane/src/sources/kubernetes/'],
+  ioredis: ['packages/ratelimit/src/counters/redis'],
 }
 
 /** Each folder may use those before it. Files directly in `proxy/src` build it all and may use everything. */
@@ -56,7 +56,7 @@ const CLOSED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Node's own modules, where not all of them are allowed. */
 const NODE_MODULES: readonly (readonly [folder: string, allowed: readonly string[]])[] = [
-  ['packages/sdk/src/testing/', ['node:buffer', 'node:test', 'node:assert/strict']],
+  ['packages/sdk/src/testing/', ['node:buffer', 'node:test', 'node:assert', 'node:assert/strict']],
   ['packages/sdk/src/', ['node:buffer']],
   ['packages/api/src/model/', []],
   ['packages/console/src/', []],
@@ -109,8 +109,8 @@ function ownPackageReason(
 function libraryReason(one: Import, own: string, manifests: ReadonlyMap<string, Manifest>): string | undefined {
   const library = libraryOf(one.specifier)
   if (!PACKAGES[own]?.libraries.includes(library)) return `${own} may not use this library`
-  const home = HIDDEN_LIBRARIES[library]
-  if (home !== undefined && !one.from.startsWith(home)) return `only ${home} may use this library`
+  const homes = HIDDEN_LIBRARIES[library]
+  if (homes?.every((home) => !one.from.startsWith(home))) return `only ${homes.join(' and ')} may use this library`
   return manifests.get(own)?.dependencies.includes(library) ? undefined : 'not declared in package.json'
 }
 
