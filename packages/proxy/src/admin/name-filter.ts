@@ -1,4 +1,4 @@
-import { RE2JS } from 're2js'
+import { compilePattern } from '../routing/match-pattern.ts'
 
 const MAX_PATTERN_LENGTH = 512
 const MAX_TOTAL_MS = 250
@@ -16,21 +16,23 @@ export function createNameFilter(pattern: string, maxTotalMs = MAX_TOTAL_MS): Na
   if (pattern.length > MAX_PATTERN_LENGTH)
     throw new FilterError(`a filter has at most ${MAX_PATTERN_LENGTH} characters`)
   if (/^[\w:/-]*$/.test(pattern)) return (name) => name.includes(pattern)
-  const regex = compile(pattern)
+  const isFound = compile(pattern)
   let spentMs = 0
   return (name) => {
     const startedMs = performance.now()
-    const isMatch = regex.test(name)
+    const isMatch = isFound(name)
     spentMs += performance.now() - startedMs
     if (spentMs > maxTotalMs) throw new FilterError('the filter takes too long')
     return isMatch
   }
 }
 
-function compile(pattern: string): RE2JS {
+function compile(pattern: string): NameFilter {
   try {
-    return RE2JS.compile(pattern)
+    // Alone first, or `a)(b` would become a pattern.
+    compilePattern(pattern)
+    return compilePattern(`[\\w\\W]*(?:${pattern})[\\w\\W]*`)
   } catch (error: unknown) {
-    throw new FilterError(`the filter is no RE2 pattern: ${error instanceof Error ? error.message : String(error)}`)
+    throw new FilterError(`the filter is ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }
