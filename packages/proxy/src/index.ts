@@ -3,6 +3,7 @@ export type { ListeningSocket, ListenOptions, Network, Socket, SocketHandler } f
 export { nodeNetwork } from './net/node-network.ts'
 export { FAILURES } from './observe/failure-table.ts'
 export { type EndpointStatus, Proxy, type ProxyParts } from './proxy.ts'
-export { type ProxyOptions, type RunningProxy, startProxy } from './start-proxy.ts'
+export type { ProxyOptions, RunningProxy } from './proxy-options.ts'
+export { startProxy } from './start-proxy.ts'
 export { limitCells } from './upstream/limits.ts'
 export { createRandom, type Random, SeededRandom } from './util/random.ts'

@@ -1,8 +1,11 @@
 import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
-import type { Logger, MergedRegistry } from '@meltemi/runtime'
+import type { AdminServer, Logger, LogLevel, MergedRegistry } from '@meltemi/runtime'
+import type { EndpointReport, MemoryReport, ProxyInspector, ServerState } from './admin/inspector.ts'
+import { startAdmin } from './admin/start-admin.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { MemoryBudget } from './observe/memory-budget.ts'
-import type { ProxyOptions, RunningProxy } from './start-proxy.ts'
+import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
+import { VERSION } from './version.ts'
 
 /** At most this part of the drain time, and at most 5 s, passes between "not ready" and the end of accepting. */
 const ANNOUNCE_SHARE = 0.1
@@ -19,38 +22,75 @@ export interface ProcessParts {
   readonly dataPlane: DataPlane
 }
 
-export type ProcessState = 'PRE_INITIALIZING' | 'LIVE' | 'DRAINING'
-
 /**
  * The life of the whole process, on the main thread.
  *
  *   PRE_INITIALIZING ──► LIVE ──► DRAINING: /ready says 503 ─ wait ─► accepts no more ─ finish ─► ended
  */
-export class ProxyProcess implements RunningProxy {
+export class ProxyProcess implements RunningProxy, ProxyInspector {
   readonly config: ProxyConfig
-  readonly adminAddress: SocketAddress
+  readonly metrics: MergedRegistry
+  readonly version = VERSION
+  readonly startedAtMs = Date.now()
+  readonly commandLineOptions: Readonly<Record<string, unknown>>
   readonly done: Promise<number>
   readonly #parts: ProcessParts
   readonly #resolveDone: (code: number) => void
-  #state: ProcessState = 'PRE_INITIALIZING'
+  #admin: AdminServer | undefined
+  #state: ServerState = 'PRE_INITIALIZING'
   #isStopping = false
 
   constructor(parts: ProcessParts) {
     const { promise, resolve } = Promise.withResolvers<number>()
     this.config = parts.config
-    this.adminAddress = parts.options.adminAddress
+    this.metrics = parts.metrics
+    const { config: _, ...commandLineOptions } = parts.options
+    this.commandLineOptions = commandLineOptions
     this.done = promise
     this.#resolveDone = resolve
     this.#parts = parts
   }
 
-  get state(): ProcessState {
+  /** With the port that was really taken. */
+  get adminAddress(): SocketAddress {
+    const { adminAddress } = this.#parts.options
+    return { host: adminAddress.host, port: this.#admin?.port ?? adminAddress.port }
+  }
+
+  state(): ServerState {
     return this.#state
   }
 
+  endpoints(): Promise<readonly EndpointReport[]> {
+    return this.#parts.dataPlane.endpoints()
+  }
+
+  memory(): MemoryReport {
+    const { limitBytes, usedBytes, level } = this.#parts.budget
+    return { limitBytes, usedBytes, overloadLevel: level }
+  }
+
+  logLevels(): ReadonlyMap<string, LogLevel> {
+    return this.#parts.logger.levels()
+  }
+
+  setLogLevel(level: LogLevel, component?: string): boolean {
+    return this.#parts.logger.setLevel(level, component)
+  }
+
+  drainListeners(): void {
+    void this.#parts.dataPlane.drain()
+  }
+
+  quit(): void {
+    void this.stop()
+  }
+
   async start(): Promise<void> {
-    const { dataPlane, budget, logger } = this.#parts
+    const { dataPlane, budget, logger, options } = this.#parts
     try {
+      // first, so that a port in use is known before any other opens
+      this.#admin = await startAdmin({ address: options.adminAddress, inspector: this, logger: logger.child('admin') })
       await dataPlane.start()
     } catch (error: unknown) {
       await this.stop()
@@ -79,6 +119,7 @@ export class ProxyProcess implements RunningProxy {
     const { dataPlane, budget, logger } = this.#parts
     budget.stop()
     await dataPlane.stop()
+    await this.#admin?.close()
     logger.info('stopped')
     logger.flush()
     this.#resolveDone(0)

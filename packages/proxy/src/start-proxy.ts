@@ -1,34 +1,11 @@
-import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
+import type { ProxyConfig } from '@meltemi/api/model'
 import { createLogger, MergedRegistry, systemClock, tryParseLogLevel } from '@meltemi/runtime'
 import { choosePorts } from './choose-ports.ts'
 import { MainThread } from './main-thread.ts'
 import { MemoryBudget } from './observe/memory-budget.ts'
+import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { ProxyProcess } from './proxy-process.ts'
 import { Workers } from './workers.ts'
-
-export interface ProxyOptions {
-  readonly config: ProxyConfig
-  /** Absolute paths of the modules that bring codecs and filters, the built-in ones among them. */
-  readonly modules: readonly string[]
-  /** Worker threads; 0: traffic runs in the main thread. */
-  readonly concurrency: number
-  readonly adminAddress: SocketAddress
-  readonly drainTimeS: number
-  readonly logLevel: string
-  /** undefined: from the container's limit. */
-  readonly memoryLimitBytes: number | undefined
-}
-
-export interface RunningProxy {
-  readonly config: ProxyConfig
-  readonly adminAddress: SocketAddress
-  /** Resolves with the exit code when everything has ended. */
-  readonly done: Promise<number>
-  /** Not ready any more, then no new connections, then goodbye; ends when the last connection has, or when the time is over. */
-  drain(): void
-  /** Ends now. */
-  stop(): Promise<void>
-}
 
 /** Starts all threads and the admin server; rejects, with nothing left running, when any part cannot start. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {

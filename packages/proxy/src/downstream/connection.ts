@@ -1,19 +1,11 @@
-import {
-  type Codec,
-  type ConnectionInfo,
-  DecodeStatus,
-  type Failure,
-  MessageType,
-  Metadata,
-  Mutation,
-  ReceiveBuffer,
-} from '@meltemi/sdk'
+import { type Codec, DecodeStatus, type Failure, MessageType, Metadata, Mutation, ReceiveBuffer } from '@meltemi/sdk'
 import type { Socket, SocketHandler } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
 import { FAILURES, failure, printId } from '../observe/failure-table.ts'
 import type { ConnectionOwner, UpstreamConnection } from '../upstream/connection.ts'
 import { writeMessage } from '../upstream/write-message.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
+import type { Client } from './client.ts'
 import { Exchange } from './exchange.ts'
 import type { ListenerContext } from './listener-context.ts'
 import { writeLocalReply } from './local-reply.ts'
@@ -34,7 +26,7 @@ export interface ConnectionKeeper {
  * One client. Bytes become messages, requests become exchanges, and what comes of them goes out in the client's
  * protocol: in the order in which it is ready, or, where the protocol has no ids, in the order of the requests.
  */
-export class DownstreamConnection implements SocketHandler, ConnectionInfo, ConnectionOwner, TimerNode {
+export class DownstreamConnection implements SocketHandler, Client<Exchange, Stream>, ConnectionOwner, TimerNode {
   timerNext: TimerNode | null = null
   timerPrev: TimerNode | null = null
   timerTick = 0

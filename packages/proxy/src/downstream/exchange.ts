@@ -9,11 +9,10 @@ import {
   ResponseStatus,
   type RouteInfo,
 } from '@meltemi/sdk'
-import type { Attempt } from '../filters/router/attempt.ts'
 import { keepSmall } from '../filters/router/keep-small.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import { routeRequest } from '../filters/router/router.ts'
-import type { RouterContext, StreamSink } from '../filters/router/router-context.ts'
+import type { RouterContext, StreamSink, Try } from '../filters/router/router-context.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
 import type { CompiledRoute } from '../routing/route.ts'
 import type { RouteTable } from '../routing/table.ts'
@@ -22,7 +21,7 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import type { UpstreamProtocol } from '../upstream/protocol.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
-import type { DownstreamConnection } from './connection.ts'
+import type { Client } from './client.ts'
 import type { ListenerContext } from './listener-context.ts'
 
 /*
@@ -45,13 +44,13 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   readonly request: Metadata
   reply: Metadata | null = null
   failure: Failure | null = null
-  attempt: Attempt | null = null
+  attempt: Try | null = null
   readonly streamSink: StreamSink | null
   readonly slots: unknown[]
   readonly startedMs: number
   /** Ordered protocols: replies that wait for the exchanges before this one. */
   heldReplies: Metadata[] | null = null
-  readonly #connection: DownstreamConnection
+  readonly #connection: Client<Exchange, never>
   readonly #listener: ListenerContext
   #route: CompiledRoute | null = null
   #cluster = ''
@@ -62,7 +61,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   #isInFilter = false
   #isResumed = false
 
-  constructor(connection: DownstreamConnection, request: Metadata, streamSink: StreamSink | null, nowMs: number) {
+  constructor(connection: Client<Exchange, never>, request: Metadata, streamSink: StreamSink | null, nowMs: number) {
     const { listener } = connection
     this.request = request
     this.streamSink = streamSink

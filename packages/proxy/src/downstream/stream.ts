@@ -1,7 +1,6 @@
 import { type Failure, MessageType, type Metadata, Mutation } from '@meltemi/sdk'
-import type { StreamSink } from '../filters/router/router-context.ts'
 import type { DrainWaiter, UpstreamConnection } from '../upstream/connection.ts'
-import type { DownstreamConnection } from './connection.ts'
+import type { Client, OpenStream } from './client.ts'
 
 /**
  * One open stream: frames pass both ways until both sides have closed, or one resets.
@@ -9,9 +8,9 @@ import type { DownstreamConnection } from './connection.ts'
  *   opening ──► open ──► client closed ┐
  *                  └───► server closed ┴─► over        reset, failure, end of the client: over at once
  */
-export class Stream implements StreamSink, DrainWaiter {
+export class Stream implements OpenStream, DrainWaiter {
   readonly opened: Metadata
-  readonly #client: DownstreamConnection
+  readonly #client: Client<never, Stream>
   #upstream: UpstreamConnection | null = null
   #ticket = 0
   #isClientClosed = false
@@ -21,7 +20,7 @@ export class Stream implements StreamSink, DrainWaiter {
   /** Frames that came before the upstream connection was there. */
   readonly #early: Metadata[] = []
 
-  constructor(client: DownstreamConnection, opened: Metadata) {
+  constructor(client: Client<never, Stream>, opened: Metadata) {
     this.#client = client
     this.opened = opened
   }

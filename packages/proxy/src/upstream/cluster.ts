@@ -2,22 +2,22 @@ import type { ClusterConfig, EndpointConfig } from '@meltemi/api/model'
 import { usableEndpoints } from './balance/panic.ts'
 import type { Balancer, PickContext, Picker } from './balance/picker.ts'
 import { createBalancer } from './balance/policies.ts'
+import type { ClusterContext } from './context.ts'
 import { Endpoint, formatAddress } from './endpoint.ts'
-import type { PoolContext } from './pool.ts'
 import { Resolver } from './resolver.ts'
 
 /** A named group of endpoints, the way to choose among them, and its limits. */
 export class Cluster {
   readonly name: string
   readonly config: ClusterConfig
-  readonly context: PoolContext
+  readonly context: ClusterContext
   readonly #balancer: Balancer
   readonly #resolver: Resolver | null
   #endpoints: readonly Endpoint[] = []
   #picker: Picker<Endpoint>
   #isPanicking = false
 
-  constructor(config: ClusterConfig, context: PoolContext) {
+  constructor(config: ClusterConfig, context: ClusterContext) {
     this.name = config.name
     this.config = config
     this.context = context

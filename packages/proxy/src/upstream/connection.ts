@@ -12,8 +12,10 @@ import type { Socket, SocketHandler } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
+import type { ClusterContext } from './context.ts'
 import { type Correlator, IdCorrelator } from './correlator.ts'
-import type { Pool } from './pool.ts'
+import type { UpstreamProtocol } from './protocol.ts'
+import type { Target } from './target.ts'
 import { writeMessage } from './write-message.ts'
 
 /** Who gets what an upstream connection receives. Defined here so that nothing below the filters imports them. */
@@ -29,6 +31,17 @@ export interface ConnectionOwner {
   /** A message that answers no request. */
   onPush(message: Metadata): void
   onOwnedClose(): void
+}
+
+/** Where a connection belongs; its pool. */
+export interface ConnectionHome {
+  readonly endpoint: Target
+  readonly protocol: UpstreamProtocol
+  readonly context: ClusterContext
+  onConnected(connection: UpstreamConnection, elapsedMs: number): void
+  /** A connection can take a request (again). */
+  onRoom(connection: UpstreamConnection): void
+  onClosed(connection: UpstreamConnection, cause: CloseCause, bytesSent: number): void
 }
 
 /** Who stopped sending because too much waits to leave. */
@@ -56,7 +69,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   timerNext: TimerNode | null = null
   timerPrev: TimerNode | null = null
   timerTick = 0
-  readonly pool: Pool
+  readonly pool: ConnectionHome
   readonly kind: ConnectionKind
   readonly correlator: Correlator<ReplySink>
   /** Stream ids of our own, where streams share the connection. */
@@ -79,7 +92,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   #isWaitingForDrain = false
   readonly #drainWaiters = new Set<DrainWaiter>()
 
-  constructor(pool: Pool, kind: ConnectionKind) {
+  constructor(pool: ConnectionHome, kind: ConnectionKind) {
     const { protocol, context, endpoint } = pool
     this.pool = pool
     this.kind = kind

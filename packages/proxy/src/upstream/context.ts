@@ -4,6 +4,8 @@ import type { Flusher } from '../net/outbox.ts'
 import type { Random } from '../util/random.ts'
 import type { TimerWheel } from '../util/timer-wheel.ts'
 import type { TurnClock } from '../util/turn-clock.ts'
+import type { Limits } from './limits.ts'
+import type { ClusterStats } from './stats.ts'
 
 /** What every part of one thread's data plane shares. */
 export interface ThreadContext {
@@ -15,4 +17,12 @@ export interface ThreadContext {
   readonly random: Random
   /** A codec threw something that is not a ProtocolError: its own fault, not the bytes'. */
   onCodecException(error: unknown): void
+}
+
+/** What everything of one cluster shares. */
+export interface ClusterContext extends ThreadContext {
+  readonly stats: ClusterStats
+  readonly limits: Limits
+  readonly connectTimeoutMs: number
+  readonly bufferLimitBytes: number
 }

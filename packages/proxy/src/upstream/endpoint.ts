@@ -1,10 +1,12 @@
 import type { EndpointConfig } from '@meltemi/api/model'
 import type { Balanceable } from './balance/picker.ts'
-import { Pool, type PoolContext } from './pool.ts'
+import type { ClusterContext } from './context.ts'
+import { Pool } from './pool.ts'
 import type { UpstreamProtocol } from './protocol.ts'
+import type { Target } from './target.ts'
 
 /** One address of a cluster, with its pools: one per protocol and dialect. */
-export class Endpoint implements Balanceable {
+export class Endpoint implements Balanceable, Target {
   readonly host: string
   readonly port: number
   /** `ip:port`. */
@@ -19,12 +21,12 @@ export class Endpoint implements Balanceable {
   connectionsActive = 0
   connectionsTotal = 0
   connectFailures = 0
-  readonly #context: PoolContext
+  readonly #context: ClusterContext
   readonly #pools = new Map<UpstreamProtocol, Map<string, Pool>>()
   #lastProtocol: UpstreamProtocol | null = null
   #lastPool: Pool | null = null
 
-  constructor(config: EndpointConfig, context: PoolContext) {
+  constructor(config: EndpointConfig, context: ClusterContext) {
     this.host = config.address.host
     this.port = config.address.port
     this.address = formatAddress(this.host, this.port)

@@ -1,25 +1,16 @@
 import type { Failure } from '@meltemi/sdk'
 import { FAILURES, failure } from '../observe/failure-table.ts'
-import { type CloseCause, type ConnectionKind, UpstreamConnection } from './connection.ts'
-import type { ThreadContext } from './context.ts'
-import type { Endpoint } from './endpoint.ts'
-import { LimitKind, type Limits } from './limits.ts'
+import { type CloseCause, type ConnectionHome, type ConnectionKind, UpstreamConnection } from './connection.ts'
+import type { ClusterContext } from './context.ts'
+import { LimitKind } from './limits.ts'
 import type { UpstreamProtocol } from './protocol.ts'
-import type { ClusterStats } from './stats.ts'
+import type { Target } from './target.ts'
 
 /** Who wants a connection. */
 export interface PoolClient {
   /** The wait is over: send now, before returning. */
   onConnection(connection: UpstreamConnection): void
   onNoConnection(failure: Failure): void
-}
-
-/** What the pools of one cluster share. */
-export interface PoolContext extends ThreadContext {
-  readonly stats: ClusterStats
-  readonly limits: Limits
-  readonly connectTimeoutMs: number
-  readonly bufferLimitBytes: number
 }
 
 /** Idle connections kept beyond this are closed, the one used longest ago first. */
@@ -29,11 +20,11 @@ const MAX_IDLE = 1024
  * The connections of one thread to one endpoint in one protocol and dialect. Whether requests share a connection or
  * have one each is decided here and nowhere else.
  */
-export class Pool {
-  readonly endpoint: Endpoint
+export class Pool implements ConnectionHome {
+  readonly endpoint: Target
   readonly protocol: UpstreamProtocol
   readonly dialect: string
-  readonly context: PoolContext
+  readonly context: ClusterContext
   readonly #kind: ConnectionKind
   readonly #connections = new Set<UpstreamConnection>()
   /** Ready connections without an owner that may take a request; last in, first out, so that the rest can go idle. */
@@ -45,7 +36,7 @@ export class Pool {
   #connectingDedicated = 0
   #isDraining = false
 
-  constructor(endpoint: Endpoint, protocol: UpstreamProtocol, dialect: string, context: PoolContext) {
+  constructor(endpoint: Target, protocol: UpstreamProtocol, dialect: string, context: ClusterContext) {
     this.endpoint = endpoint
     this.protocol = protocol
     this.dialect = dialect
@@ -201,10 +192,10 @@ export class Pool {
 
 /** Requests that wait for a connection, in order, within the cluster's limit. */
 class WaitingQueue {
-  readonly #context: PoolContext
+  readonly #context: ClusterContext
   readonly #clients = new Set<PoolClient>()
 
-  constructor(context: PoolContext) {
+  constructor(context: ClusterContext) {
     this.#context = context
   }
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { ClusterConfig, EndpointConfig } from '@meltemi/api/model'
 import type { Timer } from '@meltemi/runtime'
-import type { PoolContext } from './pool.ts'
+import type { ClusterContext } from './context.ts'
 
 /**
  * STRICT_DNS: every address of every name is an endpoint. A name that cannot be resolved keeps its last addresses,
@@ -9,13 +9,13 @@ import type { PoolContext } from './pool.ts'
  */
 export class Resolver {
   readonly #config: ClusterConfig
-  readonly #context: PoolContext
+  readonly #context: ClusterContext
   readonly #found: (endpoints: readonly EndpointConfig[]) => void
   readonly #known = new Map<string, readonly string[]>()
   #timer: Timer | undefined
   #isStopped = false
 
-  constructor(config: ClusterConfig, context: PoolContext, found: (endpoints: readonly EndpointConfig[]) => void) {
+  constructor(config: ClusterConfig, context: ClusterContext, found: (endpoints: readonly EndpointConfig[]) => void) {
     this.#config = config
     this.#context = context
     this.#found = found

@@ -41,7 +41,7 @@ export function writeMessage(
 
 function patch(codec: Codec, message: Metadata, requestId: MessageId, streamId: number, out: ByteWriter): boolean {
   const mark = out.length
-  const headBytes = message.headerSize > LEAST_HEAD_BYTES ? message.headerSize : LEAST_HEAD_BYTES
+  const headBytes = Math.max(message.headerSize, LEAST_HEAD_BYTES)
   const at = out.copy(message.message, headBytes)
   if (codec.patchIds?.(out.chunk, at, requestId, streamId)) return true
   out.truncate(mark)

@@ -2,16 +2,16 @@ import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk
 import { FAILURES, failure } from '../../observe/failure-table.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
-import type { Endpoint } from '../../upstream/endpoint.ts'
 import { LimitKind } from '../../upstream/limits.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
+import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
-import type { RouterContext } from './router-context.ts'
+import type { RouterContext, Try } from './router-context.ts'
 
 /** One try of one request at one endpoint. */
-export class Attempt implements ReplySink, PoolClient {
+export class Attempt implements ReplySink, PoolClient, Try {
   readonly cluster: Cluster
-  readonly endpoint: Endpoint
+  readonly endpoint: Target
   readonly #context: RouterContext
   readonly #startedMs: number
   #pool: Pool | null = null
@@ -19,7 +19,7 @@ export class Attempt implements ReplySink, PoolClient {
   #ticket = 0
   #isOver = false
 
-  constructor(context: RouterContext, cluster: Cluster, endpoint: Endpoint) {
+  constructor(context: RouterContext, cluster: Cluster, endpoint: Target) {
     this.#context = context
     this.cluster = cluster
     this.endpoint = endpoint

@@ -1,11 +1,11 @@
 import type { Failure, FilterContext, Metadata } from '@meltemi/sdk'
 import type { CompiledRoute } from '../../routing/route.ts'
 import type { RouteTable } from '../../routing/table.ts'
+import type { Cluster } from '../../upstream/cluster.ts'
 import type { ClusterManager } from '../../upstream/cluster-manager.ts'
 import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { ThreadContext } from '../../upstream/context.ts'
 import type { UpstreamProtocol } from '../../upstream/protocol.ts'
-import type { Attempt } from './attempt.ts'
 import type { PickRequest } from './pick-request.ts'
 
 /** What the router sees of an exchange beyond what every filter sees. */
@@ -21,7 +21,7 @@ export interface RouterContext extends FilterContext {
   /** Set for a message that opens a stream. */
   readonly streamSink: StreamSink | null
   /** The try under way. */
-  attempt: Attempt | null
+  attempt: Try | null
   /** The listener's, in milliseconds; 0: none. */
   readonly defaultTimeoutMs: number
   setRoute(route: CompiledRoute, cluster: string): void
@@ -34,6 +34,13 @@ export interface RouterContext extends FilterContext {
   /** Nothing more will come: a one-way message is on its way, a stream is open. */
   complete(): void
   fail(failure: Failure): 1
+}
+
+/** A try, as the exchange sees it. */
+export interface Try {
+  readonly cluster: Cluster
+  /** The exchange has ended otherwise. */
+  cancel(): void
 }
 
 export interface StreamSink extends ReplySink {

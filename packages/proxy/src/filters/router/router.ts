@@ -1,8 +1,8 @@
 import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
 import type { CompiledRoute } from '../../routing/route.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
-import type { Endpoint } from '../../upstream/endpoint.ts'
 import { LimitKind } from '../../upstream/limits.ts'
+import type { Target } from '../../upstream/target.ts'
 import { Attempt } from './attempt.ts'
 import type { RouterContext } from './router-context.ts'
 
@@ -29,22 +29,25 @@ function sendTo(context: RouterContext, route: CompiledRoute, cluster: Cluster):
     context.fail(failure(FAILURES.overflow, ''))
     return
   }
-  const endpoint = pinned === null ? pick(context, route, cluster) : pinned.pool.endpoint
+  arm(context, route)
+  if (pinned !== null) {
+    begin(context, cluster, pinned.pool.endpoint).startOn(pinned)
+    return
+  }
+  const endpoint = cluster.pick(context.pickRequest.of(route, context.request))
   if (endpoint === undefined) {
     limits.release(LimitKind.Requests)
     stats.cxNoneHealthy.add(1)
     context.fail(failure(FAILURES.noHealthyUpstream, cluster.name))
     return
   }
-  const attempt = new Attempt(context, cluster, endpoint)
-  context.attempt = attempt
-  arm(context, route)
-  if (pinned !== null) attempt.startOn(pinned)
-  else attempt.start(endpoint.pool(context.protocol, dialectOf(context)))
+  begin(context, cluster, endpoint).start(endpoint.pool(context.protocol, dialectOf(context)))
 }
 
-function pick(context: RouterContext, route: CompiledRoute, cluster: Cluster): Endpoint | undefined {
-  return cluster.pick(context.pickRequest.of(route, context.request))
+function begin(context: RouterContext, cluster: Cluster, target: Target): Attempt {
+  const attempt = new Attempt(context, cluster, target)
+  context.attempt = attempt
+  return attempt
 }
 
 /** One-way messages and streams are over once sent, but a message that waits for a connection must not wait forever. */

@@ -1,0 +1,25 @@
+import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
+
+export interface ProxyOptions {
+  readonly config: ProxyConfig
+  /** Absolute paths of the modules that bring codecs and filters, the built-in ones among them. */
+  readonly modules: readonly string[]
+  /** Worker threads; 0: traffic runs in the main thread. */
+  readonly concurrency: number
+  readonly adminAddress: SocketAddress
+  readonly drainTimeS: number
+  readonly logLevel: string
+  /** undefined: from the container's limit. */
+  readonly memoryLimitBytes: number | undefined
+}
+
+export interface RunningProxy {
+  readonly config: ProxyConfig
+  readonly adminAddress: SocketAddress
+  /** Resolves with the exit code when everything has ended. */
+  readonly done: Promise<number>
+  /** Not ready any more, then no new connections, then goodbye; ends when the last connection has, or when the time is over. */
+  drain(): void
+  /** Ends now. */
+  stop(): Promise<void>
+}

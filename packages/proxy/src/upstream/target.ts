@@ -1,0 +1,13 @@
+/** Where connections go: what pools, connections and the router see of an endpoint. The counts are this thread's. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+  /** `ip:port`. */
+  readonly address: string
+  activeRequests: number
+  requestsTotal: number
+  requestsFailed: number
+  connectionsActive: number
+  connectionsTotal: number
+  connectFailures: number
+}
