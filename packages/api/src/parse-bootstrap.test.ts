@@ -143,7 +143,7 @@ static_resources:
     const chain = 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config'
     assert.deepEqual(errors(text), [
       'file.yaml:1:12: node.id: expected a string (quote it), got 5',
-      'file.yaml:5:5: static_resources.listeners[0].addres: Listener has no field "addres"',
+      'file.yaml:5:5: static_resources.listeners[0].addres: Listener has no field "addres", did you mean address?',
       'file.yaml:6:41: static_resources.listeners[0].address.socket_address.address: expected an IP address, got "example.com"',
       'file.yaml:6:66: static_resources.listeners[0].address.socket_address.port_value: must be at most 65535, got 70000',
       `file.yaml:12:24: ${chain}.stat_prefix: stat_prefix is required`,

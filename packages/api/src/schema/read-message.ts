@@ -3,6 +3,7 @@ import { describeSource, type SourceEntry, type SourceNode, sourceToJson } from 
 import { checkField, checkOneofs } from './check-rules.ts'
 import { ConfigMessage } from './config-message.ts'
 import type { ConfigField, ConfigValue } from './config-value.ts'
+import { didYouMean } from './did-you-mean.ts'
 import type { ProblemList, Spot } from './problem-list.ts'
 import { parseDuration, parseScalar, WRAPPERS } from './read-scalar.ts'
 import { findMessageType, typeNameOf } from './type-registry.ts'
@@ -81,9 +82,14 @@ function findField(type: DescMessage, key: string): DescField | undefined {
 }
 
 function reportUnknown(context: ReadContext, type: DescMessage, spot: Spot, key: string): void {
+  const meant = didYouMean(
+    key,
+    type.fields.map((field) => field.name),
+  )
+  const hint = meant === undefined ? '' : `, did you mean ${meant}?`
   const message = `${type.name} has no field ${JSON.stringify(key)}`
   if (context.allowUnknownFields) context.problems.warning(spot, `${message}, it is ignored`)
-  else context.problems.error(spot, message)
+  else context.problems.error(spot, `${message}${hint}`)
 }
 
 /** proto3 does not tell a value that equals its default from one that is not there. */
