@@ -1,0 +1,113 @@
+/** A service that understands a codec and answers each request as a handler says. */
+
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { CodecDefinition, Metadata } from '@meltemi/sdk'
+import { type Answer, answerOf } from './answers.ts'
+import { echo } from './behaviours.ts'
+import { EchoConnection } from './echo-connection.ts'
+
+/** Called once per message. An exception in it fails `close`. */
+export type Handler = (request: Metadata, connection: EchoConnection) => void | Promise<void>
+
+export interface EchoServerOptions {
+  readonly codec: CodecDefinition
+  /** The codec's options. */
+  readonly config?: unknown
+  /** See `behaviours.ts`; if not said every request is answered at once. */
+  readonly handler?: Handler
+  /** What the honest reply is, for codecs that `answers.ts` does not know. */
+  readonly answer?: Answer
+  /** Sent on every new connection before anything else. */
+  readonly greeting?: Buffer
+  /** Destroys every connection when so many of its bytes have come, in the middle of a request for example. */
+  readonly closeAfterBytes?: number
+  readonly host?: string
+  readonly port?: number
+}
+
+export class EchoServer implements AsyncDisposable {
+  readonly host: string
+  readonly port: number
+  /** All messages of all connections, as they came. */
+  readonly received: Metadata[] = []
+  /** All connections ever accepted, also closed ones. */
+  readonly connections: EchoConnection[] = []
+  /** What clients sent that was not this protocol. */
+  readonly problems: unknown[] = []
+  readonly handlerErrors: unknown[] = []
+  readonly #stop: () => Promise<void>
+  #waiting: { isMet: () => boolean; resolve: () => void }[] = []
+
+  constructor(address: AddressInfo, stop: () => Promise<void>) {
+    this.host = address.address
+    this.port = address.port
+    this.#stop = stop
+  }
+
+  get openConnections(): EchoConnection[] {
+    return this.connections.filter(({ isOpen }) => isOpen)
+  }
+
+  /** Resolves when so many messages have come in all. */
+  arrived(count: number): Promise<void> {
+    return this.until(() => this.received.length >= count, `${count} messages`)
+  }
+
+  /** Resolves when so many connections have been accepted in all. */
+  accepted(count: number): Promise<void> {
+    return this.until(() => this.connections.length >= count, `${count} connections`)
+  }
+
+  /** Resolves when so many connections are open. */
+  open(count: number): Promise<void> {
+    return this.until(() => this.openConnections.length === count, `${count} open connections`)
+  }
+
+  /** Resolves when the condition holds after a message came or a connection was opened or closed. */
+  until(isMet: () => boolean, what: string, timeoutMs = 5000): Promise<void> {
+    if (isMet()) return Promise.resolve()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const state = () => `${this.received.length} messages, ${this.openConnections.length} open connections`
+    const timer = setTimeout(() => reject(new Error(`waited ${timeoutMs} ms for ${what}, have ${state()}`)), timeoutMs)
+    this.#waiting.push({ isMet, resolve })
+    return promise.finally(() => clearTimeout(timer))
+  }
+
+  /** For the connections: something has happened that somebody may wait for. */
+  changed(): void {
+    const met = this.#waiting.filter(({ isMet }) => isMet())
+    this.#waiting = this.#waiting.filter((waiting) => !met.includes(waiting))
+    for (const { resolve } of met) resolve()
+  }
+
+  /** Stops listening and destroys all connections; rejects with what a handler threw. */
+  async close(): Promise<void> {
+    await this.#stop()
+    if (this.handlerErrors.length > 0) throw this.handlerErrors[0]
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** Listens on a free port of loopback, if not told otherwise. */
+export async function startEchoServer(options: EchoServerOptions): Promise<EchoServer> {
+  const { codec, host = '127.0.0.1', port = 0, handler = echo, answer = answerOf(codec.name) } = options
+  const accept = (socket: Socket) => {
+    const connection = new EchoConnection(socket, { ...options, handler, answer }, echoServer)
+    echoServer.connections.push(connection)
+    echoServer.changed()
+  }
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, accept)
+  server.listen(port, host)
+  await once(server, 'listening')
+  const echoServer = new EchoServer(server.address() as AddressInfo, async () => {
+    const closed = server.listening ? once(server, 'close') : Promise.resolve()
+    server.close()
+    for (const connection of echoServer.connections) connection.destroy()
+    await closed
+  })
+  return echoServer
+}

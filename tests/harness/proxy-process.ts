@@ -1,0 +1,158 @@
+/** `meltemi proxy` as a process of its own, from a bootstrap file. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
+const READY_TIMEOUT_MS = 20_000
+
+export interface ProxyProcessOptions {
+  /** Registered name of the codec. */
+  readonly codec: string
+  readonly endpoints: readonly number[]
+  readonly multiplexing?: boolean
+  /** Further fields of the MetaProtocolProxy, as JSON. */
+  readonly filter?: object
+  readonly listener?: object
+  readonly cluster?: object
+  /** Further command line arguments. */
+  readonly arguments?: readonly string[]
+}
+
+export class ProxyProcess implements AsyncDisposable {
+  readonly child: ChildProcess
+  readonly adminPort: number
+  readonly port: number
+  readonly #folder: string
+  #stderr = ''
+
+  constructor(child: ChildProcess, port: number, adminPort: number, folder: string) {
+    this.child = child
+    this.port = port
+    this.adminPort = adminPort
+    this.#folder = folder
+    child.stderr?.on('data', (chunk) => {
+      this.#stderr += String(chunk)
+    })
+  }
+
+  get stderr(): string {
+    return this.#stderr
+  }
+
+  async get(path: string): Promise<{ status: number; text: string }> {
+    const reply = await fetch(`http://127.0.0.1:${this.adminPort}${path}`, { headers: { connection: 'close' } })
+    return { status: reply.status, text: await reply.text() }
+  }
+
+  async post(path: string): Promise<number> {
+    const headers = { 'content-type': 'application/json', connection: 'close' }
+    const reply = await fetch(`http://127.0.0.1:${this.adminPort}${path}`, { method: 'POST', headers })
+    await reply.arrayBuffer()
+    return reply.status
+  }
+
+  /** The value of the metric with exactly this name; 0 when there is none. */
+  async stat(name: string): Promise<number> {
+    const { text } = await this.get('/stats')
+    const line = text.split('\n').find((candidate) => candidate.startsWith(`${name}: `))
+    return line === undefined ? 0 : Number(line.slice(name.length + 2))
+  }
+
+  /** Resolves with the exit code. */
+  async exited(): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit')
+    return this.child.exitCode
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL')
+    await this.exited()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** Resolves when `/ready` says so. */
+export async function startProxyProcess(options: ProxyProcessOptions): Promise<ProxyProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'meltemi-e2e-'))
+  const [port, adminPort] = [await freePort(), await freePort()]
+  const file = join(folder, 'proxy.json')
+  writeFileSync(file, JSON.stringify(bootstrap(options, port)))
+  const own = ['proxy', '-c', file, '--admin-address', `127.0.0.1:${adminPort}`]
+  const all = ['--conditions=meltemi-source', CLI, ...own, ...(options.arguments ?? [])]
+  const proxy = new ProxyProcess(
+    spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'] }),
+    port,
+    adminPort,
+    folder,
+  )
+  await ready(proxy)
+  return proxy
+}
+
+async function ready(proxy: ProxyProcess): Promise<void> {
+  const endMs = performance.now() + READY_TIMEOUT_MS
+  for (;;) {
+    const status = await proxy.get('/ready').then(
+      (reply) => reply.status,
+      () => 0,
+    )
+    if (status === 200) return
+    if (proxy.child.exitCode !== null || performance.now() > endMs) {
+      await proxy[Symbol.asyncDispose]()
+      throw new Error(`the proxy did not start: ${proxy.stderr}`)
+    }
+    await sleep(50)
+  }
+}
+
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net')
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+function bootstrap(options: ProxyProcessOptions, port: number): object {
+  const filter = {
+    '@type': 'type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy',
+    stat_prefix: 'test',
+    protocol: { name: 'test', codec: { name: options.codec }, multiplexing: options.multiplexing ?? true },
+    route_config: { name: 'routes', routes: [{ name: 'all', route: { cluster: 'service' } }] },
+    ...options.filter,
+  }
+  const endpoints = options.endpoints.map((endpoint) => ({ endpoint: { address: address(endpoint) } }))
+  return {
+    static_resources: {
+      listeners: [
+        {
+          name: 'test',
+          address: address(port),
+          filter_chains: [{ filters: [{ name: 'aeraki.meta_protocol_proxy', typed_config: filter }] }],
+          ...options.listener,
+        },
+      ],
+      clusters: [
+        {
+          name: 'service',
+          type: 'STATIC',
+          connect_timeout: '1s',
+          load_assignment: { cluster_name: 'service', endpoints: [{ lb_endpoints: endpoints }] },
+          ...options.cluster,
+        },
+      ],
+    },
+  }
+}
+
+function address(port: number): object {
+  return { socket_address: { address: '127.0.0.1', port_value: port } }
+}
