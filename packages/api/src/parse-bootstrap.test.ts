@@ -159,6 +159,14 @@ static_resources:
     ])
   })
 
+  test('do not hide which modules the file names', () => {
+    const text =
+      'bootstrap_extensions: {name: m, typed_config: {"@type": x/meltemi.v1.Modules, files: [./a.ts]}}\nnode: {id: 5}'
+    const { config, modules } = parse(text)
+    assert.equal(config, undefined)
+    assert.deepEqual(modules, ['./a.ts'])
+  })
+
   test('an unknown field is a warning when that is allowed', () => {
     const { config, problems } = parse('static_resource: {}', { allowUnknownFields: true })
     assert.notEqual(config, undefined)
@@ -188,7 +196,7 @@ static_resources:
   test('what a later version brings is refused once, by name, whatever it holds', () => {
     for (const field of [
       'dynamic_resources',
-      'layered_runtime',
+      'hds_config',
       'overload_manager',
       'stats_config',
       'tracing',

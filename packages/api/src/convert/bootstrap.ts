@@ -2,6 +2,7 @@ import type { ClusterConfig, ListenerConfig, NodeConfig, ProxyConfig, SocketAddr
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertAddress } from './address.ts'
 import { convertCluster } from './cluster.ts'
+import { checkConnectionLimits, convertConnectionLimits } from './connection-limits.ts'
 import type { ValidateOptions } from './convert-context.ts'
 import { convertListener } from './listener.ts'
 
@@ -12,11 +13,15 @@ export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOpti
   const resources = bootstrap.message('static_resources')
   const clusters = convertClusters(resources)
   const clusterNames = new Set(clusters.map((cluster) => cluster.name))
+  const connectionLimits = convertConnectionLimits(bootstrap)
+  const context = { options, clusterNames, connectionLimits }
+  const listeners = convertListeners(resources, (listener) => convertListener(listener, context))
+  checkConnectionLimits(connectionLimits, listeners)
   return {
     node: convertNode(bootstrap.message('node')),
     admin: convertAdmin(bootstrap.message('admin')),
     clusters,
-    listeners: convertListeners(resources, (listener) => convertListener(listener, { options, clusterNames })),
+    listeners,
     modules: convertModules(bootstrap),
   }
 }

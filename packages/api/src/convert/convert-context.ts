@@ -1,3 +1,5 @@
+import type { ConnectionLimit } from './connection-limits.ts'
+
 /** What a codec says about itself, as far as configuration can go wrong. */
 export interface CodecRule {
   /** Which messages it can change; undefined: none. */
@@ -25,4 +27,6 @@ export interface ValidateOptions {
 export interface ConvertContext {
   readonly options: ValidateOptions
   readonly clusterNames: ReadonlySet<string>
+  /** By listener name. */
+  readonly connectionLimits: ReadonlyMap<string, ConnectionLimit>
 }

@@ -19,19 +19,20 @@ export function convertListener(listener: ConfigMessage, context: ConvertContext
   const direction = DIRECTION[listener.enumName('traffic_direction')] ?? 'unspecified'
   const proxyProtocol = convertListenerFilters(listener)
   const bufferLimitBytes = listener.number('per_connection_buffer_limit_bytes') ?? 1024 * 1024
-  const name = listener.text('name')
   if (listener.flag('enable_reuse_port') === false)
     listener.error('enable_reuse_port', 'false is not supported, workers share the port')
   if (listener.flag('bind_to_port') === false) listener.error('bind_to_port', 'false is not supported yet')
   const filter = convertChain(listener, context)
+  const givenName = listener.text('name')
   if (address === undefined || filter === undefined) return undefined
+  const name = givenName || `${address.host}_${address.port}`
   return {
-    name: name || `${address.host}_${address.port}`,
+    name,
     address,
     direction,
     proxyProtocol,
     bufferLimitBytes,
-    maxConnections: 0,
+    maxConnections: context.connectionLimits.get(name)?.limit ?? 0,
     filter,
   }
 }

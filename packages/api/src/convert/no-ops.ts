@@ -2,6 +2,7 @@ import type { NoOp } from '../schema/refuse-unread.ts'
 
 /** Fields that are accepted without effect, each with its reason; docs/no-ops.md is this list. */
 export const noOps: readonly NoOp[] = [
+  { message: 'envoy.config.bootstrap.v3.RuntimeLayer', field: 'name', why: 'A label: layers count by their order.' },
   {
     message: 'envoy.config.core.v3.TypedExtensionConfig',
     field: 'name',

@@ -176,6 +176,9 @@ function everyAcceptedMessage(): Json {
         cluster('four', {}, false),
       ],
     },
+    layered_runtime: {
+      layers: [{ name: 'static', static_layer: { 'envoy.resource_limits.listener.tcp.connection_limit': 3 } }],
+    },
     bootstrap_extensions: [
       { name: 'modules', typed_config: { '@type': 'type.googleapis.com/meltemi.v1.Modules', files: ['./codec.ts'] } },
     ],
