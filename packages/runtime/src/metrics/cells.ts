@@ -23,19 +23,29 @@ export class ScalarCell implements Counter, Gauge {
   }
 }
 
+const noCells = new Float64Array(new SharedArrayBuffer(0))
+
+/** Takes its memory with the first record: most clusters of a mesh are never used. */
 export class HistogramCells implements Histogram {
-  readonly #cells: Float64Array
+  #cells: Float64Array<SharedArrayBuffer>
+  readonly #allocate: () => Float64Array<SharedArrayBuffer>
   readonly #finder: BucketFinder
 
-  constructor(cells: Float64Array, finder: BucketFinder) {
-    this.#cells = cells
+  constructor(allocate: () => Float64Array<SharedArrayBuffer>, finder: BucketFinder) {
+    this.#cells = noCells
+    this.#allocate = allocate
     this.#finder = finder
   }
 
   record(value: number): void {
-    const cells = this.#cells
+    const cells = this.#cells.length > 0 ? this.#cells : this.#begin()
     const cell = this.#finder.find(value) + 1
     cells[cell] = (cells[cell] ?? 0) + 1
     if (value > 0) cells[0] = (cells[0] ?? 0) + (value < Number.POSITIVE_INFINITY ? value : HIGHEST_BOUND)
+  }
+
+  #begin(): Float64Array<SharedArrayBuffer> {
+    this.#cells = this.#allocate()
+    return this.#cells
   }
 }

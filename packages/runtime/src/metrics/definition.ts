@@ -6,8 +6,10 @@ export type MetricKind = 'counter' | 'gauge' | 'histogram'
 export interface MetricDefinition {
   readonly name: string
   readonly kind: MetricKind
-  /** Float64 cells, written by that thread only. */
+  /** Float64 cells, written by that thread only; empty for a histogram that has no records yet, which is told anew. */
   readonly segment: SharedArrayBuffer
+  /** The same for the same segment of one thread, as a message makes a new object of it each time. */
+  readonly segmentId: number
   /** The first of its cells. */
   readonly index: number
 }

@@ -78,8 +78,9 @@ test('negative values and NaN count as 0, infinity as the highest', () => {
   assert.deepEqual([snapshot.count, snapshot.sum, snapshot.quantile(0.5)], [3, 2 ** 24, 0])
 })
 
-test('a histogram without records has no quantiles', () => {
+test('a histogram without records has no quantiles and takes no memory', () => {
   const { registry, definitions } = recordingRegistry()
   registry.histogram('h')
+  assert.equal(definitions.get('h')!.segment.byteLength, 0)
   assert.ok(Number.isNaN(new HistogramSnapshot(new Float64Array(definitions.get('h')!.segment)).quantile(0.5)))
 })

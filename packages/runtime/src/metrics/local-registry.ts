@@ -16,6 +16,9 @@ export interface MetricLimits {
 export const defaultMetricLimits: MetricLimits = { maxMetrics: 100_000, maxHistograms: 5_000 }
 
 const CELLS_PER_SEGMENT = 4096
+const NO_SEGMENT = new SharedArrayBuffer(0)
+/** Segment id of histograms: each has a segment of its own. */
+const NOT_SHARED = 0
 
 interface Entry {
   readonly kind: MetricKind
@@ -32,10 +35,11 @@ export class LocalRegistry implements MetricRegistry {
   readonly #entries = new Map<string, Entry>()
   readonly #finder = new BucketFinder()
   readonly #unseenScalar = new ScalarCell(new Float64Array(1), 0)
-  readonly #unseenHistogram = new HistogramCells(new Float64Array(HISTOGRAM_CELLS), this.#finder)
+  readonly #unseenHistogram = new HistogramCells(newHistogramCells, this.#finder)
   readonly #overflow: ScalarCell
   #segment = new SharedArrayBuffer(0)
   #cells = new Float64Array(this.#segment)
+  #segmentId = 0
   #used = 0
   #histograms = 0
 
@@ -82,21 +86,31 @@ export class LocalRegistry implements MetricRegistry {
     if (this.#used === this.#cells.length) {
       this.#segment = new SharedArrayBuffer(CELLS_PER_SEGMENT * Float64Array.BYTES_PER_ELEMENT)
       this.#cells = new Float64Array(this.#segment)
+      this.#segmentId++
       this.#used = 0
     }
     const index = this.#used++
     const handle = new ScalarCell(this.#cells, index)
     this.#entries.set(name, { kind, handle })
-    this.#publish({ name, kind, segment: this.#segment, index })
+    this.#publish({ name, kind, segment: this.#segment, segmentId: this.#segmentId, index })
     return handle
   }
 
   #newHistogram(name: string): HistogramCells {
-    const segment = new SharedArrayBuffer(HISTOGRAM_CELLS * Float64Array.BYTES_PER_ELEMENT)
-    const handle = new HistogramCells(new Float64Array(segment), this.#finder)
+    const tell = (segment: SharedArrayBuffer) =>
+      this.#publish({ name, kind: 'histogram', segment, segmentId: NOT_SHARED, index: 0 })
+    const handle = new HistogramCells(() => {
+      const cells = newHistogramCells()
+      tell(cells.buffer)
+      return cells
+    }, this.#finder)
     this.#histograms++
     this.#entries.set(name, { kind: 'histogram', handle })
-    this.#publish({ name, kind: 'histogram', segment, index: 0 })
+    tell(NO_SEGMENT)
     return handle
   }
+}
+
+function newHistogramCells(): Float64Array<SharedArrayBuffer> {
+  return new Float64Array(new SharedArrayBuffer(HISTOGRAM_CELLS * Float64Array.BYTES_PER_ELEMENT))
 }

@@ -44,6 +44,31 @@ test('a dead worker leaves its counters and histograms and takes its gauges alon
   assert.deepEqual(scalars(merged), { active: 0, latency: 2, requests: 10 })
 })
 
+test('scalars of many segments and two workers are told apart', () => {
+  const merged = new MergedRegistry()
+  for (const id of ['1', '2']) {
+    const publish = merged.attach(id)
+    // as a message does it: every definition comes with a new object for its segment
+    const worker = new LocalRegistry((definition) => publish(structuredClone(definition)))
+    for (let i = 0; i < 9000; i++) worker.counter(`c${i}`).add(i)
+  }
+  const values = scalars(merged)
+  for (let i = 0; i < 9000; i += 89) assert.equal(values[`c${i}`], 2 * i)
+})
+
+test('a histogram that one worker has used and another has not', () => {
+  const merged = new MergedRegistry()
+  for (const id of ['1', '2', '3']) new LocalRegistry(merged.attach(id)).histogram('latency')
+  const used = new LocalRegistry(merged.attach('4'))
+  const latency = used.histogram('latency')
+  assert.deepEqual(scalars(merged), { latency: 0 })
+  latency.record(1)
+  latency.record(2)
+  assert.deepEqual(scalars(merged), { latency: 2 })
+  for (const id of ['1', '4']) merged.retire(id)
+  assert.deepEqual(scalars(merged), { latency: 2 })
+})
+
 test('a definition that arrives after the end of its thread still counts', () => {
   const merged = new MergedRegistry()
   const late: MetricDefinition[] = []

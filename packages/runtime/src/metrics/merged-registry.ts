@@ -1,7 +1,7 @@
 import type { MetricDefinition, MetricReader, MetricValue, PublishMetric } from './definition.ts'
 import { defaultMetricLimits, LocalRegistry, type MetricLimits, OVERFLOW_METRIC } from './local-registry.ts'
 import type { Counter, Gauge, Histogram, MetricRegistry } from './registry.ts'
-import { Series } from './series.ts'
+import { HistogramSeries, ScalarSeries, type Series } from './series.ts'
 
 const MAIN = 'main'
 
@@ -49,7 +49,8 @@ export class MergedRegistry implements MetricRegistry, MetricReader {
   /** Returns the place to put the worker's definitions. An id is for one worker only: its replacement needs a new one. */
   attach(workerId: string): PublishMetric {
     this.#attached.add(workerId)
-    return (definition) => this.#define(workerId, definition)
+    const segments = new Map<number, Float64Array>()
+    return (definition) => this.#define(workerId, definition, segments)
   }
 
   /** Call it once the thread has ended: what it counts later is lost. */
@@ -67,23 +68,34 @@ export class MergedRegistry implements MetricRegistry, MetricReader {
     return values
   }
 
-  #define(workerId: string, definition: MetricDefinition): void {
+  #define(workerId: string, definition: MetricDefinition, segments: Map<number, Float64Array>): void {
     const series = this.#series.get(definition.name) ?? this.#newSeries(definition)
     if (series === undefined || series.kind !== definition.kind) {
       this.#overflow.add(1)
       return
     }
-    series.attach(workerId, definition)
+    series.attach({ workerId, cells: cellsOf(definition, segments), index: definition.index })
     // A message may arrive after the end of the thread that sent it.
     if (!this.#attached.has(workerId)) series.retire(workerId)
   }
 
   #newSeries(definition: MetricDefinition): Series | undefined {
     if (this.#series.size >= this.#limits.maxMetrics) return undefined
-    const takesMaximum = definition.kind === 'gauge' && this.#takesMaximum(definition.name)
-    const series = new Series(definition.name, definition.kind, takesMaximum)
-    this.#series.set(definition.name, series)
+    const { name, kind } = definition
+    const series =
+      kind === 'histogram'
+        ? new HistogramSeries(name)
+        : new ScalarSeries(name, kind, kind === 'gauge' && this.#takesMaximum(name))
+    this.#series.set(name, series)
     this.#sorted = undefined
     return series
   }
+}
+
+/** Scalars share one view of their segment, or each would cost a kilobyte. */
+function cellsOf(definition: MetricDefinition, segments: Map<number, Float64Array>): Float64Array {
+  if (definition.kind === 'histogram') return new Float64Array(definition.segment)
+  const cells = segments.get(definition.segmentId) ?? new Float64Array(definition.segment)
+  segments.set(definition.segmentId, cells)
+  return cells
 }

@@ -1,61 +1,100 @@
-import type { MetricDefinition, MetricKind, MetricValue } from './definition.ts'
+import type { MetricKind, MetricValue } from './definition.ts'
 import { HISTOGRAM_CELLS, HistogramSnapshot } from './histogram-snapshot.ts'
 
+/** Where the cells of one thread lie; scalars share the array with others. */
+export interface SeriesSource {
+  readonly workerId: string
+  readonly cells: Float64Array
+  readonly index: number
+}
+
 /** One metric over all threads: the cells of the living, and what the dead have left. */
-export class Series {
+export interface Series {
   readonly name: string
   readonly kind: MetricKind
-  readonly #takesMaximum: boolean
-  readonly #sources = new Map<string, Float64Array>()
-  readonly #retired: Float64Array
+  /** Takes the place of an earlier one of the same worker. */
+  attach(source: SeriesSource): void
+  /** What a dead thread has counted stays; what it has gauged is gone with it. */
+  retire(workerId: string): void
+  read(): MetricValue
+}
 
-  constructor(name: string, kind: MetricKind, takesMaximum: boolean) {
+export class ScalarSeries implements Series {
+  readonly name: string
+  readonly kind: 'counter' | 'gauge'
+  readonly #takesMaximum: boolean
+  #sources: readonly SeriesSource[] = []
+  #retired = 0
+
+  constructor(name: string, kind: 'counter' | 'gauge', takesMaximum: boolean) {
     this.name = name
     this.kind = kind
     this.#takesMaximum = takesMaximum
-    this.#retired = new Float64Array(cellCount(kind))
   }
 
-  attach(workerId: string, definition: MetricDefinition): void {
-    const cells = new Float64Array(
-      definition.segment,
-      definition.index * Float64Array.BYTES_PER_ELEMENT,
-      cellCount(this.kind),
-    )
-    this.#sources.set(workerId, cells)
+  attach(source: SeriesSource): void {
+    this.#sources = [...without(this.#sources, source.workerId), source]
   }
 
-  /** What a dead thread has counted stays; what it has gauged is gone with it. */
   retire(workerId: string): void {
-    const cells = this.#sources.get(workerId)
-    if (cells === undefined) return
-    this.#sources.delete(workerId)
-    if (this.kind !== 'gauge') addTo(this.#retired, cells)
+    const source = this.#sources.find((candidate) => candidate.workerId === workerId)
+    if (source === undefined) return
+    this.#sources = without(this.#sources, workerId)
+    if (this.kind === 'counter') this.#retired += valueOf(source)
   }
 
   read(): MetricValue {
-    if (this.kind === 'histogram') {
-      const total = this.#retired.slice()
-      for (const cells of this.#sources.values()) addTo(total, cells)
-      return { name: this.name, kind: this.kind, histogram: new HistogramSnapshot(total) }
+    let value = this.#retired
+    for (const source of this.#sources) {
+      value = this.#takesMaximum ? Math.max(value, valueOf(source)) : value + valueOf(source)
     }
-    return { name: this.name, kind: this.kind, value: this.#readScalar() }
-  }
-
-  #readScalar(): number {
-    let total = this.#retired[0] ?? 0
-    for (const cells of this.#sources.values()) {
-      const value = cells[0] ?? 0
-      total = this.#takesMaximum ? Math.max(total, value) : total + value
-    }
-    return total
+    return { name: this.name, kind: this.kind, value }
   }
 }
 
-function cellCount(kind: MetricKind): number {
-  return kind === 'histogram' ? HISTOGRAM_CELLS : 1
+const noRecords = new HistogramSnapshot(new Float64Array(HISTOGRAM_CELLS))
+
+export class HistogramSeries implements Series {
+  readonly name: string
+  readonly kind = 'histogram'
+  #sources: readonly SeriesSource[] = []
+  #retired: Float64Array | undefined
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  attach(source: SeriesSource): void {
+    this.#sources = [...without(this.#sources, source.workerId), source]
+  }
+
+  retire(workerId: string): void {
+    const source = this.#sources.find((candidate) => candidate.workerId === workerId)
+    if (source === undefined) return
+    this.#sources = without(this.#sources, workerId)
+    if (source.cells.length === 0) return
+    this.#retired ??= new Float64Array(HISTOGRAM_CELLS)
+    addTo(this.#retired, source.cells)
+  }
+
+  read(): MetricValue {
+    if (this.#retired === undefined && this.#sources.every(({ cells }) => cells.length === 0)) {
+      return { name: this.name, kind: this.kind, histogram: noRecords }
+    }
+    const total = this.#retired?.slice() ?? new Float64Array(HISTOGRAM_CELLS)
+    for (const { cells } of this.#sources) addTo(total, cells)
+    return { name: this.name, kind: this.kind, histogram: new HistogramSnapshot(total) }
+  }
+}
+
+function without(sources: readonly SeriesSource[], workerId: string): SeriesSource[] {
+  return sources.filter((source) => source.workerId !== workerId)
+}
+
+function valueOf(source: SeriesSource): number {
+  return source.cells[source.index] ?? 0
 }
 
 function addTo(total: Float64Array, cells: Float64Array): void {
-  for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) + (cells[i] ?? 0)
+  for (let i = 0; i < cells.length; i++) total[i] = (total[i] ?? 0) + (cells[i] ?? 0)
 }
