@@ -51,10 +51,13 @@ function readLock(name) {
   }
 }
 
+/**
+ * The versions of the lock file, which stays as it is. Not `npm ci`: that refuses a lock file which lacks optional
+ * packages of other platforms, and npm writes such lock files.
+ */
 function install() {
-  const command = existsSync(join(ROOT, 'package-lock.json')) ? 'ci' : 'install'
   process.stderr.write('setup: installing dependencies\n')
-  run('npm', [command, '--no-audit', '--no-fund', '--loglevel=error'])
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'])
 }
 
 function isGenerated() {
