@@ -93,6 +93,7 @@ export class Workers implements DataPlane {
           logger[message.level](message.message, { worker: member.index, ...message.fields })
         else if (message.kind === 'ready') {
           member.isReady = true
+          member.lastBeatMs = performance.now()
           this.#live.add(1)
           resolve()
         } else {
