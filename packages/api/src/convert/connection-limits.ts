@@ -26,14 +26,14 @@ export function convertConnectionLimits(bootstrap: ConfigMessage): ReadonlyMap<s
   return limits
 }
 
-/** Refuses limits of listeners that do not exist. */
+/** Warns of limits for listeners that do not exist. */
 export function checkConnectionLimits(
   limits: ReadonlyMap<string, ConnectionLimit>,
   listeners: readonly { name: string }[],
 ): void {
   for (const [name, { layer }] of limits) {
     const isThere = listeners.some((listener) => listener.name === name)
-    if (!isThere) layer.error('static_layer', `there is no listener ${JSON.stringify(name)} to limit`)
+    if (!isThere) layer.warning('static_layer', `there is no listener ${JSON.stringify(name)} to limit`)
   }
 }
 
