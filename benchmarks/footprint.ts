@@ -2,9 +2,11 @@
 // node --conditions=meltemi-source benchmarks/footprint.ts [--write docs/benchmarks.md]
 
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { readRssBytes } from './load/process-usage.ts'
 import { describeMachine, readRevision } from './machine.ts'
+import { builtMain } from './peers/meltemi.ts'
 import { writeBetweenMarkers } from './report.ts'
 import { delay, withMeltemi } from './with-meltemi.ts'
 
@@ -19,7 +21,9 @@ const rows = [
   '| --- | ---: | ---: |',
   `| bare Node | ${toMib(await measureBareNode())} | |`,
 ]
-for (const concurrency of [0, 1, 2]) rows.push(await measure(concurrency))
+for (const isBuilt of existsSync(builtMain) ? [true, false] : [false]) {
+  for (const concurrency of [0, 1, 2]) rows.push(await measure(concurrency, isBuilt))
+}
 console.log(rows.join('\n'))
 if (values.write !== undefined) writeBetweenMarkers(values.write, 'footprint', rows.join('\n'))
 
@@ -31,8 +35,8 @@ async function measureBareNode(): Promise<number> {
   return bytes
 }
 
-async function measure(concurrency: number): Promise<string> {
-  const options = { wire: 'awesomerpc', isMultiplexing: true, concurrency } as const
+async function measure(concurrency: number, isBuilt: boolean): Promise<string> {
+  const options = { wire: 'awesomerpc', isMultiplexing: true, concurrency, isBuilt } as const
   return withMeltemi(
     () => options,
     async ({ meltemi, generator, backendPid }) => {
@@ -49,7 +53,8 @@ async function measure(concurrency: number): Promise<string> {
       }
       await generator.run({ ...load, port: meltemi.port, pids: meltemi.pids(), backendPid })
       await delay(IDLE_MS)
-      return `| \`--concurrency ${concurrency}\` | ${toMib(idle)} | ${toMib(readRssBytes(meltemi.pids()))} |`
+      const name = `\`--concurrency ${concurrency}\`, ${isBuilt ? 'built' : 'from sources'}`
+      return `| ${name} | ${toMib(idle)} | ${toMib(readRssBytes(meltemi.pids()))} |`
     },
   )
 }

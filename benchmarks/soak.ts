@@ -2,9 +2,9 @@
 // timers, exchanges. Ends with code 1 when memory is not flat (±10 % after warm-up) or something is not back at zero.
 // node --conditions=meltemi-source benchmarks/soak.ts [--millions 10] [--concurrency 1] [--protocol awesomerpc]
 
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { collectGarbage, probeArgs } from './collect-garbage.ts'
 import type { ThreadState } from './heap-probe.ts'
 import { readRssBytes } from './load/process-usage.ts'
 import type { WireName } from './load/wire.ts'
@@ -39,6 +39,7 @@ const { values } = parseArgs({
   },
 })
 const wire: WireName = values.protocol === 'thrift' ? 'thrift' : 'awesomerpc'
+const concurrency = Number(values.concurrency)
 const total = Number(values.millions) * 1e6
 const checkpoints = await withMeltemi(createOptions, soak)
 const problems = findProblems(checkpoints.slice(WARM_UP_CHECKPOINTS))
@@ -48,9 +49,7 @@ if (values.write !== undefined) writeBetweenMarkers(values.write, 'soak', text)
 if (problems.length > 0) process.exitCode = 1
 
 function createOptions(folder: string) {
-  process.env['MELTEMI_HEAP_PROBE_FILE'] = join(folder, 'heap')
-  const nodeArgs = ['--expose-gc', `--import=${join(import.meta.dirname, 'heap-probe.ts')}`]
-  return { wire, isMultiplexing: true, concurrency: Number(values.concurrency), nodeArgs } as const
+  return { wire, isMultiplexing: true, concurrency, nodeArgs: probeArgs(folder) } as const
 }
 
 async function soak(setting: Setting): Promise<Checkpoint[]> {
@@ -83,7 +82,7 @@ async function look(setting: Setting, requests: number): Promise<Checkpoint> {
   const { meltemi } = setting
   await delay(SETTLE_MS)
   const notZero = await readNotZero(meltemi.adminPort!)
-  const threads = await probe(setting)
+  const threads = await collectGarbage(meltemi.pids()[0]!, setting.folder, concurrency + 1)
   const pid = meltemi.pids()[0]!
   return {
     requests,
@@ -102,16 +101,6 @@ async function readNotZero(adminPort: number): Promise<string[]> {
   const gauges = lines.filter(([name]) => ZERO_AT_REST.test(name ?? '') && !name!.startsWith('listener.admin.'))
   if (gauges.length === 0) throw new Error('/stats has none of the gauges that tell what is active')
   return gauges.filter(([, value]) => Number(value) !== 0).map((pair) => pair.join(': '))
-}
-
-async function probe({ meltemi, folder }: Setting): Promise<ThreadState[]> {
-  const file = join(folder, 'heap')
-  rmSync(file, { force: true })
-  process.kill(meltemi.pids()[0]!, 'SIGUSR2')
-  await delay(1000)
-  if (!existsSync(file)) throw new Error('the heap probe in the proxy does not answer')
-  const lines = readFileSync(file, 'utf8').trim().split('\n')
-  return lines.map((line) => JSON.parse(line) as ThreadState).toSorted((a, b) => a.threadId - b.threadId)
 }
 
 function describeResources(threads: readonly ThreadState[]): string {
@@ -138,7 +127,7 @@ function findProblems(after: readonly Checkpoint[]): string[] {
 
 function formatSoak(checkpoints: readonly Checkpoint[], problems: readonly string[]): string {
   const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)
-  const setting = `${wire} 16×32, 128 B, multiplexing, \`--concurrency ${values.concurrency}\``
+  const setting = `${wire} 16×32, 128 B, multiplexing, \`--concurrency ${concurrency}\``
   return [
     `${new Date().toISOString().slice(0, 10)}: ${describeMachine()}, ${readRevision()}. ${setting}.`,
     '',

@@ -6,19 +6,25 @@ import type { WireName } from '../load/wire.ts'
 import { readRevision } from '../machine.ts'
 import { findFreePort, type Peer, type PeerOptions, startPeer } from './peer.ts'
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts')
+const CLI = join(import.meta.dirname, '../../packages/cli')
+const SOURCE = ['--conditions=meltemi-source', join(CLI, 'src/main.ts')]
+
+/** What `npm run build` made, as it is published; the sources need more memory, for the removal of types. */
+export const builtMain = join(CLI, 'dist/main.js')
 
 export interface MeltemiOptions {
   readonly wire: WireName
   readonly isMultiplexing: boolean
   /** Worker threads; 0 runs the data plane in the main thread. */
   readonly concurrency?: number
+  /** Runs `builtMain` instead of the sources. */
+  readonly isBuilt?: boolean
   /** For Node itself, such as --cpu-prof. */
   readonly nodeArgs?: readonly string[]
 }
 
 export function createMeltemi(options: MeltemiOptions): Peer {
-  const { wire, isMultiplexing, concurrency = 1, nodeArgs = [] } = options
+  const { wire, isMultiplexing, concurrency = 1, nodeArgs = [], isBuilt = false } = options
   const name = `Meltemi, multiplexing ${isMultiplexing ? 'on' : 'off'}`
   return {
     name,
@@ -31,7 +37,7 @@ export function createMeltemi(options: MeltemiOptions): Peer {
         file,
         JSON.stringify(bootstrap(port, adminPort, peerOptions, { wire, isMultiplexing }), undefined, 2),
       )
-      const args = [...nodeArgs, '--conditions=meltemi-source', MAIN, 'proxy', '-c', file]
+      const args = [...nodeArgs, ...(isBuilt ? [builtMain] : SOURCE), 'proxy', '-c', file]
       args.push('--concurrency', String(concurrency))
       return startPeer({ name, command: process.execPath, args, port, adminPort, folder: peerOptions.folder })
     },
