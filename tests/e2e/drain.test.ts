@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { awesomerpcFrame, connectClient, startEchoServer, startProxyProcess } from '../harness/index.ts'
+
+const QUIET = ['--log-level', 'error']
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true))
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
+  })
+}
+
+for (const concurrency of ['0', '2']) {
+  test(`SIGTERM drains: not ready, the request under way is answered, exit code 0 (--concurrency ${concurrency})`, async () => {
+    const answers: (() => void)[] = []
+    await using server = await startEchoServer({
+      codec: awesomerpc,
+      handler: (request, connection) => {
+        answers.push(() => connection.answer(request))
+      },
+    })
+    const args = [...QUIET, '--concurrency', concurrency, '--drain-time-s', '10']
+    await using proxy = await startProxyProcess({ codec: awesomerpc.name, endpoints: [server.port], arguments: args })
+    await using busy = await connectClient({ port: proxy.port, codec: awesomerpc, timeoutMs: 5000 })
+    const reply = busy.request(awesomerpcFrame({ id: 1 }))
+    await server.arrived(1)
+    proxy.child.kill('SIGTERM')
+    while ((await proxy.get('/ready')).status !== 503);
+    while (await canConnect(proxy.port));
+    answers[0]?.()
+    assert.equal((await reply).message.readInt16BE(11), 0)
+    await busy.ended()
+    assert.equal(await proxy.exited(), 0)
+  })
+}
+
+test('the drain time ends what does not end by itself', async () => {
+  await using server = await startEchoServer({ codec: awesomerpc, handler: () => {} })
+  const args = [...QUIET, '--drain-time-s', '1']
+  await using proxy = await startProxyProcess({ codec: awesomerpc.name, endpoints: [server.port], arguments: args })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  client.send(awesomerpcFrame({ id: 1 }))
+  await server.arrived(1)
+  const startedMs = performance.now()
+  proxy.child.kill('SIGTERM')
+  assert.equal(await proxy.exited(), 0)
+  const elapsedMs = performance.now() - startedMs
+  assert.ok(elapsedMs > 900 && elapsedMs < 4000, `it took ${elapsedMs} ms`)
+})
+
+test('a second signal exits at once', async () => {
+  await using server = await startEchoServer({ codec: awesomerpc, handler: () => {} })
+  const args = [...QUIET, '--drain-time-s', '600']
+  await using proxy = await startProxyProcess({ codec: awesomerpc.name, endpoints: [server.port], arguments: args })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  client.send(awesomerpcFrame({ id: 1 }))
+  await server.arrived(1)
+  proxy.child.kill('SIGTERM')
+  while ((await proxy.get('/ready')).status !== 503);
+  proxy.child.kill('SIGTERM')
+  assert.equal(await proxy.exited(), 128 + 15)
+})
+
+test('/drain_listeners stops accepting and /quitquitquit ends, both by POST only', async () => {
+  await using server = await startEchoServer({ codec: awesomerpc })
+  await using proxy = await startProxyProcess({ codec: awesomerpc.name, endpoints: [server.port], arguments: QUIET })
+  assert.notEqual((await proxy.get('/drain_listeners')).status, 200)
+  assert.notEqual((await proxy.get('/quitquitquit')).status, 200)
+  assert.equal(await canConnect(proxy.port), true)
+  assert.equal(await proxy.post('/drain_listeners'), 200)
+  while (await canConnect(proxy.port));
+  assert.equal(await proxy.post('/quitquitquit'), 200)
+  assert.equal(await proxy.exited(), 0)
+})
