@@ -1,20 +1,23 @@
 /** Runs the proxy until it has drained, and hands it the signals. */
 
 import { constants } from 'node:os'
-import { startProxy } from '@meltemi/proxy'
+import { type ProxyOptions, type RunningProxy, startProxy } from '@meltemi/proxy'
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /** Returns the exit code; throws when the proxy cannot start. */
-export async function serve(options: Parameters<typeof startProxy>[0]): Promise<number> {
-  const proxy = await startProxy(options)
+export async function serve(options: ProxyOptions): Promise<number> {
+  let proxy: RunningProxy | undefined
   let isDraining = false
   const onSignal = (signal: (typeof STOP_SIGNALS)[number]): void => {
     // What the second signal asks for must not depend on anything that could hang.
     if (isDraining) process.exit(128 + constants.signals[signal])
     isDraining = true
-    proxy.drain()
+    proxy?.drain()
   }
+  // Before the start, for a signal may come as soon as the proxy says that it listens.
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal)
+  proxy = await startProxy(options)
+  if (isDraining) proxy.drain()
   return proxy.done
 }
