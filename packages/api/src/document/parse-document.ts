@@ -11,14 +11,16 @@ import {
   type YAMLMap,
 } from 'yaml'
 import type { ProblemList } from '../schema/problem-list.ts'
+import { MAX_DEPTH, MAX_NODES } from './document-bounds.ts'
+import { tryParseJson } from './parse-json.ts'
 import type { Place, SourceEntry, SourceNode } from './source-node.ts'
-
-/** Bounds of one document after its aliases are expanded, so that no file can exhaust memory or stack. */
-const MAX_NODES = 1_000_000
-const MAX_DEPTH = 100
 
 /** Reads one YAML or JSON document. Returns undefined, with problems, when the text cannot be read at all. */
 export function parseDocument(text: string, problems: ProblemList): SourceNode | undefined {
+  return tryParseJson(text, problems) ?? parseYaml(text, problems)
+}
+
+export function parseYaml(text: string, problems: ProblemList): SourceNode | undefined {
   const lines = new LineCounter()
   const documents = readDocuments(text, lines, problems)
   const [document] = documents

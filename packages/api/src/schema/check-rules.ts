@@ -7,6 +7,15 @@ import type { Spot } from './problem-list.ts'
 
 type RuleType = FieldRules['type']
 
+/** Reading an option decodes it anew each time. */
+const knownRules = new WeakMap<DescField, FieldRules | 'none'>()
+
+function rulesOf(field: DescField): FieldRules | undefined {
+  const known = knownRules.get(field) ?? (hasOption(field, rules) ? getOption(field, rules) : 'none')
+  knownRules.set(field, known)
+  return known === 'none' ? undefined : known
+}
+
 /** Reports two fields of one oneof, and a required oneof without any. */
 export function checkOneofs(message: ConfigMessage, entries: ReadonlyMap<DescField, SourceEntry>): void {
   for (const oneof of message.type.oneofs) {
@@ -34,8 +43,8 @@ function isRequired(oneof: DescOneof): boolean {
  * our metadata keys are no HTTP header names, and a duration's "more than zero", for `0s` means disabled here.
  */
 export function checkField(message: ConfigMessage, field: DescField, place: Place | undefined): void {
-  if (!hasOption(field, rules) || message.isBroken(field.name)) return
-  const fieldRules = getOption(field, rules)
+  const fieldRules = rulesOf(field)
+  if (fieldRules === undefined || message.isBroken(field.name)) return
   const entry = message.fields.get(field.name)
   const absent = { path: message.spot(field.name).path, place: place ?? message.place }
   if (entry === undefined && !isAbsenceAllowed(field, fieldRules))
