@@ -88,7 +88,7 @@ const BAD_FILES: readonly BadFile[] = [
   {
     kind: 'unknown field',
     text: changed('connect_timeout', 'connect_timeoot'),
-    expected: /:\d+:7: static_resources\.clusters\[0\]\.connect_timeoot: Cluster has no field "connect_timeoot"$/,
+    expected: /:\d+:7: static_resources\.clusters\[0\]\.connect_timeoot: Cluster has no field "connect_timeoot", did you mean connect_timeout\?$/,
   },
   {
     kind: 'wrong value',
