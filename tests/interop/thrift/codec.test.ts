@@ -14,7 +14,6 @@ import {
 } from './peers.ts'
 import { Relay } from './relay.ts'
 
-const MAX_ERROR_MS = 100
 const EXCEPTION_TYPES = [
   [ErrorType.RouteNotFound, 1],
   [ErrorType.BadResponse, 7],
@@ -62,9 +61,8 @@ function testDialect(options: PeerOptions): void {
         test(`a ${client} client gets error type ${errorType} as TApplicationException ${exceptionType}`, async () => {
           await using relay = await Relay.start({ failure: failureOf(errorType) })
           const outcomes = await runClient(client, options, relay.port, ['text', 'item'])
-          for (const { ms, exception, type, message } of outcomes.slice(1)) {
+          for (const { exception, type, message } of outcomes) {
             assert.deepEqual([exception, type, message], ['TApplicationException', exceptionType, 'no, not τώρα'])
-            assert.ok(ms < MAX_ERROR_MS, `the error took ${ms} ms`)
           }
         })
       }

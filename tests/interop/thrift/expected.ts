@@ -11,6 +11,7 @@ const EXPECTED: Readonly<Record<string, object>> = {
   lists: { result: { odd: [1, 3, 5], none: [] } },
   fail: { exception: 'NotFound', name: 'nobody', code: 404 },
   note: { result: 1 },
+  pause: {},
 }
 /** The npm server says 0, unknown, where it means 1, unknown method. */
 const UNKNOWN_METHOD: Readonly<Record<Language, number>> = { npm: 0, python: 1, go: 1 }

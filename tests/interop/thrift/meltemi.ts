@@ -15,10 +15,12 @@ export interface ListenerOptions {
   /** Requests of this method alone have a route. */
   readonly onlyMethod?: string
   readonly requestTimeout?: string
+  readonly onewayMethods?: readonly string[]
 }
 
 const MAIN = fileURLToPath(new URL('../../../packages/cli/src/main.ts', import.meta.url))
 const PROXY_TYPE = 'type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy'
+const STRUCT_TYPE = 'type.googleapis.com/google.protobuf.Struct'
 const LISTENING = /"listener":"([^"]*)","address":"[^"]*:(\d+)"/
 
 export class Meltemi implements AsyncDisposable {
@@ -90,12 +92,15 @@ function bootstrap(listeners: Readonly<Record<string, ListenerOptions>>): object
   }
 }
 
-function listener(name: string, { multiplexing = true, onlyMethod, requestTimeout }: ListenerOptions): object {
+function listener(name: string, options: ListenerOptions): object {
+  const { multiplexing = true, onlyMethod, requestTimeout, onewayMethods } = options
   const metadata = onlyMethod === undefined ? [] : [{ name: 'method', exact_match: onlyMethod }]
+  const config =
+    onewayMethods === undefined ? {} : { config: { '@type': STRUCT_TYPE, value: { oneway_methods: onewayMethods } } }
   const typed_config = {
     '@type': PROXY_TYPE,
     stat_prefix: name,
-    protocol: { name: 'thrift', codec: { name: 'aeraki.meta_protocol.codec.thrift' }, multiplexing },
+    protocol: { name: 'thrift', codec: { name: 'aeraki.meta_protocol.codec.thrift', ...config }, multiplexing },
     route_config: { name, routes: [{ name, match: { metadata }, route: { cluster: name } }] },
     ...(requestTimeout === undefined ? {} : { request_timeout: requestTimeout }),
   }

@@ -12,7 +12,16 @@ import {
   ReceiveBuffer,
   ResponseStatus,
 } from '@meltemi/sdk'
-import { conformance, decodeSample, factsOf, feed, type Sample, singleBytes } from '@meltemi/sdk/testing'
+import {
+  assertPipelines,
+  assertSurvivesGarbage,
+  conformance,
+  decodeSample,
+  factsOf,
+  feed,
+  type Sample,
+  singleBytes,
+} from '@meltemi/sdk/testing'
 import { thrift } from './index.ts'
 
 const TESTDATA = new URL('testdata/', import.meta.url)
@@ -202,6 +211,36 @@ for (const [name, [bytes, why]] of Object.entries(REFUSED)) {
     assert.throws(() => feed(thrift, sample, singleBytes(sample.bytes)), ProtocolError)
   })
 }
+
+test('100,000 damaged and random inputs end in messages, in waiting or in a refusal', () => {
+  assertSurvivesGarbage(thrift, golden, { seed: 7, inputs: 100_000 })
+})
+
+test('10,000 pipelined messages come out once each and in order', () => {
+  assertPipelines(thrift, golden, Math.ceil(10_000 / ANSWERED.length))
+})
+
+test('a method can be configured to be one-way although it is sent as a call', () => {
+  const config = { oneway_methods: ['a'] }
+  const types = ['61', '62'].map((name) => {
+    const sample = request(name, `80010001 00000001 ${name} 00000001 00`)
+    return decodeSample(thrift, { ...sample, config })[0]?.type
+  })
+  assert.deepEqual(types, [MessageType.Oneway, MessageType.Request])
+})
+
+test('faulty options are told', () => {
+  const problems = [undefined, { oneway_methods: ['a'] }, { oneway_methods: 'a' }, { oneway: [] }, 7].map((config) =>
+    thrift.validate?.(config),
+  )
+  assert.deepEqual(problems, [
+    [],
+    [],
+    ['oneway_methods must be a list of method names'],
+    ["unknown field 'oneway'"],
+    ['thrift options must be an object'],
+  ])
+})
 
 test('the protocol is detected from as few bytes as can tell', () => {
   const verdicts = ['80', '8001', '8221', '00000010', '000000108001', '000000104745', '47455420'].map((bytes) =>

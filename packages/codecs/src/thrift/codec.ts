@@ -34,6 +34,7 @@ import {
   type Transport,
 } from './frame.ts'
 import { readHeader, writeHeader } from './header.ts'
+import { readOptions, type ThriftOptions } from './options.ts'
 import { COLON } from './protocol.ts'
 import { StructSkip } from './struct-skip.ts'
 
@@ -41,8 +42,13 @@ import { StructSkip } from './struct-skip.ts'
 const MAX_PATCHED_BYTES = 1024
 
 class ThriftCodec implements Codec {
+  readonly #onewayMethods: ReadonlySet<string> | undefined
   #dialect: Dialect | undefined
   #skip: StructSkip | undefined
+
+  constructor(options: ThriftOptions | undefined) {
+    this.#onewayMethods = options?.onewayMethods
+  }
 
   decode(buffer: ReceiveBuffer, metadata: Metadata): DecodeStatus {
     this.#dialect ??= detectDialect(buffer)
@@ -58,6 +64,7 @@ class ThriftCodec implements Codec {
     protocol.readBegin(message, begin, metadata)
     metadata.bodySize = length - metadata.headerSize
     if (metadata.type === MessageType.Error) metadata.status = ResponseStatus.Error
+    if (this.#onewayMethods !== undefined && metadata.type === MessageType.Request) this.#checkOneway(metadata)
     return DecodeStatus.Done
   }
 
@@ -98,6 +105,10 @@ class ThriftCodec implements Codec {
     return patchBinaryIds(bytes, start, Number(requestId))
   }
 
+  #checkOneway(request: Metadata): void {
+    if (this.#onewayMethods?.has(request.get('method') ?? '')) request.type = MessageType.Oneway
+  }
+
   /** Length of the message that the buffer begins with; -1: more bytes are needed. */
   #messageLength(buffer: ReceiveBuffer, dialect: Dialect): number {
     if (dialect.transport === 'framed') return framedLength(buffer)
@@ -117,7 +128,12 @@ export const thrift: CodecDefinition = {
   name: 'aeraki.meta_protocol.codec.thrift',
   contract: 1,
   correlation: 'id',
-  create: () => new ThriftCodec(),
+  validate(config: unknown): readonly string[] {
+    const problems: string[] = []
+    readOptions(config, (text) => problems.push(text))
+    return problems
+  },
+  create: (_side, config) => new ThriftCodec(readOptions(config, ignore)),
   dialect: (metadata) => (metadata.detail as Dialect).name,
   detect(bytes: ReceiveBuffer): boolean | undefined {
     try {
@@ -128,6 +144,9 @@ export const thrift: CodecDefinition = {
     }
   },
 }
+
+/** `validate` has told the faults already. */
+function ignore(): void {}
 
 /** Writes the id over that of a binary message, whose place does not move; false for any other. */
 function patchBinaryIds(bytes: Buffer, start: number, seqid: number): boolean {

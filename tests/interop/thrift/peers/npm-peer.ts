@@ -6,6 +6,7 @@
 
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 
 // its classes are made at run time and have no types
@@ -26,6 +27,7 @@ const { positionals, values: options } = parseArgs({
   },
 })
 
+const PAUSE_MS = 600
 /** The generated client flushes past the protocol, so the headers must be written when a message ends. */
 class HeaderClientProtocol extends thrift.THeaderProtocol {
   writeMessageEnd(): void {
@@ -131,6 +133,10 @@ const CALLS: Record<string, (client: EchoClient) => Promise<Outcome>> = {
     let after = before
     for (let i = 0; i < 100 && after === before; i++) after = await client.notes()
     return { result: after - before }
+  },
+  pause: async () => {
+    await setTimeout(PAUSE_MS)
+    return {}
   },
   added: async (client) => client.added('x'),
 }

@@ -138,6 +138,7 @@ CALLS = {
     "lists": lambda client: {"result": client.lists({"odd": [1, 3, 5], "none": []})},
     "fail": lambda client: client.fail("nobody"),
     "note": note,
+    "pause": lambda client: time.sleep(0.6),
     "added": lambda client: client.added("x"),
 }
 

@@ -171,6 +171,10 @@ var outcomes = map[string]outcomeOf{
 		outcome["result"] = after - before
 		return err
 	},
+	"pause": func(context.Context, *talk.LaterEchoClient, map[string]any) error {
+		time.Sleep(600 * time.Millisecond)
+		return nil
+	},
 	"added": func(ctx context.Context, client *talk.LaterEchoClient, _ map[string]any) error {
 		_, err := client.Added(ctx, "x")
 		return err
