@@ -17,6 +17,9 @@ interface ProfileNode {
 }
 
 interface Profile {
+  /** Microseconds. */
+  readonly startTime: number
+  readonly endTime: number
   readonly nodes: readonly ProfileNode[]
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
@@ -70,9 +73,13 @@ function describe({ requests, windowMs, cpuMs }: LoadResult): string {
 function summarise(profile: Profile, top: number): string {
   const names = new Map(profile.nodes.map((node) => [node.id, nameOf(node)]))
   const selfUs = new Map<string, number>()
+  // the load is the last that the process sees; what came before is loading and compiling
+  const fromUs = profile.endTime - Number(values.seconds) * 1e6
+  let atUs = profile.startTime
   profile.samples.forEach((id, index) => {
     const name = names.get(id)!
-    if (name !== '(idle)') selfUs.set(name, (selfUs.get(name) ?? 0) + profile.timeDeltas[index]!)
+    atUs += profile.timeDeltas[index]!
+    if (atUs >= fromUs && name !== '(idle)') selfUs.set(name, (selfUs.get(name) ?? 0) + profile.timeDeltas[index]!)
   })
   const sorted = [...selfUs].toSorted((a, b) => b[1] - a[1])
   const total = sorted.reduce((sum, [, us]) => sum + us, 0)
