@@ -30,6 +30,6 @@ function convertOptions(codec: ConfigMessage): unknown {
   const config = codec.any('config')
   if (config === undefined) return undefined
   const json = config.message === undefined ? config.json : toPlainJson(config.message)
-  config.message?.markAllRead()
+  config.message?.handOver()
   return typeof json === 'object' && json !== null && Object.keys(json).length === 0 ? undefined : json
 }

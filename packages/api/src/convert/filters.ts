@@ -1,6 +1,7 @@
 import type { FilterConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import type { ConfigAny } from '../schema/config-value.ts'
+import { findSpot } from '../schema/find-spot.ts'
 import { toPlainJson } from '../schema/plain-json.ts'
 import { typeNameOf } from '../schema/type-registry.ts'
 import type { ConvertContext, FilterRule } from './convert-context.ts'
@@ -56,17 +57,18 @@ function refuseFilter(entry: ConfigMessage, name: string, typeName: string | und
     typeName === undefined ? `filter ${JSON.stringify(name)}` : `filter ${JSON.stringify(name)} (${typeName})`
   entry.problems.refuse(entry, isKnown ? `${what} is not supported yet` : `there is no ${what}`)
   // One line is enough: what is inside matters to nobody.
-  entry.any('config')?.message?.markAllRead()
+  entry.any('config')?.message?.handOver()
 }
 
 /** The filter checks its configuration itself: lowerCamelCase names where its type is known to us, as written otherwise. */
 function checkConfig(entry: ConfigMessage, config: ConfigAny | undefined, rule: FilterRule): unknown {
   const json =
     config === undefined ? undefined : config.message === undefined ? config.json : toPlainJson(config.message)
-  config?.message?.markAllRead()
-  const at = config ?? entry.spot('config')
+  config?.message?.handOver()
   rule.parse(json ?? {}, (path, message) => {
-    entry.problems.error({ path: path === '' ? at.path : `${at.path}.${path}`, place: at.place }, message)
+    const whole = config ?? entry.spot('config')
+    const inside = { path: path === '' ? whole.path : `${whole.path}.${path}`, place: whole.place }
+    entry.problems.error(config?.message === undefined ? inside : findSpot(config.message, path), message)
   })
   return json
 }

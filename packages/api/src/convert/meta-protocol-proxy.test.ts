@@ -60,12 +60,14 @@ describe('filters', () => {
   const rule: FilterRule = {
     name: 'aeraki.meta_protocol.filters.local_ratelimit',
     parse: (json, problem) => {
-      if ((json as { statPrefix?: string }).statPrefix === 'bad') problem('statPrefix', 'is bad')
+      if ((json as { statPrefix?: string }).statPrefix !== 'bad') return
+      problem('statPrefix', 'is bad')
+      problem('conditions[0].tokenBucket.burst', 'is missing')
     },
   }
   const options = { filters: new Map([[`type.googleapis.com/${RATE_LIMIT}`, rule]]) }
   const limit = (prefix: string) =>
-    `{name: x, config: {"@type": type.googleapis.com/${RATE_LIMIT}, stat_prefix: ${prefix}}}`
+    `{name: x, config: {"@type": type.googleapis.com/${RATE_LIMIT}, stat_prefix: ${prefix}, conditions: [{match: {}, token_bucket: {max_tokens: 1, fill_interval: 1s}}]}}`
   const withFilters = (filters: string) => `${ROUTE}, meta_protocol_filters: [${filters}]`
 
   test('stand before the router, which is not listed', () => {
@@ -74,7 +76,11 @@ describe('filters', () => {
       '{name: r, config: {"@type": type.googleapis.com/aeraki.meta_protocol_proxy.filters.router.v1alpha.Router}}'
     for (const last of [router, typed]) {
       assert.deepEqual(accept('c', withFilters(`${limit('s')}, ${last}`), options).filters, [
-        { name: 'x', typeUrl: `type.googleapis.com/${RATE_LIMIT}`, config: { statPrefix: 's' } },
+        {
+          name: 'x',
+          typeUrl: `type.googleapis.com/${RATE_LIMIT}`,
+          config: { statPrefix: 's', conditions: [{ match: {}, tokenBucket: { maxTokens: 1, fillInterval: '1s' } }] },
+        },
       ])
     }
     assert.deepEqual(problems('c', withFilters(`${router}, ${router}`)), [
@@ -90,7 +96,8 @@ describe('filters', () => {
 
   test('check their own configuration', () => {
     assert.deepEqual(problems('c', withFilters(limit('bad')), options), [
-      'meta_protocol_filters[0].config.statPrefix: is bad',
+      'meta_protocol_filters[0].config.stat_prefix: is bad',
+      'meta_protocol_filters[0].config.conditions[0].token_bucket.burst: is missing',
     ])
   })
 

@@ -9,6 +9,7 @@ export function convertClusterChoice(owner: ConfigMessage, context: ConvertConte
   const weighted = owner.message('weighted_clusters')
   if (weighted !== undefined) return convertWeighted(weighted, context)
   if (!owner.has('cluster')) return []
+  if (owner.text('cluster') === '') owner.error('cluster', 'must not be empty')
   warnUnknownCluster(owner, 'cluster', context)
   return [{ cluster: owner.text('cluster'), weight: 1 }]
 }

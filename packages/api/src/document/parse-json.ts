@@ -1,5 +1,5 @@
 import type { ProblemList } from '../schema/problem-list.ts'
-import { MAX_DEPTH, MAX_NODES } from './document-bounds.ts'
+import { MAX_DEPTH } from './document-bounds.ts'
 import type { Place, SourceEntry, SourceNode } from './source-node.ts'
 
 /**
@@ -27,7 +27,6 @@ class JsonReader {
   #at = 0
   #line = 1
   #lineStart = 0
-  #nodes = 0
   #isOver = false
 
   constructor(text: string, problems: ProblemList) {
@@ -38,18 +37,16 @@ class JsonReader {
   read(depth: number): SourceNode {
     this.#skipSpace()
     const place = this.#place()
-    this.#count(depth, place)
+    this.#checkDepth(depth, place)
     const first = this.#text[this.#at]
     if (first === '{') return { kind: 'map', place, entries: this.#readEntries(depth) }
     if (first === '[') return { kind: 'list', place, items: this.#readItems(depth) }
     return { kind: 'scalar', place, value: first === '"' ? this.#readString() : this.#readWord() }
   }
 
-  #count(depth: number, place: Place): void {
-    this.#nodes += 1
-    if (this.#isOver || (this.#nodes <= MAX_NODES && depth <= MAX_DEPTH)) return
-    const bound = depth > MAX_DEPTH ? `${MAX_DEPTH} levels of nesting` : `${MAX_NODES} values`
-    this.#problems.error({ path: '', place }, `the document has more than ${bound}`)
+  #checkDepth(depth: number, place: Place): void {
+    if (this.#isOver || depth <= MAX_DEPTH) return
+    this.#problems.error({ path: '', place }, `the document has more than ${MAX_DEPTH} levels of nesting`)
     this.#isOver = true
     // The rest is not read.
     this.#at = this.#text.length

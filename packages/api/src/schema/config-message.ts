@@ -21,6 +21,7 @@ export class ConfigMessage implements Spot {
   readonly #broken: ReadonlySet<string>
   readonly #read = new Set<string>()
   readonly #refused = new Set<string>()
+  #isHandedOver = false
 
   constructor(type: DescMessage, spot: Spot, fields: MessageFields, problems: ProblemList) {
     this.type = type
@@ -53,8 +54,13 @@ export class ConfigMessage implements Spot {
     this.#read.add(name)
   }
 
-  markAllRead(): void {
-    for (const name of this.#fields.keys()) this.#read.add(name)
+  /** Somebody else takes all of it, as JSON, and checks it. */
+  handOver(): void {
+    this.#isHandedOver = true
+  }
+
+  get isHandedOver(): boolean {
+    return this.#isHandedOver
   }
 
   text(name: string): string {

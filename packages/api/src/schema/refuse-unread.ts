@@ -11,6 +11,7 @@ export interface NoOp {
 
 /** Refuses every field that is set and that no converter has read, but for the documented no-ops. */
 export function refuseUnread(message: ConfigMessage, noOps: readonly NoOp[]): void {
+  if (message.isHandedOver) return
   for (const [name, { value }] of message.fields) {
     if (message.isRefused(name)) continue
     if (message.isRead(name)) refuseInside(value, noOps)
