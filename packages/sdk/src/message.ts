@@ -95,7 +95,10 @@ export class Metadata {
     return undefined
   }
 
-  /** The value under this key in any case; `lower` must be lower case already. The last one set wins. */
+  /**
+   * The value under this key in any case; `lower` must be lower case already. Of keys that differ in their case alone
+   * the one added last wins.
+   */
   find(lower: string): string | undefined {
     const pairs = this.#pairs
     if (pairs === null) return undefined
