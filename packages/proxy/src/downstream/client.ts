@@ -19,6 +19,8 @@ export interface Client<Exchange extends Answerable, Stream extends OpenStream> 
   /** The upstream connection this client owns: see Affinity. */
   readonly pinned: UpstreamConnection | null
   pin(connection: UpstreamConnection): void
+  /** What the client sent behind a message that pins may follow now. */
+  goOn(): void
   unpin(): void
   /** A reply of the service, sent now or when those before it have been. */
   sendReply(exchange: Exchange, reply: Metadata): void

@@ -1,4 +1,13 @@
-import { type Codec, DecodeStatus, type Failure, MessageType, Metadata, Mutation, ReceiveBuffer } from '@meltemi/sdk'
+import {
+  Affinity,
+  type Codec,
+  DecodeStatus,
+  type Failure,
+  MessageType,
+  Metadata,
+  Mutation,
+  ReceiveBuffer,
+} from '@meltemi/sdk'
 import type { Socket, SocketHandler } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
 import { FAILURES, failure, printId } from '../observe/failure-table.ts'
@@ -166,13 +175,16 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   /** Connects upstream before the client's first byte, for services that speak first. */
   greet(): void {
     const greeting = new Metadata(MessageType.Oneway)
-    greeting.affinity = 1
+    greeting.affinity = Affinity.Pin
     this.#start(greeting, null)
   }
 
   pin(connection: UpstreamConnection): void {
     this.pinned = connection
     connection.owner = this
+  }
+
+  goOn(): void {
     this.#unpause(Pause.Pinning)
   }
 
@@ -218,7 +230,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   /** A frame of a stream, on its way to the client. */
   sendFrame(stream: Stream, message: Metadata): void {
     this.#lastActivityMs = this.listener.thread.turn.nowMs
-    this.#write(message, Mutation.none, stream.opened.requestId, stream.opened.streamId)
+    this.#write(message, Mutation.none, message.requestId, stream.opened.streamId)
   }
 
   resetByUpstream(stream: Stream, cause: Failure): void {
@@ -265,12 +277,12 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     this.#inFlight--
     this.#inFlightBytes -= exchange.request.message.length
     if (this.#isClosed) return
-    if (exchange.request.affinity === 1 && this.pinned === null) this.#pinFailed(exchange)
+    if (exchange.request.affinity === Affinity.Pin) this.#pinEnded(exchange)
     this.#unpauseIfRoom()
     this.#endIfDone()
   }
 
-  #pinFailed(exchange: Exchange): void {
+  #pinEnded(exchange: Exchange): void {
     this.#unpause(Pause.Pinning)
     // a greeting has no request to answer
     if (exchange.request.type === MessageType.Oneway && exchange.failure !== null) this.#endAfterWrites()
@@ -356,7 +368,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
       exchange.fail(failure(FAILURES.overloaded, printId(message.requestId)))
       return
     }
-    if (message.affinity === 1 && this.pinned === null) this.#pause(Pause.Pinning)
+    if (message.affinity === Affinity.Pin && this.pinned === null) this.#pause(Pause.Pinning)
     exchange.start()
     if (
       this.#inFlight >= config.maxInFlightPerConnection ||
@@ -501,7 +513,9 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
 
   /** A client that has finished, or that is to go, is let go when everything it asked for has been answered. */
   #endIfDone(): void {
-    if (this.#isClosed || this.#isDecoding || this.#pauses !== 0 || !this.isIdle) return
+    if (this.#isClosed || this.#isDecoding || this.#pauses !== 0) return
+    if (this.#hasEnded) this.#abortUnfinishedStreams()
+    if (!this.isIdle) return
     if (this.#hasEnded) this.#endAfterWrites()
     else if (this.#isDraining && this.#codec.goAway === undefined) this.#endAfterWrites()
   }
@@ -571,6 +585,13 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
       pinned.close('local')
     }
     this.#keeper.onGone(this)
+  }
+
+  /** A client that has finished writing can no longer end a stream; one whose side has ended may still get its frames. */
+  #abortUnfinishedStreams(): void {
+    if (this.#streams === null) return
+    const unfinished = [...this.#streams.values()].filter((stream) => !stream.isClientClosed)
+    for (const stream of unfinished) this.#abortStream(stream)
   }
 
   #abortStream(stream: Stream): void {

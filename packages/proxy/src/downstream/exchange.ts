@@ -183,6 +183,10 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     this.#connection.pin(connection)
   }
 
+  goOn(): void {
+    this.#connection.goOn()
+  }
+
   deliver(reply: Metadata): void {
     if (this.#phase === Phase.Over) return
     this.reply = reply

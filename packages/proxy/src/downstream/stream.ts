@@ -20,6 +20,11 @@ export class Stream implements OpenStream, DrainWaiter {
   /** Frames that came before the upstream connection was there. */
   readonly #early: Metadata[] = []
 
+  /** The client will send no more frames. */
+  get isClientClosed(): boolean {
+    return this.#isClientClosed
+  }
+
   constructor(client: Client<never, Stream>, opened: Metadata) {
     this.#client = client
     this.opened = opened

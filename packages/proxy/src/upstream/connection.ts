@@ -143,6 +143,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
    * reply is awaited. Throws what the codec throws in encode; then nothing was sent and nothing is registered.
    */
   send(request: Metadata, mutation: Mutation, sink: ReplySink | null): number {
+    // what stands for a client that has not spoken yet has nothing to send
+    if (request.message.length === 0) return NO_TICKET
     const ticket = sink === null ? NO_TICKET : this.correlator.add(sink)
     const id = this.#rewritesIds ? (ticket === NO_TICKET ? 1 : ticket) : request.requestId
     try {
@@ -309,15 +311,12 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   #dispatch(reply: Metadata): void {
     this.hasServed = true
-    if (reply.type === MessageType.Response || reply.type === MessageType.Error) {
-      const sink = this.correlator.match(reply.requestId, reply.last)
-      if (sink === null) this.#unasked(reply)
-      else this.#deliver(sink, reply)
-      return
-    }
     if (reply.type === MessageType.Heartbeat) return
-    if (reply.streamId !== 0) this.#dispatchStream(reply)
-    else this.#unasked(reply)
+    if (reply.streamId !== 0 && this.#dispatchStream(reply)) return
+    const isReply = reply.type === MessageType.Response || reply.type === MessageType.Error
+    const sink = isReply ? this.correlator.match(reply.requestId, reply.last) : null
+    if (sink === null) this.#unasked(reply)
+    else this.#deliver(sink, reply)
   }
 
   #deliver(sink: ReplySink, reply: Metadata): void {
@@ -326,10 +325,11 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     if (reply.affinity === Affinity.Unpin && this.owner !== null) this.owner = null
   }
 
-  #dispatchStream(message: Metadata): void {
+  #dispatchStream(message: Metadata): boolean {
     const sink = this.streams === null ? this.correlator.match(0, false) : this.streams.match(message.streamId, false)
-    if (sink === null) this.pool.context.stats.rqUnknownReply.add(1)
-    else sink.onReply(message)
+    if (sink === null) return false
+    sink.onReply(message)
+    return true
   }
 
   /** Late, doubled or pushed. Only an owner can have use for it; an exclusive connection can no longer be trusted. */

@@ -48,8 +48,10 @@ export class Attempt implements ReplySink, PoolClient, Try {
 
   onConnection(connection: UpstreamConnection): void {
     this.#pool = null
-    if (this.#context.request.affinity === Affinity.Pin) this.#context.pin(connection)
+    const pins = this.#context.request.affinity === Affinity.Pin
+    if (pins) this.#context.pin(connection)
     this.#send(connection)
+    if (pins) this.#context.goOn()
   }
 
   onNoConnection(cause: Failure): void {

@@ -29,6 +29,8 @@ export interface RouterContext extends FilterContext {
   armTimeout(delayMs: number): void
   /** From now on the client owns this connection. */
   pin(connection: UpstreamConnection): void
+  /** The message that pins has been sent: what waits behind it may follow. */
+  goOn(): void
   /** A reply of the service. */
   deliver(reply: Metadata): void
   /** Nothing more will come: a one-way message is on its way, a stream is open. */
