@@ -19,11 +19,12 @@ interface ProfileNode {
 interface Profile {
   /** Microseconds. */
   readonly startTime: number
-  readonly endTime: number
   readonly nodes: readonly ProfileNode[]
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
 }
+
+const SLICE_US = 100_000
 
 const { values } = parseArgs({
   options: {
@@ -72,19 +73,44 @@ function describe({ requests, windowMs, cpuMs }: LoadResult): string {
 
 function summarise(profile: Profile, top: number): string {
   const names = new Map(profile.nodes.map((node) => [node.id, nameOf(node)]))
+  const samples = listSamples(profile, names).filter((sample) => sample.name !== '(idle)')
+  // the load is the last long piece of work: loading and compiling come before, a short drain after it
+  const untilUs = findEndOfWork(samples)
+  const fromUs = untilUs - Number(values.seconds) * 1e6
   const selfUs = new Map<string, number>()
-  // the load is the last that the process sees; what came before is loading and compiling
-  const fromUs = profile.endTime - Number(values.seconds) * 1e6
-  let atUs = profile.startTime
-  profile.samples.forEach((id, index) => {
-    const name = names.get(id)!
-    atUs += profile.timeDeltas[index]!
-    if (atUs >= fromUs && name !== '(idle)') selfUs.set(name, (selfUs.get(name) ?? 0) + profile.timeDeltas[index]!)
-  })
+  for (const { name, atUs, us } of samples) {
+    if (atUs >= fromUs && atUs <= untilUs) selfUs.set(name, (selfUs.get(name) ?? 0) + us)
+  }
   const sorted = [...selfUs].toSorted((a, b) => b[1] - a[1])
   const total = sorted.reduce((sum, [, us]) => sum + us, 0)
   const lines = sorted.slice(0, top).map(([name, us]) => `${((us / total) * 100).toFixed(1).padStart(5)} %  ${name}`)
   return lines.join('\n')
+}
+
+interface Sample {
+  readonly name: string
+  readonly atUs: number
+  readonly us: number
+}
+
+function listSamples(profile: Profile, names: ReadonlyMap<number, string>): Sample[] {
+  let atUs = profile.startTime
+  return profile.samples.map((id, index) => {
+    const us = profile.timeDeltas[index]!
+    atUs += us
+    return { name: names.get(id)!, atUs, us }
+  })
+}
+
+// The end of the last slice of 100 ms that was busy for more than half of it.
+function findEndOfWork(samples: readonly Sample[]): number {
+  const busyUs = new Map<number, number>()
+  for (const { atUs, us } of samples) {
+    const slice = Math.floor(atUs / SLICE_US)
+    busyUs.set(slice, (busyUs.get(slice) ?? 0) + us)
+  }
+  const busy = [...busyUs].filter(([, us]) => us > SLICE_US / 2).map(([slice]) => slice)
+  return (Math.max(...busy) + 1) * SLICE_US
 }
 
 function nameOf({ callFrame }: ProfileNode): string {
