@@ -12,8 +12,8 @@ import { fileURLToPath } from 'node:url'
 export interface ListenerOptions {
   readonly upstreamPort: number
   readonly multiplexing?: boolean
-  /** Requests of this method alone have a route. */
-  readonly onlyMethod?: string
+  /** Only requests with this property, key and value, have a route. */
+  readonly match?: readonly [string, string]
   readonly requestTimeout?: string
   readonly onewayMethods?: readonly string[]
 }
@@ -93,8 +93,8 @@ function bootstrap(listeners: Readonly<Record<string, ListenerOptions>>): object
 }
 
 function listener(name: string, options: ListenerOptions): object {
-  const { multiplexing = true, onlyMethod, requestTimeout, onewayMethods } = options
-  const metadata = onlyMethod === undefined ? [] : [{ name: 'method', exact_match: onlyMethod }]
+  const { multiplexing = true, match, requestTimeout, onewayMethods } = options
+  const metadata = match === undefined ? [] : [{ name: match[0], exact_match: match[1] }]
   const config =
     onewayMethods === undefined ? {} : { config: { '@type': STRUCT_TYPE, value: { oneway_methods: onewayMethods } } }
   const typed_config = {

@@ -29,6 +29,9 @@ for (const transport of ['framed', 'buffered', 'header'] as const) {
   for (const protocol of ['binary', 'compact'] as const) testDialect({ transport, protocol })
 }
 
+testMultiplexed({ transport: 'framed', protocol: 'binary', multiplexed: true })
+testMultiplexed({ transport: 'buffered', protocol: 'compact', multiplexed: true })
+
 function testDialect(options: PeerOptions): void {
   describe(`real Thrift peers through Meltemi, ${options.transport} ${options.protocol}`, () => {
     const servers = new Map<Language, PeerServer>()
@@ -49,7 +52,7 @@ function testDialect(options: PeerOptions): void {
           requestTimeout: '0.5s', // less than the pause
           onewayMethods: ['note'],
         },
-        noRoute: { upstreamPort: portOf('go'), onlyMethod: 'other' },
+        noRoute: { upstreamPort: portOf('go'), match: ['method', 'other'] },
         refused: { upstreamPort: await unusedPort() },
         silent: {
           upstreamPort: (silent.address() as net.AddressInfo).port,
@@ -99,6 +102,23 @@ function testDialect(options: PeerOptions): void {
       for (const outcome of outcomes) assertOutcomes(outcome, 'go')
     })
   })
+}
+
+function testMultiplexed(options: PeerOptions): void {
+  for (const language of LANGUAGES) {
+    const name = `${options.transport} ${options.protocol}`
+    test(`multiplexed ${language} peers, ${name}, are routed by the service in the name`, async () => {
+      await using server = await startServer(language, options)
+      const upstreamPort = server.port
+      await using meltemi = await Meltemi.start({
+        echo: { upstreamPort, match: ['service', 'echo'] },
+        other: { upstreamPort, match: ['service', 'other'] },
+      })
+      assertOutcomes(await runClient(language, options, meltemi.port('echo'), SMALL_CALLS), language)
+      const outcomes = await runClient(language, options, meltemi.port('other'), ['text', 'item'])
+      for (const outcome of outcomes) assertLocalError(outcome, 1, /no matched route/)
+    })
+  }
 }
 
 /** Without `note`: the others' notes would be counted too. */
