@@ -55,6 +55,7 @@ for (const { title, command } of [
     assert.ok(alive.includes(true), 'connections of the other worker go on')
     await using fresh = await connectClient({ port: proxy.port, codec: awesomerpc, timeoutMs: 5000 })
     assert.equal((await fresh.request(awesomerpcFrame({ id: 5 }))).requestId, 5)
+    while ((await proxy.stat('server.worker_restarted')) < 1);
     assert.equal(await proxy.stat('server.worker_restarted'), 1)
     for (const client of clients) await client.close()
   })
