@@ -42,10 +42,10 @@ test('the table reader sees several files and titles in a row, and rows that are
 
 test('a title counts only where a test has it', () => {
   const source =
-    "// 'commented'\ntest('plain', () => {})\nit(\n  'broken', () => {})\nconst x = 'elsewhere'\ntest('it\\'s', f)\ntest.skip('skipped', f)"
-  const titles = ['plain', 'broken', "it's", 'elsewhere', 'commented', 'skipped', 'pla']
+    "// 'commented'\ntest('plain', () => {})\nit(\n  'broken', () => {})\nconst x = 'elsewhere'\ntest('it\\'s', f)\ntest.skip('skipped', f)\nconst rows = [['row', 1], { title: 'named' }]"
+  const titles = ['plain', 'broken', "it's", 'elsewhere', 'commented', 'skipped', 'row', 'named', 'pla']
   assert.deepEqual(
     titles.filter((title) => hasTest(source, title)),
-    ['plain', 'broken', "it's"],
+    ['plain', 'broken', "it's", 'row', 'named'],
   )
 })

@@ -65,8 +65,9 @@ export function hasTest(source: string, title: string): boolean {
 
 function isTitle(source: string, text: string): boolean {
   for (let at = source.indexOf(text); at >= 0; at = source.indexOf(text, at + 1)) {
-    // A long call is broken after the parenthesis.
-    if (/\b(?:test|it|describe|suite)\(\s*$/.test(source.slice(Math.max(0, at - 80), at))) return true
+    // A long call is broken after the parenthesis; tables of tests start their rows with the title.
+    if (/(?:\b(?:test|it|describe|suite)\(|\[|\b(?:name|title|kind):)\s*$/.test(source.slice(Math.max(0, at - 80), at)))
+      return true
   }
   return false
 }
