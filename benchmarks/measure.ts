@@ -1,8 +1,8 @@
 // Runs a scenario: round after round, every peer in turn, so that whatever disturbs the machine disturbs all of them.
 // All peers stay up during a scenario; those that do not have their turn are idle.
 
-import type { LoadResult } from './load/generator.ts'
 import type { Generator } from './load/load-process.ts'
+import type { LoadResult } from './load/run-load.ts'
 import type { RunningPeer } from './peers/peer.ts'
 import type { Plan, Scenario } from './plan.ts'
 import { median } from './statistics.ts'

@@ -7,7 +7,7 @@ import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { LoadResult } from './load/generator.ts'
+import type { LoadResult } from './load/run-load.ts'
 import { parseLoad, parseWire } from './plan.ts'
 import { withMeltemi } from './with-meltemi.ts'
 
@@ -74,12 +74,11 @@ function describe({ requests, windowMs, cpuMs }: LoadResult): string {
 function summarise(profile: Profile, top: number): string {
   const names = new Map(profile.nodes.map((node) => [node.id, nameOf(node)]))
   const samples = listSamples(profile, names).filter((sample) => sample.name !== '(idle)')
-  // the load is the last long piece of work: loading and compiling come before, a short drain after it
-  const untilUs = findEndOfWork(samples)
-  const fromUs = untilUs - Number(values.seconds) * 1e6
+  const lengthUs = Number(values.seconds) * 1e6
+  const fromUs = findBusiestStart(samples, lengthUs)
   const selfUs = new Map<string, number>()
   for (const { name, atUs, us } of samples) {
-    if (atUs >= fromUs && atUs <= untilUs) selfUs.set(name, (selfUs.get(name) ?? 0) + us)
+    if (atUs >= fromUs && atUs <= fromUs + lengthUs) selfUs.set(name, (selfUs.get(name) ?? 0) + us)
   }
   const sorted = [...selfUs].toSorted((a, b) => b[1] - a[1])
   const total = sorted.reduce((sum, [, us]) => sum + us, 0)
@@ -102,15 +101,18 @@ function listSamples(profile: Profile, names: ReadonlyMap<number, string>): Samp
   })
 }
 
-// The end of the last slice of 100 ms that was busy for more than half of it.
-function findEndOfWork(samples: readonly Sample[]): number {
-  const busyUs = new Map<number, number>()
+// The start of the stretch, as long as the load, with the most work in it.
+function findBusiestStart(samples: readonly Sample[], lengthUs: number): number {
+  const busyUs: number[] = []
   for (const { atUs, us } of samples) {
-    const slice = Math.floor(atUs / SLICE_US)
-    busyUs.set(slice, (busyUs.get(slice) ?? 0) + us)
+    const slice = Math.floor((atUs - samples[0]!.atUs) / SLICE_US)
+    busyUs[slice] = (busyUs[slice] ?? 0) + us
   }
-  const busy = [...busyUs].filter(([, us]) => us > SLICE_US / 2).map(([slice]) => slice)
-  return (Math.max(...busy) + 1) * SLICE_US
+  const slices = Math.round(lengthUs / SLICE_US)
+  const workFrom = (start: number): number => busyUs.slice(start, start + slices).reduce((sum, us) => sum + us, 0)
+  let best = 0
+  for (let start = 1; start < busyUs.length; start++) if (workFrom(start) > workFrom(best)) best = start
+  return samples[0]!.atUs + best * SLICE_US
 }
 
 function nameOf({ callFrame }: ProfileNode): string {

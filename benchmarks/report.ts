@@ -1,7 +1,7 @@
 // Turns measurements into Markdown tables.
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { LoadResult } from './load/generator.ts'
+import type { LoadResult } from './load/run-load.ts'
 import type { WireName } from './load/wire.ts'
 import type { Measurement, Rounds } from './measure.ts'
 import { formatSpread, median } from './statistics.ts'

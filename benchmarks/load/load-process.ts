@@ -3,7 +3,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import type { LoadAnswer, LoadOrder, LoadResult } from './generator.ts'
+import type { LoadAnswer } from './generator.ts'
+import type { LoadOrder, LoadResult } from './run-load.ts'
 import type { WireName, Writes } from './wire.ts'
 
 export interface Backend {
