@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import {
   Affinity,
   type ConnectionInfo,
@@ -31,6 +32,7 @@ import type { ListenerContext } from './listener-context.ts'
 const Phase = { Filtering: 0, Paused: 1, Waiting: 2, Over: 3 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
+const REQUEST_ID_KEY = 'x-request-id'
 const NO_SLOTS: unknown[] = Object.freeze([]) as unknown as unknown[]
 
 /** One request with its reply, from decode to its end, which comes exactly once. */
@@ -161,6 +163,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   }
 
   start(): void {
+    if (this.#listener.config.generateRequestId) this.#ensureRequestId()
     if (this.#listener.chain.length > 0) this.#runFilters()
     else this.#runRouter()
   }
@@ -234,6 +237,14 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     stats.requestActive.add(-1)
     stats.requestTimeMs.record(this.thread.turn.nowMs - this.startedMs)
     this.#connection.remove(this)
+  }
+
+  /** As the reference: routable, and sent on where the codec can add properties. */
+  #ensureRequestId(): void {
+    if (this.request.find(REQUEST_ID_KEY) !== undefined) return
+    const id = randomUUID()
+    this.request.set(REQUEST_ID_KEY, id)
+    this.mutateRequest(REQUEST_ID_KEY, id)
   }
 
   #runFilters(): void {
