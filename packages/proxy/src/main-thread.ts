@@ -1,3 +1,4 @@
+import { formatProblem } from '@meltemi/api/model'
 import { systemClock } from '@meltemi/runtime'
 import type { DataPlane, DataPlaneOptions } from './data-plane.ts'
 import { loadModules } from './modules.ts'
@@ -19,7 +20,7 @@ export class MainThread implements DataPlane {
   async start(): Promise<void> {
     const { config, modules, metrics, overload, logger } = this.#options
     const { codecs, filters, problems } = await loadModules(modules)
-    if (problems.length > 0) throw new Error(problems.map((problem) => problem.message).join('; '))
+    if (problems.length > 0) throw new Error(problems.map(formatProblem).join('; '))
     const level = new SharedOverloadLevel(overload)
     this.#proxy = new Proxy({
       config,

@@ -90,7 +90,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     const { dataPlane, budget, logger, options } = this.#parts
     try {
       // first, so that a port in use is known before any other opens
-      this.#admin = await startAdmin({ address: options.adminAddress, inspector: this, logger: logger.child('admin') })
+      this.#admin = await this.#startAdmin(options.adminAddress)
       await dataPlane.start()
     } catch (error: unknown) {
       await this.stop()
@@ -115,14 +115,25 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   async stop(): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
+    const wasLive = this.#state !== 'PRE_INITIALIZING'
     this.#state = 'DRAINING'
     const { dataPlane, budget, logger } = this.#parts
     budget.stop()
     await dataPlane.stop()
     await this.#admin?.close()
-    logger.info('stopped')
+    if (wasLive) logger.info('stopped')
     logger.flush()
     this.#resolveDone(0)
+  }
+
+  async #startAdmin(address: SocketAddress): Promise<AdminServer> {
+    try {
+      return await startAdmin({ address, inspector: this, logger: this.#parts.logger.child('admin') })
+    } catch (cause: unknown) {
+      const { code, message } = cause as NodeJS.ErrnoException
+      const why = code === 'EADDRINUSE' ? 'the port is in use, choose another by --admin-address' : message
+      throw new Error(`admin pages cannot listen on ${address.host}:${address.port}: ${why}`, { cause })
+    }
   }
 
   async #drain(): Promise<void> {

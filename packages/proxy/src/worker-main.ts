@@ -1,5 +1,6 @@
 /** What runs in a worker thread: one Proxy, driven by messages of the main thread. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { formatProblem } from '@meltemi/api/model'
 import { LocalRegistry, systemClock } from '@meltemi/runtime'
 import { loadModules } from './modules.ts'
 import { nodeNetwork } from './net/node-network.ts'
@@ -17,7 +18,7 @@ function tell(message: FromWorker): void {
 async function run(start: WorkerStart): Promise<void> {
   beat(new Int32Array(start.heartbeat))
   const { codecs, filters, problems } = await loadModules(start.modules)
-  if (problems.length > 0) throw new Error(problems.map((problem) => problem.message).join('; '))
+  if (problems.length > 0) throw new Error(problems.map(formatProblem).join('; '))
   const overload = new SharedOverloadLevel(start.overload)
   const proxy = new Proxy({
     config: start.config,
