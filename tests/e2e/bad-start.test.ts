@@ -88,7 +88,8 @@ const BAD_FILES: readonly BadFile[] = [
   {
     kind: 'unknown field',
     text: changed('connect_timeout', 'connect_timeoot'),
-    expected: /:\d+:7: static_resources\.clusters\[0\]\.connect_timeoot: Cluster has no field "connect_timeoot", did you mean connect_timeout\?$/,
+    expected:
+      /:\d+:7: static_resources\.clusters\[0\]\.connect_timeoot: Cluster has no field "connect_timeoot", did you mean connect_timeout\?$/,
   },
   {
     kind: 'wrong value',
@@ -244,44 +245,66 @@ describe('a call that cannot work ends with one line, exit code 1:', () => {
 
 interface BadServe {
   readonly kind: string
-  /** Where the listener should be; undefined: a port that is taken. */
-  readonly host?: string
-  readonly module?: string
+  /** Options and configuration of a proxy that cannot start; `taken` is a port in use. */
+  build(taken: number): { readonly config: string; readonly args?: readonly string[] }
   readonly expected: RegExp
+}
+
+const ANY_PORTS = SAMPLE.replaceAll(/port_value: (?:9000|15000)/g, 'port_value: 0')
+
+function listeningOn(host: string, port: number): string {
+  return SAMPLE.replace('address: 127.0.0.1, port_value: 9000', `address: ${host}, port_value: ${port}`)
 }
 
 const BAD_SERVES: readonly BadServe[] = [
   {
     kind: 'port in use',
+    build: (taken) => ({ config: listeningOn('127.0.0.1', taken) }),
     expected: /^error: listener 'greeter' cannot listen on 127\.0\.0\.1:\d+: the port is in use$/,
   },
   {
     kind: 'address that is not here',
-    host: '203.0.113.1',
-    expected: /^error: listener 'greeter' cannot listen on 203\.0\.113\.1:\d+: .*EADDRNOTAVAIL/,
+    build: () => ({ config: listeningOn('203.0.113.1', 9000) }),
+    expected: /^error: listener 'greeter' cannot listen on 203\.0\.113\.1:9000: .*EADDRNOTAVAIL/,
+  },
+  {
+    kind: 'admin port in use',
+    build: (taken) => ({ config: ANY_PORTS, args: ['--admin-address', `127.0.0.1:${taken}`] }),
+    expected:
+      /^error: admin pages cannot listen on 127\.0\.0\.1:\d+: the port is in use, choose another by --admin-address$/,
   },
   {
     kind: 'module that fails in a worker',
-    host: '127.0.0.2',
-    module: `import { isMainThread } from 'node:worker_threads'
-      if (!isMainThread) throw new Error('not in a worker')
-      export const codecs = []`,
-    expected: /^error: .*module cannot be loaded: Error: not in a worker$/,
+    build: () => {
+      const text = `import { isMainThread } from 'node:worker_threads'
+        if (!isMainThread) throw new Error('not in a worker')
+        export const codecs = []`
+      return { config: ANY_PORTS, args: ['--module', write('not-in-worker.ts', text)] }
+    },
+    expected: /^error: not-in-worker\.ts:2:\d+: module cannot be loaded: Error: not in a worker$/,
+  },
+  {
+    kind: 'codec that cannot be created',
+    build: () => {
+      const text = `const create = () => { throw new Error('no') }
+        export const codecs = [{ name: 'example.none', contract: 1, correlation: 'id', create }]`
+      const config = ANY_PORTS.replace('aeraki.meta_protocol.codec.awesomerpc', 'example.none')
+      return { config, args: ['--module', write('not-created.ts', text)] }
+    },
+    expected: /^error: codec 'example\.none' cannot be created: no$/,
   },
 ]
 
 describe('a proxy that cannot serve ends with one line, exit code 1, nothing half-started:', () => {
-  for (const [index, { kind, host = '127.0.0.1', module, expected }] of BAD_SERVES.entries()) {
-    test(kind, async () => {
-      const taken = createServer().listen(0, '127.0.0.1')
-      await once(taken, 'listening')
-      const { port } = taken.address() as AddressInfo
-      const text = changed('address: 127.0.0.1, port_value: 9000', `address: ${host}, port_value: ${port}`)
-      const file = write(`serve-${index}.yaml`, text)
-      const modules = module === undefined ? [] : ['--module', write(`serve-${index}.ts`, module)]
-      const args = ['proxy', '-c', file, '--admin-address', '127.0.0.1:0', '--log-level', 'error', ...modules]
-      const { code, lines, output } = await spawnMeltemi(args)
-      taken.close()
+  for (const { kind, build, expected } of BAD_SERVES) {
+    test(kind, async (t) => {
+      const server = createServer().listen(0, '127.0.0.1')
+      t.after(() => server.close())
+      await once(server, 'listening')
+      const { config, args = [] } = build((server.address() as AddressInfo).port)
+      const file = write('serve.yaml', config)
+      const admin = args.includes('--admin-address') ? [] : ['--admin-address', '127.0.0.1:0']
+      const { code, lines, output } = await spawnMeltemi(['proxy', '-c', file, ...admin, ...args])
       assert.equal(code, 1)
       assert.equal(output, '')
       assert.equal(lines.length, 1, lines.join('\n'))
