@@ -49,7 +49,7 @@ export interface CodecDefinition {
   readonly mutation?: 'request' | 'response' | 'both'
   /** `server`: the service speaks first, so the upstream connection is made before the client's first byte. */
   readonly greeting?: 'server'
-  /** Checks the codec's options when configuration is loaded; says what is wrong, one text per problem. */
+  /** Checks the options when configuration is loaded; one text per fault. A codec without it takes no options. */
   validate?(config: unknown): readonly string[]
   /** Makes the codec of one connection. `config`: its options as plain JSON, undefined when there are none. */
   create(side: Side, config: unknown): Codec

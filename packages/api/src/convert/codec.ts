@@ -15,8 +15,14 @@ export function convertCodec(codec: ConfigMessage, context: ConvertContext): Cod
     codec.error('name', `there is no codec ${JSON.stringify(given)}, known are: ${known}`)
     return { name: given, options }
   }
-  for (const fault of codecs.get(name)?.validate?.(options) ?? []) codec.error('config', fault)
+  for (const fault of optionFaults(codecs.get(name), options)) codec.error('config', fault)
   return { name, options }
+}
+
+/** A codec that checks no options has none: accepting them would be ignoring them. */
+function optionFaults(rule: CodecRule | undefined, options: unknown): readonly string[] {
+  if (rule?.validate !== undefined) return rule.validate(options)
+  return options === undefined ? [] : ['this codec takes no options']
 }
 
 function findCodecName(given: string, codecs: ReadonlyMap<string, CodecRule>): string | undefined {

@@ -15,7 +15,13 @@ export function readOptions(config: unknown, problem: (text: string) => void): T
     problem('thrift options must be an object')
     return undefined
   }
-  const { '@type': _type, oneway_methods: names = [], ...others } = config as Record<string, unknown>
+  // the JSON form of protobuf has camel case, what users write has not
+  const {
+    '@type': _type,
+    onewayMethods,
+    oneway_methods: names = onewayMethods ?? [],
+    ...others
+  } = config as Record<string, unknown>
   for (const key of Object.keys(others)) problem(`unknown field '${key}'`)
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string' && name !== '')) {
     problem('oneway_methods must be a list of method names')
