@@ -13,7 +13,7 @@ describe('codecs', () => {
       'test.fixed-one',
       { mutation: undefined, validate: (options) => (options === undefined ? [] : ['has no options']) },
     ],
-    ['test.both', { mutation: 'both' }],
+    ['test.both', { mutation: 'both', validate: () => [] }],
     ['test.request', { mutation: 'request' }],
   ])
 
@@ -33,6 +33,11 @@ describe('codecs', () => {
     assert.deepEqual(problems(protocol.replace('both', 'fixed-one'), ROUTE, { codecs }), [
       'protocol.codec.config: has no options',
     ])
+  })
+
+  test('that check no options take none', () => {
+    const protocol = `test.request, config: {"@type": type.googleapis.com/google.protobuf.Struct, value: {a: 1}}`
+    assert.deepEqual(problems(protocol, ROUTE, { codecs }), ['protocol.codec.config: this codec takes no options'])
   })
 
   test('that cannot change their messages refuse routes that ask for it', () => {

@@ -18,7 +18,7 @@ interface Instance {
   readonly path: string
 }
 
-const options: ValidateOptions = { codecs: new Map([['test.codec', { mutation: 'both' }]]) }
+const options: ValidateOptions = { codecs: new Map([['test.codec', { mutation: 'both', validate: () => [] }]]) }
 const base = parse(everyAcceptedMessage())
 const instances = findInstances(BootstrapSchema, everyAcceptedMessage(), [], '')
 
