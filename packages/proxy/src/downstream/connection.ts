@@ -25,6 +25,7 @@ const Pause = { InFlight: 1, SlowClient: 2, Pinning: 4, Stream: 8 } as const
 
 const NO_PROPERTIES: ReadonlyMap<string, string> = new Map()
 const NEVER = -1
+const PROXY_PREFIX = 'proxy_protocol.'
 
 /** Told of the end of a connection. */
 export interface ConnectionKeeper {
@@ -259,7 +260,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   /** Stops reading from a service whose frames this client does not take, where nobody else depends on it. */
   holdBack(upstream: UpstreamConnection | null): void {
     if (upstream === null || upstream.kind === 'shared' || this.#isClosed) return
-    if (this.#outbox.pendingBytes <= this.listener.listener.bufferLimitBytes) return
+    if (!this.#outbox.isStuck(this.listener.listener.bufferLimitBytes)) return
     upstream.pause()
     this.#heldBack ??= new Set()
     this.#heldBack.add(upstream)
@@ -320,7 +321,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   #onMessage(message: Metadata): void {
     const { stats } = this.listener
     stats.requestDecodingSuccess.add(1)
-    if (this.properties !== NO_PROPERTIES) for (const [key, value] of this.properties) message.set(key, value)
+    if (this.properties !== NO_PROPERTIES) describeConnection(message, this.properties)
     switch (message.type) {
       case MessageType.Request:
         stats.request.add(1)
@@ -476,9 +477,8 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   #written(): void {
     const outbox = this.#outbox
     outbox.touch()
-    const pendingBytes = outbox.pendingBytes
-    if (pendingBytes <= this.listener.listener.bufferLimitBytes) return
-    if (pendingBytes > this.listener.config.maxDownstreamBufferBytes) this.#overflow()
+    if (!outbox.isStuck(this.listener.listener.bufferLimitBytes)) return
+    if (outbox.pendingBytes > this.listener.config.maxDownstreamBufferBytes) this.#overflow()
     else this.#pause(Pause.SlowClient)
   }
 
@@ -598,4 +598,13 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     stream.abort()
     this.forget(stream)
   }
+}
+
+/** Adds what the PROXY header said. The client must not be able to say it itself, in whatever case it writes the key. */
+function describeConnection(message: Metadata, properties: ReadonlyMap<string, string>): void {
+  for (let at = message.size - 1; at >= 0; at--) {
+    const key = message.key(at)
+    if (key.length > PROXY_PREFIX.length && key.toLowerCase().startsWith(PROXY_PREFIX)) message.delete(key)
+  }
+  for (const [key, value] of properties) message.set(key, value)
 }

@@ -5,6 +5,8 @@ import type { Socket } from './network.ts'
 const CHUNK_BYTES = 16 * 1024
 const KEPT_CHUNKS = 64
 const FLUSH_BYTES = 64 * 1024
+/** The runtime tells of a drain only beyond its own high-water mark, so smaller limits count as this. */
+const LEAST_STUCK_BYTES = 64 * 1024
 
 /**
  * Writes every connection of one thread once per turn of the event loop. That is where most of a proxy's time goes:
@@ -66,6 +68,11 @@ export class Outbox {
   /** Bytes that have not left this process. */
   get pendingBytes(): number {
     return this.writer.length + this.#socket.bufferedBytes
+  }
+
+  /** Whether the peer takes less than it is sent: so much waits in the socket that its drain will be told. */
+  isStuck(limitBytes: number): boolean {
+    return this.#socket.bufferedBytes > Math.max(limitBytes, LEAST_STUCK_BYTES)
   }
 
   /** Bytes handed to the socket so far. */

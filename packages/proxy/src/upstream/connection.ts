@@ -306,7 +306,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   #written(): void {
     this.#outbox.touch()
-    if (this.#outbox.pendingBytes > this.pool.context.bufferLimitBytes) this.#isWaitingForDrain = true
+    if (this.#outbox.isStuck(this.pool.context.bufferLimitBytes)) this.#isWaitingForDrain = true
   }
 
   #dispatch(reply: Metadata): void {
