@@ -9,7 +9,7 @@ import type {
   TcpProxyConfig,
 } from '@meltemi/api'
 import { limitCells, nodeNetwork, Proxy, SeededRandom } from '@meltemi/proxy'
-import { MergedRegistry, systemClock } from '@meltemi/runtime'
+import { type Clock, MergedRegistry, systemClock } from '@meltemi/runtime'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
 export interface TestProxyOptions {
@@ -30,6 +30,7 @@ export interface TestProxyOptions {
   readonly filters?: readonly FilterDefinition[]
   readonly overloadLevel?: () => number
   readonly seed?: number
+  readonly clock?: Clock
 }
 
 export interface LogLine {
@@ -53,7 +54,7 @@ export class TestProxy implements AsyncDisposable {
       codecs: [options.codec],
       filters: options.filters ?? [],
       network: nodeNetwork,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       random: new SeededRandom(options.seed ?? 1),
       metrics: this.metrics,
       share: { cells: this.cells, workers: 1, worker: 0 },
