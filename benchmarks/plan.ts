@@ -20,6 +20,8 @@ export interface Plan {
   readonly rounds: number
   readonly roundMs: number
   readonly warmUpMs: number
+  /** How often a run is made when other programs disturb it. */
+  readonly tries: number
   readonly loops: readonly string[]
   /** Parts of names; empty: every peer. */
   readonly peers: readonly string[]
@@ -60,7 +62,8 @@ export function parsePlan(args: readonly string[]): Plan {
     scenarios: listScenarios(values),
     rounds,
     roundMs,
-    warmUpMs: values.quick ? 500 : 1000,
+    warmUpMs: values.quick ? 500 : 2000,
+    tries: values.quick ? 1 : 5,
     loops: values.loop,
     peers: values.peer,
     writeFile: values.write,
