@@ -59,20 +59,13 @@ function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build
   const { thread, clusters, metrics } = build
   const stats = downstreamStats(metrics, config.applicationProtocol, config.statPrefix)
   const definition = findCodec(build.codecs, config.codec.name, listener.name)
-  const { multiplexing, maxMessageBytes, applicationProtocol } = config
   return {
     kind: 'meta-protocol',
     context: {
       thread,
       listener,
       config,
-      protocol: new UpstreamProtocol(
-        definition,
-        config.codec.options,
-        multiplexing,
-        maxMessageBytes,
-        applicationProtocol,
-      ),
+      protocol: new UpstreamProtocol({ ...config, definition, options: config.codec.options }),
       chain: new FilterChain(buildFilters(listener, config, build)),
       routes: new RouteTable(config.routes),
       clusters,

@@ -258,9 +258,10 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     this.pool.onConnected(this, this.pool.context.turn.nowMs - this.#startedMs)
   }
 
-  /** The connect timeout. */
+  /** The connect timeout, or that of a reply begun but not finished. */
   onTimer(): void {
-    this.close('connect-timeout')
+    if (this.isReady) this.close('bad-response', 'meta protocol response: the rest of a message did not come in time')
+    else this.close('connect-timeout')
   }
 
   onData(chunk: Buffer): void {
@@ -268,6 +269,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     this.pool.context.turn.refresh()
     this.pool.context.stats.cxRxBytes.add(chunk.length)
     const received = this.#received
+    let hasMessage = false
     received.append(chunk)
     try {
       while (!this.isClosed && received.isReady) {
@@ -276,12 +278,15 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
           received.wait()
           break
         }
+        hasMessage = true
         this.#dispatch(reply)
       }
     } catch (error: unknown) {
       this.#undecodable(error)
     }
-    if (!this.isClosed) received.compact()
+    if (this.isClosed) return
+    received.compact()
+    this.#watchPartial(hasMessage)
   }
 
   onEnd(): void {
@@ -307,6 +312,15 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   #written(): void {
     this.#outbox.touch()
     if (this.#outbox.isStuck(this.pool.context.bufferLimitBytes)) this.#isWaitingForDrain = true
+  }
+
+  /** A reply that never ends would swallow those behind it. */
+  #watchPartial(hasMessage: boolean): void {
+    const { timers, turn } = this.pool.context
+    const isPartial = this.#received.length > 0
+    if (this.timerNext !== null && (hasMessage || !isPartial)) timers.cancel(this)
+    if (!isPartial || this.timerNext !== null || this.pool.protocol.partialMessageTimeoutMs === 0) return
+    timers.schedule(this, this.pool.protocol.partialMessageTimeoutMs, turn.nowMs)
   }
 
   #dispatch(reply: Metadata): void {

@@ -1,30 +1,36 @@
 import type { Codec, CodecDefinition } from '@meltemi/sdk'
 import { type Correlator, IdCorrelator, OrderCorrelator, SingleCorrelator } from './correlator.ts'
 
-/** How to talk to an upstream: what connections must have in common to be shared. */
-export class UpstreamProtocol {
+export interface UpstreamProtocolParts {
   readonly definition: CodecDefinition
   readonly options: unknown
   readonly multiplexing: boolean
   readonly maxMessageBytes: number
+  /** 0: none. */
+  readonly partialMessageTimeoutMs: number
+  readonly applicationProtocol: string
+}
+
+/** How to talk to an upstream: what connections must have in common to be shared. */
+export class UpstreamProtocol implements UpstreamProtocolParts {
+  readonly definition: CodecDefinition
+  readonly options: unknown
+  readonly multiplexing: boolean
+  readonly maxMessageBytes: number
+  readonly partialMessageTimeoutMs: number
   /** Whether streams of several clients may share a connection: only if one of them can be ended alone. */
   readonly canShareStreams: boolean
   /** For messages to clients. */
   readonly applicationProtocol: string
 
-  constructor(
-    definition: CodecDefinition,
-    options: unknown,
-    multiplexing: boolean,
-    maxMessageBytes: number,
-    name: string,
-  ) {
-    this.definition = definition
-    this.options = options
-    this.multiplexing = multiplexing
-    this.maxMessageBytes = maxMessageBytes
-    this.applicationProtocol = name
-    this.canShareStreams = tryOut(definition, options).resetStream !== undefined
+  constructor(parts: UpstreamProtocolParts) {
+    this.definition = parts.definition
+    this.options = parts.options
+    this.multiplexing = parts.multiplexing
+    this.maxMessageBytes = parts.maxMessageBytes
+    this.partialMessageTimeoutMs = parts.partialMessageTimeoutMs
+    this.applicationProtocol = parts.applicationProtocol
+    this.canShareStreams = parts.definition.create('upstream', parts.options).resetStream !== undefined
   }
 
   /** `many`: whether several requests may be under way on the connection. */
