@@ -30,7 +30,7 @@ export class UpstreamProtocol implements UpstreamProtocolParts {
     this.maxMessageBytes = parts.maxMessageBytes
     this.partialMessageTimeoutMs = parts.partialMessageTimeoutMs
     this.applicationProtocol = parts.applicationProtocol
-    this.canShareStreams = parts.definition.create('upstream', parts.options).resetStream !== undefined
+    this.canShareStreams = tryOut(parts.definition, parts.options).resetStream !== undefined
   }
 
   /** `many`: whether several requests may be under way on the connection. */
