@@ -25,6 +25,8 @@ const Pause = { InFlight: 1, SlowClient: 2, Pinning: 4, Stream: 8 } as const
 
 const NO_PROPERTIES: ReadonlyMap<string, string> = new Map()
 const NEVER = -1
+/** How long the last replies may take to leave after the end, where no idle timeout says so. */
+const LINGER_MS = 15_000
 const PROXY_PREFIX = 'proxy_protocol.'
 
 /** Told of the end of a connection. */
@@ -65,6 +67,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   #lastActivityMs: number
   #partialSinceMs = NEVER
   #heldBack: Set<UpstreamConnection> | null = null
+  #isReleasing = false
 
   constructor(socket: Socket, listener: ListenerContext, keeper: ConnectionKeeper, properties = NO_PROPERTIES) {
     const { protocol, thread, stats } = listener
@@ -132,8 +135,11 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   }
 
   onClose(): void {
-    if (this.#isClosed) return
-    const { stats } = this.listener
+    const { stats, thread } = this.listener
+    if (this.#isClosed) {
+      thread.timers.cancel(this)
+      return
+    }
     this.#over(stats.cxDestroyRemoteWithActive)
   }
 
@@ -141,6 +147,10 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   onTimer(): void {
     const { config, thread, stats } = this.listener
     const nowMs = thread.turn.refresh()
+    if (this.#isClosed) {
+      this.#socket.destroy()
+      return
+    }
     if (this.#partialSinceMs !== NEVER && nowMs - this.#partialSinceMs >= config.partialMessageTimeoutMs) {
       stats.partialMessageTimeout.add(1)
       this.close()
@@ -219,13 +229,11 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
       return
     }
     this.#writeReply(exchange, reply)
-    if (this.#isOrdered) this.#releaseHeld()
   }
 
   sendLocalReply(exchange: Exchange, cause: Failure): void {
-    if (this.#isOrdered && exchange !== this.#first) return
+    if (exchange.isOver || (this.#isOrdered && exchange !== this.#first)) return
     this.#writeLocal(exchange, cause)
-    if (this.#isOrdered) this.#releaseHeld()
   }
 
   /** A frame of a stream, on its way to the client. */
@@ -279,6 +287,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     this.#inFlightBytes -= exchange.request.message.length
     if (this.#isClosed) return
     if (exchange.request.affinity === Affinity.Pin) this.#pinEnded(exchange)
+    if (this.#isOrdered && previous === null) this.#releaseHeld()
     this.#unpauseIfRoom()
     this.#endIfDone()
   }
@@ -315,7 +324,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     if (this.#isClosed) return
     received.compact()
     this.#watchPartial()
-    if (this.#hasEnded) this.#endIfDone()
+    if (this.#hasEnded || this.#isDraining) this.#endIfDone()
   }
 
   #onMessage(message: Metadata): void {
@@ -409,8 +418,16 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     else stream.fromClient(message)
   }
 
-  /** Ordered protocols: sends what had to wait for the exchange that has just been answered. */
+  /** Ordered protocols: sends what had to wait for the exchange that has just ended. */
   #releaseHeld(): void {
+    // each exchange that ends in the loop comes back here
+    if (this.#isReleasing) return
+    this.#isReleasing = true
+    this.#releaseHeads()
+    this.#isReleasing = false
+  }
+
+  #releaseHeads(): void {
     for (let head = this.#first; head !== null && !this.#isClosed; head = this.#first) {
       const held = head.heldReplies
       head.heldReplies = null
@@ -432,6 +449,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
       const cause = failure(FAILURES.badResponse, 'meta protocol response: cannot encode')
       exchange.failure = cause
       this.#writeError(request, cause)
+      exchange.attempt?.cancel()
       exchange.finish()
     } else if (reply.last) exchange.finish()
   }
@@ -500,7 +518,8 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     this.#pauses &= ~reason
     if (this.#pauses !== 0 || this.#isClosed) return
     this.#socket.resume()
-    if (this.#received.isReady || this.#hasEnded) this.#decode()
+    // also when nothing can be decoded: what has begun is watched again
+    if (this.#received.length > 0 || this.#hasEnded) this.#decode()
   }
 
   #unpauseIfRoom(): void {
@@ -526,6 +545,9 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     const { stats } = this.listener
     this.#over(stats.cxDestroyLocalWithActive)
     this.#socket.destroySoon()
+    const { thread, config } = this.listener
+    // a client that does not read must not keep what is left for ever
+    if (this.#outbox.pendingBytes > 0) thread.timers.schedule(this, config.idleTimeoutMs || LINGER_MS)
   }
 
   #undecodable(error: unknown): void {

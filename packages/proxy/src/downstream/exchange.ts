@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import {
   Affinity,
   type ConnectionInfo,
+  ErrorType,
   type Failure,
   FilterStatus,
   MessageType,
@@ -210,6 +211,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     this.failure = cause
     this.thread.timers.cancel(this)
     this.attempt?.cancel()
+    if (cause.type === ErrorType.BadResponse) this.#listener.stats.responseDecodingError.add(1)
     if (this.request.type === MessageType.Oneway) this.finish()
     else if (this.#runReply()) this.#connection.sendLocalReply(this, cause)
     else this.finish()

@@ -129,6 +129,11 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     return this.correlator.size === 0 && (this.streams === null || this.streams.size === 0)
   }
 
+  /** Somebody waits for a reply or has a stream open; false also when only replies to those who gave up are due. */
+  get isAwaited(): boolean {
+    return this.correlator.waiting > 0 || (this.streams !== null && this.streams.size > 0)
+  }
+
   get pendingBytes(): number {
     return this.#outbox.pendingBytes
   }
@@ -162,7 +167,12 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     let ticket = streamTicket
     if (ticket === NO_TICKET) ticket = this.streams === null ? this.correlator.add(sink) : this.streams.add(sink)
     const streamId = this.streams === null ? message.streamId : ticket
-    writeMessage(this.#codec, message, mutation, message.requestId, streamId, this.#outbox.writer)
+    try {
+      writeMessage(this.#codec, message, mutation, message.requestId, streamId, this.#outbox.writer)
+    } catch (error: unknown) {
+      if (streamTicket === NO_TICKET) this.endStreamQuietly(ticket)
+      throw error
+    }
     this.#written()
     return ticket
   }
@@ -215,8 +225,13 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   /** Gives up a request. A connection that would confuse its reply with the next one's is closed. */
   abandon(ticket: number): void {
     if (this.isClosed) return
-    if (this.correlator.remove(ticket)) this.pool.onRoom(this)
-    else this.close('local')
+    if (!this.correlator.remove(ticket)) {
+      this.close('local')
+      return
+    }
+    // where replies come in order everything new would wait behind the one that does not come
+    if (this.kind === 'shared' && !this.#rewritesIds) this.isDraining = true
+    this.pool.onRoom(this)
   }
 
   close(cause: CloseCause = 'local', detail = ''): void {
@@ -239,7 +254,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   /** No new requests; closes when the last reply has come. */
   drain(): void {
     this.isDraining = true
-    if (this.isIdle && this.owner === null) this.close('local')
+    if (!this.isAwaited && this.owner === null) this.close('local')
   }
 
   pause(): void {
@@ -354,6 +369,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     }
     this.pool.context.stats.rqUnknownReply.add(1)
     if (this.kind === 'exclusive') this.close('local')
+    else this.pool.onRoom(this)
   }
 
   #undecodable(error: unknown): void {

@@ -4,6 +4,8 @@ import type { MessageId } from '@meltemi/sdk'
 export interface Correlator<Waiting> {
   readonly size: number
   readonly capacity: number
+  /** How many of `size` have not been given up. */
+  readonly waiting: number
   /** Registers one more; returns its ticket, above 0: the upstream id where ids are rewritten. Only while size < capacity. */
   add(waiting: Waiting): number
   /** Who waits for this reply, or null; `last` false keeps the place for more replies. */
@@ -21,6 +23,10 @@ export class SingleCorrelator<Waiting> implements Correlator<Waiting> {
 
   get size(): number {
     return this.#waiting === null ? 0 : 1
+  }
+
+  get waiting(): number {
+    return this.size
   }
 
   add(waiting: Waiting): number {
@@ -61,6 +67,10 @@ export class IdCorrelator<Waiting> implements Correlator<Waiting> {
   #size = 0
 
   get size(): number {
+    return this.#size
+  }
+
+  get waiting(): number {
     return this.#size
   }
 
@@ -118,10 +128,15 @@ export class OrderCorrelator<Waiting> implements Correlator<Waiting> {
   readonly #queue: (Waiting | null)[] = new Array<Waiting | null>(QUEUE).fill(null)
   #head = 0
   #tail = 0
+  #givenUp = 0
 
   /** Counts the given-up ones as well: they occupy the connection. */
   get size(): number {
     return this.#tail - this.#head
+  }
+
+  get waiting(): number {
+    return this.size - this.#givenUp
   }
 
   add(waiting: Waiting): number {
@@ -134,6 +149,7 @@ export class OrderCorrelator<Waiting> implements Correlator<Waiting> {
     const at = this.#head % QUEUE
     const waiting = this.#queue[at] as Waiting | null
     if (last) {
+      if (waiting === null) this.#givenUp--
       this.#queue[at] = null
       this.#head++
     }
@@ -141,7 +157,11 @@ export class OrderCorrelator<Waiting> implements Correlator<Waiting> {
   }
 
   remove(ticket: number): boolean {
-    if (ticket > this.#head) this.#queue[(ticket - 1) % QUEUE] = null
+    const at = (ticket - 1) % QUEUE
+    if (ticket > this.#head && this.#queue[at] !== null) {
+      this.#queue[at] = null
+      this.#givenUp++
+    }
     return true
   }
 

@@ -35,6 +35,9 @@ export class Pool implements ConnectionHome {
   #connecting = 0
   #connectingDedicated = 0
   #isDraining = false
+  #isClosed = false
+  /** Whose room is being given out just now. */
+  #serving: UpstreamConnection | null = null
 
   constructor(endpoint: Target, protocol: UpstreamProtocol, dialect: string, context: ClusterContext) {
     this.endpoint = endpoint
@@ -78,13 +81,15 @@ export class Pool implements ConnectionHome {
 
   /** A connection can take a request (again). */
   onRoom(connection: UpstreamConnection): void {
-    if (connection.isDraining || this.#isDraining) {
-      if (connection.isIdle && connection.owner === null) connection.close()
-      return
-    }
+    // a one-way message is over once sent, and comes back here: the loop below goes on with the next
+    const outer = this.#serving
+    if (outer === connection) return
     const waiting = connection.kind === 'dedicated' ? this.#waitingDedicated : this.#waiting
+    this.#serving = connection
     while (waiting.size > 0 && connection.hasRoom) waiting.shift()?.onConnection(connection)
-    if (!connection.isFree && connection.hasRoom) this.#keep(connection)
+    this.#serving = outer
+    if (connection.isDraining || (this.#isDraining && waiting.size === 0)) connection.drain()
+    else if (!connection.isFree && connection.hasRoom) this.#keep(connection)
   }
 
   onClosed(connection: UpstreamConnection, cause: CloseCause, bytesSent: number): void {
@@ -100,16 +105,19 @@ export class Pool implements ConnectionHome {
     else if (cause === 'local' || cause === 'bad-response') stats.cxDestroyLocal.add(1)
     if (!connection.isIdle) stats.cxDestroyWithActive.add(1)
     if (cause === 'connect-failure' || cause === 'connect-timeout') this.#connectFailed(connection, cause)
-    else this.#replace(connection)
+    else for (const dedicated of [false, true]) this.#replace(dedicated)
   }
 
   drain(): void {
     this.#isDraining = true
-    for (const connection of this.#connections) connection.drain()
+    const hasWaiting = this.#waiting.size + this.#waitingDedicated.size > 0
+    // what waits is under way too: connections still being made serve it
+    for (const connection of this.#connections) if (connection.isReady || !hasWaiting) connection.drain()
   }
 
   close(): void {
     this.#isDraining = true
+    this.#isClosed = true
     for (const connection of this.#connections) connection.close('local')
     this.#failWaiting(failure(FAILURES.localFailure, this.endpoint.address))
   }
@@ -162,11 +170,10 @@ export class Pool implements ConnectionHome {
     this.#failWaiting(connection.closeFailure())
   }
 
-  /** Requests may wait for the room on a connection that is gone. */
-  #replace(connection: UpstreamConnection): void {
-    const dedicated = connection.kind === 'dedicated'
+  /** Requests may wait for the room on a connection that is gone, or for its place among those allowed. */
+  #replace(dedicated: boolean): void {
     const waiting = dedicated ? this.#waitingDedicated : this.#waiting
-    if (waiting.size === 0 || this.#isDraining || !this.#needsConnection(dedicated)) return
+    if (waiting.size === 0 || this.#isClosed || !this.#needsConnection(dedicated)) return
     if (this.#connect(dedicated ? 'dedicated' : this.#kind) || this.#connections.size > 0) return
     this.#failWaiting(failure(FAILURES.overflow, ''))
   }

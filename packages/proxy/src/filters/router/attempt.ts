@@ -1,5 +1,5 @@
 import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk'
-import { FAILURES, failure } from '../../observe/failure-table.ts'
+import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import { LimitKind } from '../../upstream/limits.ts'
@@ -114,7 +114,7 @@ export class Attempt implements ReplySink, PoolClient, Try {
   #wrongId(reply: Metadata, connection: UpstreamConnection): void {
     const { request, protocol } = this.#context
     this.#ticket = 0
-    const ids = `${request.requestId}:${reply.requestId}`
+    const ids = `${printId(request.requestId)}:${printId(reply.requestId)}`
     this.#failed(
       failure(
         FAILURES.badResponse,
