@@ -42,10 +42,24 @@ test('the table reader sees several files and titles in a row, and rows that are
 
 test('a title counts only where a test has it', () => {
   const source =
-    "// 'commented'\ntest('plain', () => {})\nit(\n  'broken', () => {})\nconst x = 'elsewhere'\ntest('it\\'s', f)\ntest.skip('skipped', f)\nconst rows = [['row', 1], { title: 'named' }]"
-  const titles = ['plain', 'broken', "it's", 'elsewhere', 'commented', 'skipped', 'row', 'named', 'pla']
+    "// 'commented'\ntest('plain', () => {})\nit(\n  'broken', () => {})\nconst x = 'elsewhere'\ntest('it\\'s', f)\ntest.skip('skipped', f)\nconst rows = [['row', 1], { title: 'named' }]\ntest(`made for $" +
+    '{name} in a loop`, f)\ntest(`$' +
+    '{all}`, f)'
+  const titles = [
+    'plain',
+    'broken',
+    "it's",
+    'elsewhere',
+    'commented',
+    'skipped',
+    'row',
+    'named',
+    'pla',
+    'made for x in a loop',
+    'made for',
+  ]
   assert.deepEqual(
     titles.filter((title) => hasTest(source, title)),
-    ['plain', 'broken', "it's", 'row', 'named'],
+    ['plain', 'broken', "it's", 'row', 'named', 'made for x in a loop'],
   )
 })

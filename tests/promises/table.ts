@@ -16,6 +16,7 @@ export interface PromiseTable {
   readonly faults: readonly string[]
 }
 
+const LEAST_TELLING_LENGTH = 12
 const PENDING_HEADING = '## Not yet proven'
 const NUMBER = /\b[A-Z]\.\d+\b/g
 const ROW = /^\| ([A-Z]\.\d+) \| [^|]+ \| (.+) \|$/
@@ -60,7 +61,15 @@ function proofsOf(promise: string, cell: string): readonly Proof[] {
 /** Whether the source of a test file has a test, or a group of tests, of this title. Skipped ones prove nothing. */
 export function hasTest(source: string, title: string): boolean {
   const quoted = [`'${title.replaceAll("'", "\\'")}'`, `"${title}"`, `\`${title}\``]
-  return quoted.some((text) => isTitle(source, text))
+  return quoted.some((text) => isTitle(source, text)) || templatesOf(source).some((template) => template.test(title))
+}
+
+/** Titles that are made in a loop: each `${…}` stands for any text, but what remains must say something. */
+function templatesOf(source: string): readonly RegExp[] {
+  const found = source.matchAll(/\b(?:test|it|describe|suite)\(\s*`((?:[^`$\\]|\$\{[^}]*\})*)`/g)
+  const texts = [...found].map(([, text]) => (text as string).split(/\$\{[^}]*\}/))
+  const telling = texts.filter((parts) => parts.join('').length >= LEAST_TELLING_LENGTH)
+  return telling.map((parts) => new RegExp(`^${parts.map((part) => RegExp.escape(part)).join('.*')}$`))
 }
 
 function isTitle(source: string, text: string): boolean {
