@@ -13,7 +13,8 @@ import { writeBetweenMarkers } from './report.ts'
 import { delay, type Setting, withMeltemi } from './with-meltemi.ts'
 
 const CHECKPOINTS = 10
-const WARM_UP_CHECKPOINTS = 3
+const WARM_UP_SHARE = 0.3
+const WARM_UP_REQUESTS = 2.5e6 // the engine still compiles, and drops what it compiled, up to here
 const SETTLE_MS = 2000
 const ALLOWED_DEVIATION = 0.1
 const CHUNK_MS = 1000
@@ -42,7 +43,8 @@ const wire: WireName = values.protocol === 'thrift' ? 'thrift' : 'awesomerpc'
 const concurrency = Number(values.concurrency)
 const total = Number(values.millions) * 1e6
 const checkpoints = await withMeltemi(createOptions, soak)
-const problems = findProblems(checkpoints.slice(WARM_UP_CHECKPOINTS))
+const warmUp = Math.max(total * WARM_UP_SHARE, WARM_UP_REQUESTS)
+const problems = findProblems(checkpoints.filter((each) => each.requests >= warmUp))
 const text = formatSoak(checkpoints, problems)
 console.log(text)
 if (values.write !== undefined) writeBetweenMarkers(values.write, 'soak', text)
@@ -112,7 +114,8 @@ function describeResources(threads: readonly ThreadState[]): string {
 }
 
 function findProblems(after: readonly Checkpoint[]): string[] {
-  const first = after[0]!
+  const [first] = after
+  if (first === undefined) return ['the run was too short: nothing is left after the warm-up']
   const problems: string[] = []
   for (const each of after) {
     for (const key of ['rssBytes', 'heapBytes', 'files'] as const) {
