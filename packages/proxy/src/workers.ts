@@ -15,6 +15,9 @@ const ANSWER_MS = 1000
 const STABLE_MS = 10_000
 const MAX_RESTART_DELAY_MS = 5000
 
+/** Most of what a request needs dies young: a larger space costs memory (240 against 212 MB) and saves no time. */
+const resourceLimits = { maxYoungGenerationSizeMb: 24 }
+
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js', import.meta.url)
 
 /** `--concurrency N`: N threads share the ports, the limits and the counters; the dead are replaced. */
@@ -82,7 +85,7 @@ export class Workers implements DataPlane {
       heartbeat,
     }
     const name = member.begin(heartbeat)
-    const worker = new Worker(ENTRY, { workerData: start, name: `meltemi-${member.index}` })
+    const worker = new Worker(ENTRY, { workerData: start, name: `meltemi-${member.index}`, resourceLimits })
     member.worker = worker
     const publish = metrics.attach(name)
     return new Promise((resolve, reject) => {
