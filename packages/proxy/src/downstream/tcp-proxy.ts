@@ -104,7 +104,10 @@ export class TcpConnection implements SocketHandler, TimerNode {
     this.#upstream?.socket.resume()
   }
 
-  onClose(): void {
+  onClose(error: Error | undefined): void {
+    const upstream = this.#upstream
+    // both sides have said all they had to say, but the service may not have taken all of it yet
+    if (error === undefined && this.#hasEnded && upstream?.isReady) upstream.closeSoon()
     this.close()
   }
 
@@ -254,7 +257,14 @@ export class TcpUpstream implements SocketHandler, TimerNode {
   }
 
   close(): void {
+    if (this.#isOver) return
     this.socket.destroy()
+    this.#over()
+  }
+
+  /** Closes once everything written has left. */
+  closeSoon(): void {
+    this.socket.destroySoon()
     this.#over()
   }
 

@@ -2,6 +2,8 @@ import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import type { ListeningSocket, ListenOptions, Network, Socket, SocketHandler } from './network.ts'
 
+const LINGER_MS = 15_000
+
 /** The machine's own sockets. */
 export const nodeNetwork: Network = {
   connect(host, port, handler) {
@@ -112,8 +114,11 @@ class NodeSocket implements Socket {
   }
 
   destroySoon(): void {
-    this.#socket.pause()
-    this.#socket.destroySoon()
+    const socket = this.#socket
+    socket.pause()
+    // a peer that takes nothing must not keep the socket, and what is written to it, for ever
+    socket.setTimeout(LINGER_MS, onLingerTimeout)
+    socket.destroySoon()
   }
 
   destroy(reset = false): void {
@@ -163,6 +168,10 @@ function onDrain(this: net.Socket): void {
 
 function onError(this: net.Socket, error: Error): void {
   ownerOf(this).failed(error)
+}
+
+function onLingerTimeout(this: net.Socket): void {
+  this.destroy()
 }
 
 function onClose(this: net.Socket): void {

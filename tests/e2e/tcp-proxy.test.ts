@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TcpProxyConfig } from '@meltemi/api'
+import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { startTestProxy, type TestProxy, type TestProxyOptions, testCluster } from '../harness/index.ts'
+
+const MIB = 1024 * 1024
+const LARGE = Buffer.alloc(20 * MIB, 'every byte of this has to arrive, in order; ')
+/** The end of what is read is not the end of what is written. */
+const READ_ONLY = { destroyOnReturn: false }
+
+interface Service extends AsyncDisposable {
+  readonly port: number
+  readonly sockets: Socket[]
+}
+
+/** A service of bytes: `serve` gets each connection. */
+async function startService(serve: (socket: Socket) => void): Promise<Service> {
+  const sockets: Socket[] = []
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    sockets.push(socket)
+    // resets are part of some tests
+    socket.on('error', () => {})
+    serve(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    sockets,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
+
+const echo = (socket: Socket) => socket.pipe(socket)
+const deaf = () => {}
+
+/** A port that nobody listens on. */
+async function closedPort(): Promise<number> {
+  await using service = await startService(deaf)
+  return service.port
+}
+
+function startProxy(options: Partial<TestProxyOptions>, tcp: Partial<TcpProxyConfig> = {}): Promise<TestProxy> {
+  const clusters = [{ cluster: 'service', weight: 1 }]
+  const config = { kind: 'tcp-proxy', statPrefix: 'tcp', clusters, idleTimeoutMs: 0, maxConnectAttempts: 1 } as const
+  return startTestProxy({ codec: awesomerpc, ...options, tcpProxy: { ...config, ...tcp } })
+}
+
+async function connectTo(proxy: TestProxy): Promise<Socket> {
+  const socket = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return socket
+}
+
+async function readAll(socket: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of socket.iterator(READ_ONLY)) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}
+
+/** Reads to the end with a rest after every MiB; returns the hash of everything. */
+async function readSlowly(socket: Socket): Promise<string> {
+  const hash = createHash('sha1')
+  let bytes = 0
+  for await (const chunk of socket.iterator(READ_ONLY)) {
+    hash.update(chunk as Buffer)
+    bytes += (chunk as Buffer).length
+    if (bytes >= MIB) await sleep(1)
+    bytes %= MIB
+  }
+  return hash.digest('hex')
+}
+
+function hashOf(bytes: Buffer): string {
+  return createHash('sha1').update(bytes).digest('hex')
+}
+
+async function nothingLeft(proxy: TestProxy): Promise<void> {
+  await proxy.until('downstream_cx_active', 0)
+  await proxy.until('upstream_cx_active', 0)
+  assert.deepEqual([proxy.proxy.connectionCount, proxy.proxy.timerCount], [0, 0])
+  assert.equal(
+    new Int32Array(proxy.cells).some((cell) => cell !== 0),
+    false,
+    'a limit is still held',
+  )
+}
+
+test('bytes pass both ways as they are, and are counted', async () => {
+  await using service = await startService(echo)
+  await using proxy = await startProxy({ endpoints: [service.port] })
+  const client = await connectTo(proxy)
+  for (const text of ['a', 'bc', '\0\xff']) {
+    client.write(text)
+    const [answer] = await once(client, 'data')
+    assert.equal(String(answer), text)
+  }
+  client.end()
+  await once(client, 'close')
+  await nothingLeft(proxy)
+  assert.equal(proxy.stat('tcp.tcp.downstream_cx_rx_bytes_total'), 6)
+  assert.equal(proxy.stat('upstream_cx_rx_bytes_total'), 6)
+})
+
+test('a client that speaks before the service is connected loses nothing', async () => {
+  await using service = await startService(echo)
+  await using proxy = await startProxy({ endpoints: [service.port] })
+  const client = connect({ port: proxy.port, host: '127.0.0.1' })
+  client.end(LARGE.subarray(0, 3 * MIB))
+  assert.equal(hashOf(await readAll(client)), hashOf(LARGE.subarray(0, 3 * MIB)))
+  await nothingLeft(proxy)
+})
+
+test('20 MiB pass both ways at once to slow readers', async () => {
+  let received: Promise<string> | undefined
+  await using service = await startService((socket) => {
+    received = readSlowly(socket)
+    socket.end(LARGE)
+  })
+  await using proxy = await startProxy({ endpoints: [service.port] })
+  const client = await connectTo(proxy)
+  client.end(LARGE)
+  assert.equal(await readSlowly(client), hashOf(LARGE))
+  assert.equal(await received, hashOf(LARGE))
+  await nothingLeft(proxy)
+})
+
+test('what a reader does not take is held back at the sender, not gathered in the proxy', async () => {
+  await using service = await startService((socket) => {
+    socket.pause()
+  })
+  await using proxy = await startProxy({ endpoints: [service.port], listener: { bufferLimitBytes: 64 * 1024 } })
+  const client = await connectTo(proxy)
+  for (let n = 0; n < 4; n++) client.write(LARGE)
+  await proxy.until('downstream_flow_control_paused_reading_total', 1, 5000)
+  let before = -1
+  for (let now = 0; now !== before; await sleep(30)) {
+    before = now
+    now = proxy.stat('tcp.tcp.downstream_cx_rx_bytes_total')
+  }
+  // what the kernel keeps on the way to the service is all there is
+  const room = 16 * MIB
+  assert.ok(before < room, `${before} bytes were read for a service that reads none`)
+  service.sockets[0]?.resetAndDestroy()
+  await nothingLeft(proxy)
+  client.destroy()
+})
+
+test('the end of the client’s bytes reaches the service, whose answer still comes', async () => {
+  await using service = await startService(async (socket) => {
+    const question = await readAll(socket)
+    socket.end(`you said ${question}`)
+  })
+  await using proxy = await startProxy({ endpoints: [service.port] })
+  const client = await connectTo(proxy)
+  client.end('hello')
+  assert.equal(String(await readAll(client)), 'you said hello')
+  await nothingLeft(proxy)
+})
+
+test('the end of the service’s bytes reaches the client, which goes on speaking', async () => {
+  const heard = Promise.withResolvers<string>()
+  await using service = await startService((socket) => {
+    socket.end('bye')
+    heard.resolve(readSlowly(socket))
+  })
+  await using proxy = await startProxy({ endpoints: [service.port] })
+  const client = await connectTo(proxy)
+  assert.equal(String(await readAll(client)), 'bye')
+  client.end(LARGE)
+  assert.equal(await heard.promise, hashOf(LARGE))
+  await nothingLeft(proxy)
+})
+
+test('a service that closes after its answer closes the client, after all of the answer', async () => {
+  await using service = await startService((socket) => {
+    socket.write(LARGE, () => socket.destroy())
+  })
+  await using proxy = await startProxy({ endpoints: [service.port] })
+  const client = await connectTo(proxy)
+  assert.equal(await readSlowly(client), hashOf(LARGE))
+  client.end()
+  await nothingLeft(proxy)
+})
+
+test('a reset on one side ends the other', async () => {
+  await using service = await startService(deaf)
+  await using proxy = await startProxy({ endpoints: [service.port] })
+  const first = await connectTo(proxy)
+  while (service.sockets.length < 1) await proxy.until('upstream_cx_active', 1).then(() => sleep(1))
+  service.sockets[0]?.resetAndDestroy()
+  first.resume()
+  await once(first, 'end')
+  first.destroy()
+  const second = await connectTo(proxy)
+  while (service.sockets.length < 2) await sleep(1)
+  second.resetAndDestroy()
+  service.sockets[1]?.resume()
+  await once(service.sockets[1] as Socket, 'end')
+  await nothingLeft(proxy)
+})
+
+test('connecting is tried max_connect_attempts times, then the client is closed', async () => {
+  const port = await closedPort()
+  await using proxy = await startProxy({ endpoints: [port] }, { maxConnectAttempts: 3 })
+  const client = await connectTo(proxy)
+  client.write('lost')
+  client.resume()
+  await once(client, 'end')
+  client.destroy()
+  assert.deepEqual([proxy.stat('upstream_cx_total'), proxy.stat('upstream_cx_connect_fail')], [3, 3])
+  await nothingLeft(proxy)
+})
+
+test('a later attempt that works serves the client as if nothing had been', async () => {
+  await using service = await startService(echo)
+  const ports = [await closedPort(), service.port]
+  await using proxy = await startProxy({ endpoints: ports }, { maxConnectAttempts: 2 })
+  for (let n = 0; n < 4; n++) {
+    const client = await connectTo(proxy)
+    client.end('early words')
+    assert.equal(String(await readAll(client)), 'early words')
+  }
+  assert.ok(proxy.stat('upstream_cx_connect_fail') > 0)
+  await nothingLeft(proxy)
+})
+
+test('a client is closed at once where its cluster is unknown or has no endpoint', async () => {
+  for (const clusters of [[testCluster('other', [])], [testCluster('service', [])]]) {
+    await using proxy = await startProxy({ clusters })
+    const client = connect({ port: proxy.port, host: '127.0.0.1' }).resume()
+    await once(client, 'close')
+    assert.equal(proxy.stat('downstream_cx_no_route') + proxy.stat('upstream_cx_none_healthy'), 1)
+    await nothingLeft(proxy)
+  }
+})
+
+test('a connection without bytes in either direction is closed after the idle timeout', async () => {
+  await using service = await startService(echo)
+  await using proxy = await startProxy({ endpoints: [service.port] }, { idleTimeoutMs: 150 })
+  const client = await connectTo(proxy)
+  const startMs = performance.now()
+  for (let n = 0; n < 5; n++) {
+    client.write('x')
+    await once(client, 'data')
+    await sleep(50)
+  }
+  assert.equal(proxy.stat('idle_timeout'), 0)
+  client.resume()
+  await once(client, 'end')
+  assert.ok(performance.now() - startMs >= 330, 'bytes put the timeout off')
+  assert.equal(proxy.stat('idle_timeout'), 1)
+  client.destroy()
+  await nothingLeft(proxy)
+})
+
+test('the idle timeout ends clients that never read what is left for them', async () => {
+  await using service = await startService((socket) => socket.end(LARGE))
+  await using proxy = await startProxy({ endpoints: [service.port] }, { idleTimeoutMs: 100 })
+  const client = await connectTo(proxy)
+  client.pause()
+  await proxy.until('idle_timeout', 1, 3000)
+  await nothingLeft(proxy)
+  client.destroy()
+})
+
+test('connections are spread over clusters by weight', async () => {
+  await using a = await startService(echo)
+  await using b = await startService(echo)
+  const clusters = [testCluster('a', [a.port]), testCluster('b', [b.port]), testCluster('none', [])]
+  const weighted = [
+    { cluster: 'a', weight: 3 },
+    { cluster: 'none', weight: 0 },
+    { cluster: 'b', weight: 1 },
+  ]
+  await using proxy = await startProxy({ clusters }, { clusters: weighted })
+  for (let n = 0; n < 120; n++) {
+    const client = await connectTo(proxy)
+    client.end('x')
+    assert.equal(String(await readAll(client)), 'x')
+  }
+  assert.equal(a.sockets.length + b.sockets.length, 120)
+  assert.ok(a.sockets.length > 75 && a.sockets.length < 105, `${a.sockets.length} of 120 instead of about 90`)
+  await nothingLeft(proxy)
+})
+
+test('connections above the limits of the listener or the cluster are closed and counted', async () => {
+  await using service = await startService(echo)
+  const circuitBreaker = { maxConnections: 2, maxPendingRequests: 1, maxRequests: 1, maxRetries: 0 }
+  for (const limit of [{ listener: { maxConnections: 2 } }, { cluster: { circuitBreaker } }]) {
+    await using proxy = await startProxy({ endpoints: [service.port], ...limit })
+    const kept = [await connectTo(proxy), await connectTo(proxy)]
+    for (const client of kept) {
+      client.write('x')
+      await once(client, 'data')
+    }
+    const refused = connect({ port: proxy.port, host: '127.0.0.1' }).resume()
+    await once(refused, 'close')
+    assert.equal(proxy.stat('downstream_cx_overflow') + proxy.stat('upstream_cx_overflow'), 1)
+    for (const client of kept) client.destroy()
+    await proxy.until('upstream_cx_active', 0)
+    const again = await connectTo(proxy)
+    again.end('y')
+    assert.equal(String(await readAll(again)), 'y')
+    await nothingLeft(proxy)
+  }
+})
