@@ -1,0 +1,127 @@
+import { Behaviour } from './payload.ts'
+import type { Run } from './simulate.ts'
+import type { VirtualClient } from './virtual-client.ts'
+
+/** What must hold at three moments of a run. Each fault is one text. */
+export const checkInvariants = { answered, clientsGone, stopped }
+
+/** Traffic is over and the services are gone: every request has its end. */
+function answered(run: Run): void {
+  for (const client of run.clients) {
+    checkOutcomes(run, client)
+    if (!mayLose(run, client) && client.unanswered > 0)
+      run.problem(`client ${client.number}: ${client.unanswered} requests without an end`)
+  }
+  for (const [key, count] of run.arrivals) if (count > 1) run.problem(`request ${key} reached a service ${count} times`)
+  checkTestimonies(run)
+  expectEqual(run, 'rq_active of upstreams', run.metrics.sum('upstream_rq_active'), 0)
+  expectEqual(run, 'requests waiting for a connection', run.metrics.sum('upstream_rq_pending_active'), 0)
+  if (run.clients.every((client) => client.plan.stall === undefined)) {
+    expectEqual(run, 'request_active', run.metrics.sum('.request_active'), 0)
+  }
+}
+
+/** Connections that nobody ended for a reason may not lose a request. */
+function mayLose(run: Run, client: VirtualClient): boolean {
+  const { metrics, scenario } = run
+  const endedByProxy = [
+    'idle_timeout',
+    'partial_message_timeout',
+    'downstream_cx_overflow',
+    'overload_closed',
+    'overload_reject',
+  ]
+  return client.isFaulty || scenario.drainMs !== undefined || endedByProxy.some((counter) => metrics.sum(counter) > 0)
+}
+
+function checkOutcomes(run: Run, client: VirtualClient): void {
+  for (const request of client.requests) {
+    const { plan, number, outcome } = request
+    const name = `request ${client.number}/${number}`
+    const { clusters } = run.scenario.config
+    if (outcome === 'replied' && plan.route > clusters.length && plan.kind === 'request')
+      run.problem(`${name} was answered without a route`)
+    if (plan.kind === 'oneway' && outcome !== 'sent') run.problem(`${name} is one-way and was answered`)
+    if (outcome === 'replied' && plan.kind === 'request' && !ANSWERING.includes(plan.behaviour)) {
+      run.problem(`${name} was answered though its service did not`)
+    }
+    const testimony = run.witness?.of(client.number, number)
+    if (testimony === undefined) continue
+    if (outcome === 'replied' && !testimony.hasReply)
+      run.problem(`${name} was replied to, and the proxy knows nothing of it`)
+    if (outcome === 'failed' && testimony.failure === '') run.problem(`${name} got a local error without a failure`)
+  }
+}
+
+const ANSWERING: readonly number[] = [Behaviour.Ok, Behaviour.ErrorReply, Behaviour.Doubled, Behaviour.Stall]
+
+function checkTestimonies(run: Run): void {
+  const { witness } = run
+  if (witness === undefined) return
+  for (const text of witness.problems) run.problem(text)
+  for (const one of witness.testimonies) {
+    if (one.ended !== 1) run.problem(`exchange ${one.client}/${one.number} ended ${one.ended} times`)
+  }
+}
+
+/** Only connections whose client has vanished, or does not read, may be left. */
+function clientsGone(run: Run): void {
+  const vanished = run.clients.filter((client) => client.plan.ending === 'vanish').length
+  if (run.proxy.connectionCount > vanished) run.problem(`${run.proxy.connectionCount} connections of ended clients`)
+  expectEqual(run, 'request_active', run.metrics.sum('.request_active'), 0)
+  for (const one of run.witness?.testimonies ?? []) {
+    if (one.ended !== 1) run.problem(`exchange ${one.client}/${one.number} ended ${one.ended} times`)
+  }
+}
+
+/** The proxy has stopped and nothing moves any more: nothing is held, and the books are in order. */
+function stopped(run: Run): void {
+  const { metrics, network, clock, proxy, cells } = run
+  for (const text of network.problems) run.problem(text)
+  for (const text of run.logged)
+    if (text.startsWith('error') && !text.includes('sim: a filter throws')) run.problem(text)
+  expectEqual(run, 'connections', proxy.connectionCount, 0)
+  expectEqual(run, 'timers of the proxy', proxy.timerCount, 0)
+  expectEqual(run, 'timers', clock.pendingTimers, 0)
+  for (const socket of network.openSockets('proxy'))
+    run.problem(`socket ${socket.number} of the proxy to ${socket.remoteAddress} is left open`)
+  for (const [name, value] of metrics.entries())
+    if (name.endsWith('_active') && value !== 0) run.problem(`${name} is ${value} at the end`)
+  new Int32Array(cells).forEach((value, at) => {
+    if (value !== 0) run.problem(`limit cell ${at} is ${value} at the end`)
+  })
+  checkBooks(run)
+}
+
+function checkBooks(run: Run): void {
+  const { metrics, network } = run
+  const sum = (...names: string[]) => names.reduce((total, name) => total + metrics.sum(name), 0)
+  expectEqual(
+    run,
+    'listener connections',
+    sum('9000.downstream_cx_total'),
+    sum('downstream_cx_destroy', '9000.downstream_cx_overflow', 'overload_reject'),
+  )
+  expectEqual(
+    run,
+    'upstream connections',
+    sum('upstream_cx_total'),
+    sum(
+      'upstream_cx_connect_fail',
+      'upstream_cx_connect_timeout',
+      'upstream_cx_destroy_local',
+      'upstream_cx_destroy_remote',
+    ),
+  )
+  expectEqual(run, 'requests by kind', sum('sim.request'), sum('request_twoway', 'request_oneway', 'request_stream'))
+  expectEqual(run, 'bytes received', sum('cx_rx_bytes_total'), network.proxyBytes.received)
+  expectEqual(run, 'bytes sent', sum('cx_tx_bytes_total'), network.proxyBytes.sent)
+  if (run.scenario.wire.hasTypes) return
+  const ends = sum('sim.response', 'local_response_business_exception', 'local_response_error')
+  const cutOff = sum('cx_destroy_local_with_active_rq', 'cx_destroy_remote_with_active_rq')
+  expectEqual(run, 'requests and their ends', sum('sim.request'), ends + cutOff)
+}
+
+function expectEqual(run: Run, what: string, actual: number, expected: number): void {
+  if (actual !== expected) run.problem(`${what}: ${actual}, not ${expected}`)
+}

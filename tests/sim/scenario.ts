@@ -1,0 +1,326 @@
+import type { ClusterConfig, LoadBalancerConfig, ProxyConfig, RouteConfig } from '@meltemi/api/model'
+import { Draw } from './draw.ts'
+import { Behaviour } from './payload.ts'
+import type { NetworkWeather } from './virtual-network.ts'
+import { WIRES, type Wire } from './wire.ts'
+
+export interface RequestPlan {
+  readonly kind: 'request' | 'oneway' | 'heartbeat'
+  readonly route: number
+  readonly behaviour: number
+  readonly delayMs: number
+  readonly padBytes: number
+  readonly replyBytes: number
+  readonly parts: number
+}
+
+export interface ClientPlan {
+  readonly startMs: number
+  /** Ids of one connection: counted from 1 as every client does, random, or the same all the time. */
+  readonly ids: 'counted' | 'random' | 'same' | 'unique'
+  readonly bursts: readonly { readonly atMs: number; readonly requests: readonly RequestPlan[] }[]
+  /** Does not read in between. */
+  readonly stall: { readonly fromMs: number; readonly toMs: number } | undefined
+  readonly ending: 'close' | 'half-close' | 'destroy' | 'reset' | 'vanish' | 'garbage' | 'partial'
+  readonly endMs: number
+}
+
+export interface ServicePlan {
+  readonly host: string
+  readonly port: number
+  /** What becomes of connections made to it at first. */
+  readonly fate: 'accepted' | 'refused' | 'lost'
+  /** Ends everything and refuses between these times. */
+  readonly outage: { readonly fromMs: number; readonly toMs: number } | undefined
+}
+
+export interface FilterPlan {
+  readonly pauseShare: number
+  readonly failShare: number
+  readonly throwShare: number
+}
+
+/** One run: what is configured, who takes part, and what they will do. */
+export interface Scenario {
+  readonly seed: number
+  readonly wire: Wire
+  readonly config: ProxyConfig
+  readonly weather: NetworkWeather
+  readonly clients: readonly ClientPlan[]
+  readonly services: readonly ServicePlan[]
+  /** Names that are resolved, and when each of their addresses is to be found. */
+  readonly names: readonly { readonly host: string; readonly addresses: readonly { host: string; untilMs: number }[] }[]
+  readonly drainMs: number | undefined
+  readonly overload: { readonly fromMs: number; readonly toMs: number; readonly level: number } | undefined
+  readonly filter: FilterPlan | undefined
+}
+
+export const LISTEN = { host: '198.51.100.1', port: 9000 } as const
+const SERVICE_PORT = 8000
+/** Clients begin nothing after this. */
+export const TRAFFIC_END_MS = 3000
+
+export function drawScenario(seed: number): Scenario {
+  const draw = new Draw(seed, 1)
+  const wire = draw.pick(WIRES)
+  const multiplexing = draw.chance(0.65)
+  const clusterCount = draw.int(1, 3)
+  const services: ServicePlan[] = []
+  const names: Scenario['names'][number][] = []
+  const clusters = Array.from({ length: clusterCount }, (_, index) => drawCluster(draw, index, services, names))
+  const isCalm = draw.chance(0.25)
+  const requestTimeoutMs = draw.pick([0, 200, 1000, 2000])
+  const traffic = { draw, wire, multiplexing, clusterCount, isCalm, drawsBig: draw.chance(0.2) }
+  const clients = Array.from({ length: draw.int(1, 8) }, () => drawClient(traffic))
+  return {
+    seed,
+    wire,
+    weather: drawWeather(draw),
+    services,
+    names,
+    clients,
+    drainMs: draw.chance(0.15) ? draw.int(100, TRAFFIC_END_MS) : undefined,
+    overload: draw.chance(0.1)
+      ? { fromMs: draw.int(0, 1500), toMs: draw.int(1500, 3000), level: draw.int(1, 3) }
+      : undefined,
+    filter: draw.chance(0.7) ? drawFilter(draw, requestTimeoutMs) : undefined,
+    config: {
+      node: { id: '', cluster: '', metadata: {} },
+      admin: undefined,
+      modules: [],
+      clusters,
+      listeners: [drawListener(draw, { wire, multiplexing, clusterCount, requestTimeoutMs })],
+    },
+  }
+}
+
+function drawFilter(draw: Draw, requestTimeoutMs: number): FilterPlan {
+  const isActive = draw.chance(0.4)
+  return {
+    // a pause that never ends needs a timeout
+    pauseShare: isActive && requestTimeoutMs > 0 ? 0.2 : 0,
+    failShare: isActive ? 0.1 : 0,
+    throwShare: isActive ? 0.05 : 0,
+  }
+}
+
+function drawWeather(draw: Draw): NetworkWeather {
+  return {
+    minDelayMs: draw.pick([0, 0.25, 2]),
+    maxDelayMs: draw.pick([0.5, 2, 20, 80]),
+    windowBytes: draw.pick([512, 4096, 65_536, 1 << 20]),
+    highWaterBytes: draw.pick([256, 16_384, 65_536]),
+    splitShare: draw.pick([0, 0.1, 0.6]),
+    deadPeerMs: draw.pick([1000, 4000]),
+  }
+}
+
+function drawCluster(
+  draw: Draw,
+  index: number,
+  services: ServicePlan[],
+  names: Scenario['names'][number][],
+): ClusterConfig {
+  const isNamed = draw.chance(0.2)
+  const host = `service${index}.test`
+  const addresses = Array.from({ length: draw.int(1, 4) }, (_, at) => `10.0.${index}.${at + 1}`)
+  for (const address of addresses) services.push(drawService(draw, address))
+  if (isNamed) {
+    names.push({
+      host,
+      addresses: addresses.map((at) => ({ host: at, untilMs: draw.chance(0.4) ? draw.int(300, 3000) : 1e9 })),
+    })
+  }
+  const hosts = isNamed ? [host] : addresses
+  return {
+    name: `cluster${index}`,
+    statName: `cluster${index}`,
+    discovery: isNamed ? 'strict-dns' : 'static',
+    dnsRefreshMs: draw.pick([200, 1000]),
+    endpoints: hosts.map((at) => ({
+      address: { host: at, port: SERVICE_PORT },
+      hostname: '',
+      weight: draw.int(1, 3),
+      healthy: draw.chance(0.9),
+    })),
+    connectTimeoutMs: draw.pick([100, 500]),
+    loadBalancer: drawLoadBalancer(draw),
+    circuitBreaker: {
+      maxConnections: draw.pick([1, 2, 4, 1024, 1024]),
+      maxPendingRequests: draw.pick([1, 4, 1024, 1024]),
+      maxRequests: draw.pick([2, 1024, 1024, 1024]),
+      maxRetries: 3,
+    },
+    panicThresholdPercent: draw.pick([0, 50]),
+    bufferLimitBytes: draw.pick([256, 16_384, 1 << 20, 1 << 20]),
+  }
+}
+
+function drawLoadBalancer(draw: Draw): LoadBalancerConfig {
+  switch (draw.int(0, 4)) {
+    case 0:
+      return { kind: 'least-request', choiceCount: 2 }
+    case 1:
+      return { kind: 'random' }
+    case 2:
+      return { kind: 'ring-hash', minimumRingSize: 16, maximumRingSize: 64, useHostname: false }
+    case 3:
+      return { kind: 'maglev', tableSize: 31, useHostname: false }
+    default:
+      return { kind: 'round-robin' }
+  }
+}
+
+function drawService(draw: Draw, host: string): ServicePlan {
+  const fromMs = draw.int(200, 2500)
+  return {
+    host,
+    port: SERVICE_PORT,
+    fate: draw.chance(0.88) ? 'accepted' : draw.pick(['refused', 'lost'] as const),
+    outage: draw.chance(0.15) ? { fromMs, toMs: fromMs + draw.int(50, 1000) } : undefined,
+  }
+}
+
+interface ListenerDraw {
+  readonly wire: Wire
+  readonly multiplexing: boolean
+  readonly clusterCount: number
+  readonly requestTimeoutMs: number
+}
+
+function drawListener(draw: Draw, on: ListenerDraw): ProxyConfig['listeners'][number] {
+  return {
+    name: 'listener',
+    address: LISTEN,
+    direction: 'unspecified',
+    proxyProtocol: false,
+    bufferLimitBytes: draw.pick([256, 16_384, 1 << 20, 1 << 20]),
+    maxConnections: draw.pick([0, 0, 0, 3]),
+    filter: {
+      kind: 'meta-protocol',
+      statPrefix: 'sim',
+      applicationProtocol: on.wire.name,
+      codec: { name: on.wire.definition.name, options: undefined },
+      multiplexing: on.multiplexing,
+      filters: [],
+      routes: { name: 'routes', routes: drawRoutes(draw, on) },
+      idleTimeoutMs: draw.pick([0, 0, 300, 2000]),
+      maxMessageBytes: 1 << 20,
+      maxInFlightPerConnection: draw.pick([1, 3, 1024, 1024]),
+      requestTimeoutMs: on.requestTimeoutMs,
+      maxDownstreamBufferBytes: draw.pick([65_536, 1 << 24, 1 << 24]),
+      partialMessageTimeoutMs: draw.pick([0, 400, 15_000]),
+      generateRequestId: false,
+    },
+  }
+}
+
+/** A route per cluster, one to a cluster that is not there, one over all of them; the number after has none. */
+function drawRoutes(draw: Draw, { wire, clusterCount }: ListenerDraw): RouteConfig[] {
+  const routes: RouteConfig[] = []
+  const all = Array.from({ length: clusterCount }, (_, index) => ({
+    cluster: `cluster${index}`,
+    weight: draw.int(1, 4),
+  }))
+  for (let number = 0; number < clusterCount + 2; number++) {
+    const clusters =
+      number < clusterCount
+        ? [{ cluster: `cluster${number}`, weight: 1 }]
+        : number === clusterCount
+          ? all
+          : [{ cluster: 'nowhere', weight: 1 }]
+    routes.push({
+      name: `route${number}`,
+      match: {
+        metadata: [
+          {
+            name: wire.hasTypes ? 'body' : 'cmd',
+            test: testFor(wire, number),
+            invert: false,
+            treatMissingAsEmpty: false,
+          },
+        ],
+      },
+      clusters,
+      hashPolicy: draw.chance(0.3) ? [wire.hasTypes ? 'body' : 'cmd'] : [],
+      mirrors: [],
+      timeoutMs: draw.chance(0.2) ? draw.pick([0, 100, 700]) : undefined,
+      requestMutation: [],
+      responseMutation: [],
+    })
+  }
+  return routes
+}
+
+function testFor(wire: Wire, number: number): RouteConfig['match']['metadata'][number]['test'] {
+  if (!wire.hasTypes) return { kind: 'exact', text: String(number), ignoreCase: false }
+  return { kind: 'prefix', text: String.fromCharCode(0x61 + number), ignoreCase: false }
+}
+
+interface TrafficDraw {
+  readonly draw: Draw
+  readonly wire: Wire
+  readonly multiplexing: boolean
+  readonly clusterCount: number
+  /** Neither clients nor services do anything wrong. */
+  readonly isCalm: boolean
+  readonly drawsBig: boolean
+}
+
+function drawClient(traffic: TrafficDraw): ClientPlan {
+  const { draw, isCalm, multiplexing } = traffic
+  const startMs = draw.int(0, 1000)
+  const bursts: ClientPlan['bursts'][number][] = []
+  for (let atMs = startMs; bursts.length < draw.int(1, 6); atMs += draw.pick([1, 20, 200, 600])) {
+    const requests = Array.from({ length: draw.pick([1, 1, 2, 5, 12]) }, () => drawRequest(traffic))
+    bursts.push({ atMs, requests })
+  }
+  const stallsFrom = draw.int(startMs, 2000)
+  return {
+    startMs,
+    // a doubled reply on an exclusive connection can only be told from the next one by its id
+    ids: multiplexing ? draw.pick(['counted', 'counted', 'random', 'same', 'unique'] as const) : 'unique',
+    bursts,
+    stall: draw.chance(0.2) ? { fromMs: stallsFrom, toMs: stallsFrom + draw.int(10, 2500) } : undefined,
+    ending:
+      isCalm || draw.chance(0.6)
+        ? draw.pick(['close', 'half-close'] as const)
+        : draw.pick(['destroy', 'reset', 'vanish', 'garbage', 'partial'] as const),
+    endMs: startMs + draw.int(0, 2500),
+  }
+}
+
+function drawRequest({ draw, wire, multiplexing, clusterCount, isCalm, drawsBig }: TrafficDraw): RequestPlan {
+  const kind = wire.hasTypes && draw.chance(0.2) ? draw.pick(['oneway', 'oneway', 'heartbeat'] as const) : 'request'
+  const bytes = () => (drawsBig && draw.chance(0.3) ? draw.int(1000, 60_000) : draw.pick([0, 10, 100, 1500]))
+  return {
+    kind,
+    // sometimes a cluster that is not there, or no route at all
+    route: draw.chance(0.06) ? clusterCount + draw.int(1, 2) : draw.int(0, clusterCount),
+    behaviour:
+      isCalm || draw.chance(0.85)
+        ? draw.chance(0.1)
+          ? Behaviour.ErrorReply
+          : Behaviour.Ok
+        : drawFault(draw, wire, multiplexing),
+    delayMs: draw.pick([0, 0, 1, 15, 60, 400]),
+    padBytes: bytes(),
+    replyBytes: bytes(),
+    parts: wire.hasTypes && draw.chance(0.15) ? draw.int(2, 4) : 1,
+  }
+}
+
+function drawFault(draw: Draw, wire: Wire, multiplexing: boolean): number {
+  const faults: number[] = [
+    Behaviour.Silent,
+    Behaviour.Garbage,
+    Behaviour.End,
+    Behaviour.Reset,
+    Behaviour.HalfReply,
+    Behaviour.Vanish,
+    Behaviour.Stall,
+  ]
+  // where nothing but the order tells replies apart, these two cannot be noticed by anybody
+  if (wire.definition.correlation === 'id') faults.push(Behaviour.WrongId, Behaviour.Doubled)
+  return multiplexing && draw.chance(0.3) ? Behaviour.Silent : draw.pick(faults)
+}

@@ -1,0 +1,188 @@
+import type { Network, Socket, SocketHandler } from '@meltemi/proxy'
+import { MessageType } from '@meltemi/sdk'
+import { Behaviour, type RequestPayload, readRequest, writeReply } from './payload.ts'
+import type { ServicePlan } from './scenario.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import type { VirtualSocket } from './virtual-socket.ts'
+import { type Frame, FrameReader, type Wire } from './wire.ts'
+
+export interface ServiceWorld {
+  readonly clock: VirtualClock
+  readonly wire: Wire
+  /** Told of each request that arrives. */
+  arrived(payload: RequestPayload, type: MessageType): void
+  problem(text: string): void
+}
+
+/** One endpoint. Does to each request what the request itself asks for. */
+export class VirtualService {
+  readonly #plan: ServicePlan
+  readonly #world: ServiceWorld
+  readonly #connections = new Set<ServiceConnection>()
+  #isOver = false
+
+  constructor(plan: ServicePlan, world: ServiceWorld) {
+    this.#plan = plan
+    this.#world = world
+  }
+
+  async listen(network: Network): Promise<void> {
+    const { host, port, outage } = this.#plan
+    await network.listen({ host, port, reusePort: false }, (socket) => this.#accept(socket))
+    if (outage !== undefined) this.#world.clock.setTimer(outage.fromMs, () => this.#resetAll())
+  }
+
+  /** Whether connections are taken now. */
+  get fate(): ServicePlan['fate'] {
+    const { fate, outage } = this.#plan
+    const nowMs = this.#world.clock.now()
+    if (this.#isOver || (outage !== undefined && nowMs >= outage.fromMs && nowMs < outage.toMs)) return 'refused'
+    return fate
+  }
+
+  /** No connections any more, from now on. */
+  end(): void {
+    this.#isOver = true
+    this.#resetAll()
+  }
+
+  #accept(socket: Socket): SocketHandler {
+    const connection = new ServiceConnection(socket as VirtualSocket, this.#world, () =>
+      this.#connections.delete(connection),
+    )
+    this.#connections.add(connection)
+    return connection
+  }
+
+  #resetAll(): void {
+    for (const connection of [...this.#connections]) connection.reset()
+  }
+}
+
+interface Turn {
+  isReady: boolean
+  send: () => void
+}
+
+class ServiceConnection implements SocketHandler {
+  readonly #socket: VirtualSocket
+  readonly #world: ServiceWorld
+  readonly #reader: FrameReader
+  readonly #onClose: () => void
+  /** Ordered protocols: what is to be sent, in order. */
+  readonly #turns: Turn[] = []
+
+  constructor(socket: VirtualSocket, world: ServiceWorld, onClose: () => void) {
+    this.#socket = socket
+    this.#world = world
+    this.#onClose = onClose
+    this.#reader = new FrameReader(world.wire, 'client')
+  }
+
+  reset(): void {
+    this.#socket.destroy(true)
+  }
+
+  onConnect(): void {}
+
+  onData(chunk: Buffer): void {
+    for (const frame of this.#reader.read(chunk)) this.#onFrame(frame)
+  }
+
+  onEnd(): void {
+    this.#socket.end()
+  }
+
+  onDrain(): void {}
+
+  onClose(): void {
+    this.#onClose()
+  }
+
+  #onFrame(frame: Frame): void {
+    const payload = readRequest(frame.body)
+    if (payload === undefined) {
+      this.#world.problem(`a service got a damaged request, type ${frame.type}, id ${frame.id}`)
+      return
+    }
+    this.#world.arrived(payload, frame.type)
+    if (frame.type === MessageType.Oneway) return
+    const turn: Turn = { isReady: false, send: () => this.#act(frame, payload) }
+    if (this.#world.wire.definition.correlation === 'order') this.#turns.push(turn)
+    this.#world.clock.setTimer(payload.delayMs, () => this.#ready(turn))
+  }
+
+  #ready(turn: Turn): void {
+    if (this.#world.wire.definition.correlation === 'id') {
+      turn.send()
+      return
+    }
+    turn.isReady = true
+    while (this.#turns[0]?.isReady) this.#turns.shift()?.send()
+  }
+
+  #act(frame: Frame, payload: RequestPayload): void {
+    const socket = this.#socket
+    switch (payload.behaviour) {
+      case Behaviour.Silent:
+        // an ordered service that leaves one out leaves out all behind it
+        if (this.#world.wire.definition.correlation === 'order') this.#turns.unshift({ isReady: false, send: () => {} })
+        break
+      case Behaviour.WrongId:
+        this.#reply(frame, payload, frame.id ^ 0x40000000)
+        break
+      case Behaviour.Doubled:
+        this.#reply(frame, payload, frame.id)
+        this.#world.clock.setTimer(payload.delayMs, () => this.#reply(frame, payload, frame.id))
+        this.#reply(frame, payload, frame.id)
+        break
+      case Behaviour.Garbage:
+        socket.write([this.#world.wire.garbage])
+        break
+      case Behaviour.End:
+        socket.end()
+        break
+      case Behaviour.Reset:
+        socket.destroy(true)
+        break
+      case Behaviour.HalfReply:
+        this.#halfReply(frame, payload)
+        break
+      case Behaviour.Vanish:
+        socket.vanish()
+        break
+      case Behaviour.Stall:
+        socket.pause()
+        this.#world.clock.setTimer(payload.delayMs * 3, () => socket.resume())
+        this.#reply(frame, payload, frame.id)
+        break
+      default:
+        this.#reply(frame, payload, frame.id)
+    }
+  }
+
+  #reply(frame: Frame, payload: RequestPayload, id: number): void {
+    if (this.#socket.isEnding) return
+    for (let part = 0; part < payload.parts; part++) this.#socket.write([this.#part(frame, payload, id, part)])
+  }
+
+  #halfReply(frame: Frame, payload: RequestPayload): void {
+    const whole = this.#part(frame, payload, frame.id, payload.parts - 1)
+    if (!this.#socket.isEnding) this.#socket.write([whole.subarray(0, whole.length >> 1)])
+    this.#world.clock.setTimer(payload.delayMs, () => this.reset())
+  }
+
+  #part(frame: Frame, payload: RequestPayload, id: number, part: number): Buffer {
+    const isLast = part === payload.parts - 1
+    const { client, number, replyBytes, route } = payload
+    return this.#world.wire.write({
+      type: MessageType.Response,
+      id,
+      stream: frame.stream,
+      isError: payload.behaviour === Behaviour.ErrorReply,
+      isLast,
+      body: writeReply({ client, number, part, isLast }, replyBytes),
+      route,
+    })
+  }
+}

@@ -1,0 +1,110 @@
+import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { type CodecDefinition, MessageType } from '@meltemi/sdk'
+import { awesomerpcFrame } from '../harness/awesomerpc-frame.ts'
+import { streaming, streamingFrame } from '../harness/codecs/streaming.ts'
+
+/** One message as clients and services of the simulation see it. */
+export interface Frame {
+  readonly type: MessageType
+  readonly id: number
+  readonly stream: number
+  readonly isError: boolean
+  readonly isLast: boolean
+  readonly body: Buffer
+}
+
+/** A protocol as its peers speak it: written and read apart from the codec, which is the proxy's. */
+export interface Wire {
+  readonly name: string
+  readonly definition: CodecDefinition
+  /** One-way messages, heartbeats, replies in parts, texts in errors. */
+  readonly hasTypes: boolean
+  write(frame: Frame & { readonly route: number }): Buffer
+  /** The first message of these bytes and its length; null: not whole yet. Throws when they are none. */
+  read(bytes: Buffer, from: 'client' | 'service'): { readonly frame: Frame; readonly length: number } | null
+  /** Bytes that can never become a message. */
+  readonly garbage: Buffer
+}
+
+const AWESOMERPC_HEAD_BYTES = 13
+
+const plain: Wire = {
+  name: 'awesomerpc',
+  definition: awesomerpc,
+  hasTypes: false,
+  write: ({ id, route, isError, body }) => awesomerpcFrame({ id, cmd: route, rspCode: isError ? 7 : 0, body }),
+  read(bytes, from) {
+    if (bytes.length < AWESOMERPC_HEAD_BYTES) return null
+    const length = bytes.readUInt32BE(5)
+    if (length < AWESOMERPC_HEAD_BYTES) throw new Error(`pack_len ${length}`)
+    if (bytes.length < length) return null
+    const frame = {
+      type: from === 'client' ? MessageType.Request : MessageType.Response,
+      id: bytes.readUInt32BE(1),
+      stream: 0,
+      isError: from === 'service' && bytes.readInt16BE(11) !== 0,
+      isLast: true,
+      body: bytes.subarray(AWESOMERPC_HEAD_BYTES, length),
+    }
+    return { frame, length }
+  },
+  garbage: Buffer.from('01000000010000000100010000', 'hex'),
+}
+
+const STREAMING_HEAD_BYTES = 20
+
+const typed: Wire = {
+  name: 'typed',
+  definition: streaming,
+  hasTypes: true,
+  write: ({ type, id, stream, isError, isLast, body }) =>
+    streamingFrame({ type, id, stream, status: isError ? 1 : 0, flags: isLast ? 0 : 1, body }),
+  read(bytes) {
+    if (bytes.length < STREAMING_HEAD_BYTES) return null
+    const length = bytes.readUInt32BE(4)
+    if (bytes[0] !== 0xa5 || length < STREAMING_HEAD_BYTES) throw new Error(`magic ${bytes[0]}, length ${length}`)
+    if (bytes.length < length) return null
+    const frame = {
+      type: bytes[1] as MessageType,
+      id: bytes.readUInt32BE(8),
+      stream: bytes.readUInt32BE(12),
+      isError: bytes[2] !== 0,
+      isLast: ((bytes[3] as number) & 1) === 0,
+      body: bytes.subarray(STREAMING_HEAD_BYTES, length),
+    }
+    return { frame, length }
+  },
+  garbage: Buffer.alloc(STREAMING_HEAD_BYTES, 0x5a),
+}
+
+/** The same frames, of which the proxy believes that their ids mean nothing and their order everything. */
+const ordered: Wire = {
+  ...typed,
+  name: 'ordered',
+  definition: { ...streaming, name: 'meltemi.sim.ordered', correlation: 'order' },
+}
+
+export const WIRES: readonly Wire[] = [plain, typed, ordered]
+
+/** Cuts what arrives into messages. */
+export class FrameReader {
+  readonly #wire: Wire
+  readonly #from: 'client' | 'service'
+  #rest: Buffer = Buffer.alloc(0)
+
+  constructor(wire: Wire, from: 'client' | 'service') {
+    this.#wire = wire
+    this.#from = from
+  }
+
+  read(chunk: Buffer): Frame[] {
+    let rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    const frames: Frame[] = []
+    for (let next = this.#wire.read(rest, this.#from); next !== null; next = this.#wire.read(rest, this.#from)) {
+      frames.push(next.frame)
+      rest = rest.subarray(next.length)
+    }
+    this.#rest = rest
+    return frames
+  }
+}
