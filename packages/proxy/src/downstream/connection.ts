@@ -25,8 +25,6 @@ const Pause = { InFlight: 1, SlowClient: 2, Pinning: 4, Stream: 8 } as const
 
 const NO_PROPERTIES: ReadonlyMap<string, string> = new Map()
 const NEVER = -1
-/** How long the last replies may take to leave after the end, where no idle timeout says so. */
-const LINGER_MS = 15_000
 const PROXY_PREFIX = 'proxy_protocol.'
 
 /** Told of the end of a connection. */
@@ -135,11 +133,8 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   }
 
   onClose(): void {
-    const { stats, thread } = this.listener
-    if (this.#isClosed) {
-      thread.timers.cancel(this)
-      return
-    }
+    if (this.#isClosed) return
+    const { stats } = this.listener
     this.#over(stats.cxDestroyRemoteWithActive)
   }
 
@@ -147,10 +142,6 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   onTimer(): void {
     const { config, thread, stats } = this.listener
     const nowMs = thread.turn.refresh()
-    if (this.#isClosed) {
-      this.#socket.destroy()
-      return
-    }
     if (this.#partialSinceMs !== NEVER && nowMs - this.#partialSinceMs >= config.partialMessageTimeoutMs) {
       stats.partialMessageTimeout.add(1)
       this.close()
@@ -545,9 +536,6 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     const { stats } = this.listener
     this.#over(stats.cxDestroyLocalWithActive)
     this.#socket.destroySoon()
-    const { thread, config } = this.listener
-    // a client that does not read must not keep what is left for ever
-    if (this.#outbox.pendingBytes > 0) thread.timers.schedule(this, config.idleTimeoutMs || LINGER_MS)
   }
 
   #undecodable(error: unknown): void {
