@@ -63,6 +63,8 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   #phase: Phase = Phase.Filtering
   #isInFilter = false
   #isResumed = false
+  #isInReplyFilter = false
+  #isFailedAgain = false
 
   constructor(connection: Client<Exchange, never>, request: Metadata, streamSink: StreamSink | null, nowMs: number) {
     const { listener } = connection
@@ -170,15 +172,17 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   }
 
   resume(): void {
-    if (this.#isInFilter) {
+    if (this.#isInFilter && !this.#isResumed) {
       this.#isResumed = true
       return
     }
-    if (this.#phase !== Phase.Paused) {
+    // one that has failed may still be here, waiting for its turn to be answered
+    if (this.#phase !== Phase.Paused || this.failure !== null) {
       this.#listener.stats.resumeIgnored.add(1)
       return
     }
     this.#phase = Phase.Filtering
+    this.thread.turn.refresh()
     this.thread.timers.cancel(this)
     this.#runFilters()
   }
@@ -199,7 +203,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     const route = this.#route
     if (route !== null) for (const change of route.responseChanges) this.mutateReply(change.key, change.value)
     if (this.#runReply()) this.#connection.sendReply(this, reply)
-    else if (reply.last) this.finish()
+    else if (reply.last && this.failure === null) this.finish()
     if (reply.last && (this.request.affinity === Affinity.Unpin || reply.affinity === Affinity.Unpin)) {
       this.#connection.unpin()
     }
@@ -207,7 +211,11 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
 
   /** Ends with a local reply, in the client's protocol. */
   fail(cause: Failure): 1 {
-    if (this.#phase === Phase.Over || this.failure !== null) return FilterStatus.Stop
+    if (this.#phase === Phase.Over) return FilterStatus.Stop
+    if (this.failure !== null) {
+      this.#isFailedAgain = this.#isInReplyFilter
+      return FilterStatus.Stop
+    }
     this.failure = cause
     this.thread.timers.cancel(this)
     this.attempt?.cancel()
@@ -291,12 +299,20 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     routeRequest(this)
   }
 
+  /** Whether the reply is to be sent. A filter that fails here ends the exchange with a local reply, which no filter sees again. */
   #runReply(): boolean {
+    if (this.#isInReplyFilter) return true
+    const isLocal = this.failure !== null
+    this.#isInReplyFilter = true
     try {
-      return this.#listener.chain.reply(this)
+      // a filter that fails what has failed already wants the client to know
+      return this.#listener.chain.reply(this) || (isLocal && this.#isFailedAgain)
     } catch (error: unknown) {
       this.#listener.onFilterException(error)
-      return true
+      this.fail(failure(FAILURES.filterFailed, textOf(error)))
+      return isLocal
+    } finally {
+      this.#isInReplyFilter = false
     }
   }
 
