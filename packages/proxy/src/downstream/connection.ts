@@ -8,6 +8,7 @@ import {
   Mutation,
   ReceiveBuffer,
 } from '@meltemi/sdk'
+import { keepSmall } from '../filters/router/keep-small.ts'
 import type { Socket, SocketHandler } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
 import { FAILURES, failure, printId } from '../observe/failure-table.ts'
@@ -66,6 +67,8 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   #partialSinceMs = NEVER
   #heldBack: Set<UpstreamConnection> | null = null
   #isReleasing = false
+  /** Ordered protocols: heartbeats by the exchange that came before them. */
+  #heartbeats: Map<Exchange, Metadata[]> | null = null
 
   constructor(socket: Socket, listener: ListenerContext, keeper: ConnectionKeeper, properties = NO_PROPERTIES) {
     const { protocol, thread, stats } = listener
@@ -278,6 +281,7 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
     this.#inFlightBytes -= exchange.request.message.length
     if (this.#isClosed) return
     if (exchange.request.affinity === Affinity.Pin) this.#pinEnded(exchange)
+    this.#releaseHeartbeats(exchange, previous)
     if (this.#isOrdered && previous === null) this.#releaseHeld()
     this.#unpauseIfRoom()
     this.#endIfDone()
@@ -382,8 +386,40 @@ export class DownstreamConnection implements SocketHandler, Client<Exchange, Str
   #onHeartbeat(message: Metadata): void {
     this.listener.stats.requestEvent.add(1)
     if (this.#codec.heartbeatReply === undefined) return
-    this.#codec.heartbeatReply(message, this.#outbox.writer)
-    this.#written()
+    if (this.#isOrdered && this.#last !== null) this.#holdHeartbeats(this.#last, [message])
+    else this.#answerHeartbeat(message)
+  }
+
+  #answerHeartbeat(message: Metadata): void {
+    if (this.#isClosed) return
+    try {
+      this.#codec.heartbeatReply?.(message, this.#outbox.writer)
+      this.#written()
+    } catch (error: unknown) {
+      this.#undecodable(error)
+    }
+  }
+
+  /** Ordered protocols: also the answer to a heartbeat waits for the replies to what was sent before it. */
+  #holdHeartbeats(behind: Exchange, messages: readonly Metadata[]): void {
+    this.#heartbeats ??= new Map()
+    const held = this.#heartbeats.get(behind) ?? []
+    this.#heartbeats.set(behind, held)
+    for (const message of messages) {
+      keepSmall(message)
+      held.push(message)
+      this.#heldBytes += message.message.length
+    }
+    if (this.#heldBytes > this.listener.config.maxDownstreamBufferBytes) this.#overflow()
+  }
+
+  #releaseHeartbeats(behind: Exchange, previous: Exchange | null): void {
+    const held = this.#heartbeats?.get(behind)
+    if (held === undefined) return
+    this.#heartbeats?.delete(behind)
+    for (const message of held) this.#heldBytes -= message.message.length
+    if (previous !== null) this.#holdHeartbeats(previous, held)
+    else for (const message of held) this.#answerHeartbeat(message)
   }
 
   #openStream(message: Metadata): void {
