@@ -105,10 +105,17 @@ function drawFilter(draw: Draw, requestTimeoutMs: number): FilterPlan {
 }
 
 function drawWeather(draw: Draw): NetworkWeather {
+  // a small window on a long way would take hours
+  const [windowBytes, ...delays] = draw.pick([
+    [512, 0.5, 2],
+    [4096, 0.5, 2, 10],
+    [65_536, 0.5, 2, 20, 80],
+    [1 << 20, 0.5, 2, 20, 80],
+  ] as const)
   return {
-    minDelayMs: draw.pick([0, 0.25, 2]),
-    maxDelayMs: draw.pick([0.5, 2, 20, 80]),
-    windowBytes: draw.pick([512, 4096, 65_536, 1 << 20]),
+    minDelayMs: draw.pick([0, 0.25]),
+    maxDelayMs: draw.pick(delays),
+    windowBytes,
     highWaterBytes: draw.pick([256, 16_384, 65_536]),
     splitShare: draw.pick([0, 0.1, 0.6]),
     deadPeerMs: draw.pick([1000, 4000]),

@@ -71,6 +71,8 @@ class ServiceConnection implements SocketHandler {
   readonly #onClose: () => void
   /** Ordered protocols: what is to be sent, in order. */
   readonly #turns: Turn[] = []
+  /** What follows half a reply would become its other half. */
+  #isMute = false
 
   constructor(socket: VirtualSocket, world: ServiceWorld, onClose: () => void) {
     this.#socket = socket
@@ -137,7 +139,7 @@ class ServiceConnection implements SocketHandler {
         this.#reply(frame, payload, frame.id)
         break
       case Behaviour.Garbage:
-        socket.write([this.#world.wire.garbage])
+        this.#write(this.#world.wire.garbage)
         break
       case Behaviour.End:
         socket.end()
@@ -162,13 +164,17 @@ class ServiceConnection implements SocketHandler {
   }
 
   #reply(frame: Frame, payload: RequestPayload, id: number): void {
-    if (this.#socket.isEnding) return
-    for (let part = 0; part < payload.parts; part++) this.#socket.write([this.#part(frame, payload, id, part)])
+    for (let part = 0; part < payload.parts; part++) this.#write(this.#part(frame, payload, id, part))
+  }
+
+  #write(bytes: Buffer): void {
+    if (!this.#isMute && !this.#socket.isEnding) this.#socket.write([bytes])
   }
 
   #halfReply(frame: Frame, payload: RequestPayload): void {
     const whole = this.#part(frame, payload, frame.id, payload.parts - 1)
-    if (!this.#socket.isEnding) this.#socket.write([whole.subarray(0, whole.length >> 1)])
+    this.#write(whole.subarray(0, whole.length >> 1))
+    this.#isMute = true
     this.#world.clock.setTimer(payload.delayMs, () => this.reset())
   }
 

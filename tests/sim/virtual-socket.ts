@@ -206,10 +206,9 @@ export class VirtualSocket implements Socket {
     })
   }
 
-  /** The peer has vanished: what is unanswered for long ends this connection. */
+  /** The peer has vanished: retransmissions, or keep-alive, find it out after a while. */
   watchDeadPeer(): void {
-    const hasUnanswered = this.#inFlightBytes > 0 || this.#queueBytes > 0 || this.#isEnding
-    if (!hasUnanswered || this.#isDying || this.isDestroyed) return
+    if (this.#isDying || this.isDestroyed) return
     this.#isDying = true
     this.#network.clock.setTimer(this.#network.weather.deadPeerMs, () => this.#fail('ETIMEDOUT'))
   }
