@@ -1,4 +1,5 @@
-import { limitCells, Proxy, SeededRandom } from '@meltemi/proxy'
+import { limitCells, type Network, Proxy, SeededRandom } from '@meltemi/proxy'
+import type { Clock } from '@meltemi/runtime'
 import type { CodecDefinition, MessageType } from '@meltemi/sdk'
 import { CountingRegistry } from './counting-registry.ts'
 import { Draw } from './draw.ts'
@@ -20,8 +21,15 @@ const CLIENTS_GONE_MS = ANSWERED_MS + 10_000
 
 export interface SimulateOptions {
   readonly print?: (line: string) => void
-  /** For tests of the simulation itself: puts a defect into the proxy's codec. */
-  readonly sabotage?: (codec: CodecDefinition) => CodecDefinition
+  /** For tests of the simulation itself. */
+  readonly sabotage?: Sabotage
+}
+
+/** Puts a defect into what the proxy is built from. */
+export interface Sabotage {
+  readonly codec?: (codec: CodecDefinition) => CodecDefinition
+  readonly network?: (network: Network) => Network
+  readonly clock?: (clock: Clock) => Clock
 }
 
 export interface SimulationResult {
@@ -99,13 +107,13 @@ async function play(scenario: Scenario, stage: Stage): Promise<Run> {
   const metrics = new CountingRegistry()
   const cells = limitCells(scenario.config.clusters.length + 1, 1)
   const logged: string[] = []
-  const definition = options(stage, wire.definition)
+  const { sabotage } = stage.options
   const proxy = new Proxy({
     config: withFilter(scenario, witness),
-    codecs: [definition],
+    codecs: [sabotage?.codec?.(wire.definition) ?? wire.definition],
     filters: witness === undefined ? [] : [witness.definition],
-    network: network.as('proxy'),
-    clock,
+    network: sabotage?.network?.(network.as('proxy')) ?? network.as('proxy'),
+    clock: sabotage?.clock?.(clock) ?? clock,
     random: new SeededRandom(seed * 16 + 4),
     metrics,
     share: { cells, workers: 1, worker: 0 },
@@ -137,10 +145,6 @@ async function play(scenario: Scenario, stage: Stage): Promise<Run> {
   await clock.runUntilIdle()
   checkInvariants.stopped(run)
   return run
-}
-
-function options(stage: Stage, definition: CodecDefinition): CodecDefinition {
-  return stage.options.sabotage?.(definition) ?? definition
 }
 
 function withFilter(scenario: Scenario, witness: Witness | undefined): Scenario['config'] {
