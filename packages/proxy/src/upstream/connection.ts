@@ -125,6 +125,11 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     return this.#isWaitingForDrain
   }
 
+  /** The service takes less than it is sent: a drain will be told. */
+  get isBacklogged(): boolean {
+    return this.#outbox.isStuck(0)
+  }
+
   get isIdle(): boolean {
     return this.correlator.size === 0 && (this.streams === null || this.streams.size === 0)
   }
@@ -211,7 +216,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     }
   }
 
-  /** Calls once everything written has left, or never when the connection closes before. */
+  /** Calls once everything written has left, or when the connection closes before. */
   whenDrained(waiter: DrainWaiter): void {
     this.#drainWaiters.add(waiter)
   }
@@ -309,11 +314,9 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   }
 
   onDrain(): void {
-    if (!this.#isWaitingForDrain || this.isClosed) return
+    if (this.isClosed || (!this.#isWaitingForDrain && this.#drainWaiters.size === 0)) return
     this.#isWaitingForDrain = false
-    const waiters = [...this.#drainWaiters]
-    this.#drainWaiters.clear()
-    for (const waiter of waiters) waiter.onUpstreamDrain()
+    this.#tellWaiters()
     this.pool.onRoom(this)
   }
 
@@ -381,7 +384,6 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   #finish(): void {
     this.isClosed = true
-    this.#drainWaiters.clear()
     this.pool.context.timers.cancel(this)
     this.#received.clear()
     this.pool.onClosed(this, this.#cause, this.#outbox.bytesSent)
@@ -390,9 +392,16 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     if (this.streams !== null) {
       for (let sink = this.streams.pop(); sink !== null; sink = this.streams.pop()) sink.onUpstreamFailure(cause)
     }
+    this.#tellWaiters()
     const owner = this.owner
     this.owner = null
     owner?.onOwnedClose()
+  }
+
+  #tellWaiters(): void {
+    const waiters = [...this.#drainWaiters]
+    this.#drainWaiters.clear()
+    for (const waiter of waiters) waiter.onUpstreamDrain()
   }
 
   /** What the end of this connection means for those who wait on it. */

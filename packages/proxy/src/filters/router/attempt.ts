@@ -1,7 +1,7 @@
 import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk'
 import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
-import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
+import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import { LimitKind } from '../../upstream/limits.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
 import type { Target } from '../../upstream/target.ts'
@@ -9,7 +9,7 @@ import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
 
 /** One try of one request at one endpoint. */
-export class Attempt implements ReplySink, PoolClient, Try {
+export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   readonly cluster: Cluster
   readonly endpoint: Target
   readonly #context: RouterContext
@@ -79,6 +79,15 @@ export class Attempt implements ReplySink, PoolClient, Try {
     if (!this.#isOver) this.#failed(cause)
   }
 
+  /** A one-way message has left. */
+  onUpstreamDrain(): void {
+    if (this.#isOver) return
+    const connection = this.#connection as UpstreamConnection
+    this.#finish()
+    this.#context.complete()
+    connection.pool.onRoom(connection)
+  }
+
   /** The exchange ended otherwise: nobody waits for the reply any more. */
   cancel(): void {
     if (this.#isOver) return
@@ -102,9 +111,9 @@ export class Attempt implements ReplySink, PoolClient, Try {
       const isOneway = request.type === MessageType.Oneway
       this.#ticket = connection.send(request, requestMutation, isOneway ? null : this)
       if (!isOneway) return
-      this.#finish()
-      this.#context.complete()
-      connection.pool.onRoom(connection)
+      // else a client could send without end what a service does not take
+      if (connection.isBacklogged) connection.whenDrained(this)
+      else this.onUpstreamDrain()
     } catch (error: unknown) {
       connection.pool.onRoom(connection)
       this.#failed(failure(FAILURES.encodeFailed, error instanceof Error ? error.message : String(error)))

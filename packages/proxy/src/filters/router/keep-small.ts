@@ -3,13 +3,13 @@ import type { Metadata } from '@meltemi/sdk'
 const SMALL_BYTES = 4096
 
 /**
- * For a request that has to wait: a small message would keep the whole chunk it came in from being freed, so it gets
+ * For a message that has to wait: a small message would keep the whole chunk it came in from being freed, so it gets
  * memory of its own.
  */
-export function keepSmall(request: Metadata): void {
-  const { message } = request
+export function keepSmall(waiting: Metadata): void {
+  const { message } = waiting
   if (message.length >= SMALL_BYTES || message.buffer.byteLength <= 2 * message.length) return
   const own = Buffer.allocUnsafeSlow(message.length)
   message.copy(own)
-  request.message = own
+  waiting.message = own
 }
