@@ -1,7 +1,7 @@
 import type { ClusterConfig } from '@meltemi/api/model'
 import type { MetricRegistry } from '@meltemi/runtime'
 import { Cluster } from './cluster.ts'
-import type { ThreadContext } from './context.ts'
+import type { IdleHolder, ThreadContext } from './context.ts'
 import { Limits } from './limits.ts'
 import { clusterStats } from './stats.ts'
 
@@ -28,6 +28,7 @@ export class ClusterManager {
         onCodecException: (error: unknown) => thread.onCodecException(error),
         stats: clusterStats(metrics, config.statName),
         limits: new Limits(share.cells, index, share.workers, share.worker, config.circuitBreaker),
+        pools: new Set<IdleHolder>(),
         connectTimeoutMs: config.connectTimeoutMs,
         bufferLimitBytes: config.bufferLimitBytes,
       }

@@ -1,13 +1,4 @@
-import {
-  Affinity,
-  type Codec,
-  DecodeStatus,
-  type Failure,
-  MessageType,
-  Metadata,
-  Mutation,
-  ReceiveBuffer,
-} from '@meltemi/sdk'
+import { type Codec, DecodeStatus, type Failure, MessageType, Metadata, Mutation, ReceiveBuffer } from '@meltemi/sdk'
 import type { Socket, SocketHandler } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
@@ -90,6 +81,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   #cause: CloseCause = 'remote'
   #detail = ''
   #isWaitingForDrain = false
+  #isPaused = false
   readonly #drainWaiters = new Set<DrainWaiter>()
 
   constructor(pool: ConnectionHome, kind: ConnectionKind) {
@@ -259,15 +251,22 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   /** No new requests; closes when the last reply has come. */
   drain(): void {
     this.isDraining = true
-    if (!this.isAwaited && this.owner === null) this.close('local')
+    if (!this.isAwaited && this.owner === null) this.closeSoon()
   }
 
+  /** Stops reading for the one client that uses this connection. */
   pause(): void {
+    this.#isPaused = true
     this.#socket.pause()
+    if (this.isReady) this.pool.context.timers.cancel(this)
   }
 
   resume(): void {
+    if (!this.#isPaused || this.isClosed) return
+    this.#isPaused = false
+    this.pool.context.turn.refresh()
     this.#socket.resume()
+    this.#watchPartial(false)
   }
 
   onConnect(): void {
@@ -280,6 +279,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   /** The connect timeout, or that of a reply begun but not finished. */
   onTimer(): void {
+    this.pool.context.turn.refresh()
     if (this.isReady) this.close('bad-response', 'meta protocol response: the rest of a message did not come in time')
     else this.close('connect-timeout')
   }
@@ -335,7 +335,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   /** A reply that never ends would swallow those behind it. */
   #watchPartial(hasMessage: boolean): void {
     const { timers, turn } = this.pool.context
-    const isPartial = this.#received.length > 0
+    const isPartial = this.#received.length > 0 && !this.#isPaused
     if (this.timerNext !== null && (hasMessage || !isPartial)) timers.cancel(this)
     if (!isPartial || this.timerNext !== null || this.pool.protocol.partialMessageTimeoutMs === 0) return
     timers.schedule(this, this.pool.protocol.partialMessageTimeoutMs, turn.nowMs)
@@ -354,7 +354,6 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   #deliver(sink: ReplySink, reply: Metadata): void {
     sink.onReply(reply)
     if (reply.last && !this.isClosed) this.pool.onRoom(this)
-    if (reply.affinity === Affinity.Unpin && this.owner !== null) this.owner = null
   }
 
   #dispatchStream(message: Metadata): boolean {
@@ -366,7 +365,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   /** Late, doubled or pushed. Only an owner can have use for it; an exclusive connection can no longer be trusted. */
   #unasked(message: Metadata): void {
-    if (this.owner !== null) {
+    const isLate = this.#rewritesIds && this.correlator.isOld(message.requestId)
+    if (this.owner !== null && !isLate) {
       this.owner.onPush(message)
       return
     }

@@ -19,10 +19,18 @@ export interface ThreadContext {
   onCodecException(error: unknown): void
 }
 
+/** A pool, as the others of its cluster see it. */
+export interface IdleHolder {
+  /** Closes one connection that nobody uses; false: there is none. */
+  closeIdle(): boolean
+}
+
 /** What everything of one cluster shares. */
 export interface ClusterContext extends ThreadContext {
   readonly stats: ClusterStats
   readonly limits: Limits
+  /** All that are in use, so that one can give up an idle connection for another: they share one limit. */
+  readonly pools: Set<IdleHolder>
   readonly connectTimeoutMs: number
   readonly bufferLimitBytes: number
 }

@@ -12,6 +12,8 @@ export interface Correlator<Waiting> {
   match(id: MessageId, last: boolean): Waiting | null
   /** Forgets one that no longer waits. False: its reply will still come and cannot be told from others'. */
   remove(ticket: number): boolean
+  /** Whether this is an id of ours whose reply is no longer waited for, and so not one that the service made up. */
+  isOld(id: MessageId): boolean
   /** Removes and returns one, in no special order; null when none is left. */
   pop(): Waiting | null
 }
@@ -42,6 +44,10 @@ export class SingleCorrelator<Waiting> implements Correlator<Waiting> {
 
   remove(): boolean {
     this.#waiting = null
+    return false
+  }
+
+  isOld(): boolean {
     return false
   }
 
@@ -93,6 +99,11 @@ export class IdCorrelator<Waiting> implements Correlator<Waiting> {
   remove(ticket: number): boolean {
     this.match(ticket, true)
     return true
+  }
+
+  isOld(id: MessageId): boolean {
+    if (typeof id !== 'number' || id < SLOTS || id > 0x7fffffff) return false
+    return id >>> SLOT_BITS < (this.#generations[id & SLOT_MASK] ?? 0)
   }
 
   pop(): Waiting | null {
@@ -163,6 +174,10 @@ export class OrderCorrelator<Waiting> implements Correlator<Waiting> {
       this.#givenUp++
     }
     return true
+  }
+
+  isOld(): boolean {
+    return false
   }
 
   pop(): Waiting | null {

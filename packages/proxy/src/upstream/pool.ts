@@ -1,7 +1,7 @@
 import type { Failure } from '@meltemi/sdk'
 import { FAILURES, failure } from '../observe/failure-table.ts'
 import { type CloseCause, type ConnectionHome, type ConnectionKind, UpstreamConnection } from './connection.ts'
-import type { ClusterContext } from './context.ts'
+import type { ClusterContext, IdleHolder } from './context.ts'
 import { LimitKind } from './limits.ts'
 import type { UpstreamProtocol } from './protocol.ts'
 import type { Target } from './target.ts'
@@ -20,7 +20,7 @@ const MAX_IDLE = 1024
  * The connections of one thread to one endpoint in one protocol and dialect. Whether requests share a connection or
  * have one each is decided here and nowhere else.
  */
-export class Pool implements ConnectionHome {
+export class Pool implements ConnectionHome, IdleHolder {
   readonly endpoint: Target
   readonly protocol: UpstreamProtocol
   readonly dialect: string
@@ -84,6 +84,7 @@ export class Pool implements ConnectionHome {
     // a one-way message is over once sent, and comes back here: the loop below goes on with the next
     const outer = this.#serving
     if (outer === connection) return
+    if (connection.owner === null && connection.isIdle) connection.resume()
     const waiting = connection.kind === 'dedicated' ? this.#waitingDedicated : this.#waiting
     this.#serving = connection
     while (waiting.size > 0 && connection.hasRoom) waiting.shift()?.onConnection(connection)
@@ -95,6 +96,7 @@ export class Pool implements ConnectionHome {
   onClosed(connection: UpstreamConnection, cause: CloseCause, bytesSent: number): void {
     const { stats, limits } = this.context
     this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.context.pools.delete(this)
     if (!connection.isReady) this.#countConnecting(connection.kind, -1)
     if (connection.isFree) removeFrom(connection.kind === 'dedicated' ? this.#freeDedicated : this.#free, connection)
     limits.release(LimitKind.Connections)
@@ -122,6 +124,12 @@ export class Pool implements ConnectionHome {
     this.#failWaiting(failure(FAILURES.localFailure, this.endpoint.address))
   }
 
+  closeIdle(): boolean {
+    const idle = this.#free.find((free) => free.isIdle) ?? this.#freeDedicated[0]
+    idle?.closeSoon()
+    return idle !== undefined
+  }
+
   #wait(client: PoolClient, dedicated: boolean): void {
     const waiting = dedicated ? this.#waitingDedicated : this.#waiting
     if (!waiting.push(client)) {
@@ -131,6 +139,9 @@ export class Pool implements ConnectionHome {
     }
     if (!this.#needsConnection(dedicated)) return
     if (this.#connect(dedicated ? 'dedicated' : this.#kind)) return
+    // the end of one in this pool lets those that wait connect; in another it only makes room
+    for (const pool of this.context.pools) if (pool.closeIdle()) break
+    if (!this.#needsConnection(dedicated) || this.#connect(dedicated ? 'dedicated' : this.#kind)) return
     this.context.stats.cxOverflow.add(1)
     // without any connection nobody would ever come to free one
     if (this.#connections.size > 0 && !dedicated) return
@@ -153,6 +164,7 @@ export class Pool implements ConnectionHome {
     this.#countConnecting(kind, 1)
     const connection = new UpstreamConnection(this, kind)
     this.#connections.add(connection)
+    this.context.pools.add(this)
     return true
   }
 

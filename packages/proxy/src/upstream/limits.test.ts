@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import { LimitKind, Limits, limitCells, reclaimLimits } from './limits.ts'
+
+const MAXIMA = { maxConnections: 3, maxPendingRequests: 2, maxRequests: 5, maxRetries: 0 }
+
+function shares(workers: number, clusters = 2) {
+  const cells = limitCells(clusters, workers)
+  const of = (cluster: number) =>
+    Array.from({ length: workers }, (_, n) => new Limits(cells, cluster, workers, n, MAXIMA))
+  return { cells, of }
+}
+
+test('a limit holds over all workers together, kind by kind and cluster by cluster', () => {
+  const { of } = shares(3)
+  const [a, b, c] = of(0) as [Limits, Limits, Limits]
+  const [other] = of(1) as [Limits]
+  assert.deepEqual(
+    [a, b, c, a, b].map((limits) => limits.tryAcquire(LimitKind.Connections)),
+    [true, true, true, false, false],
+  )
+  assert.equal(a.tryAcquire(LimitKind.Pending), true)
+  assert.equal(other.tryAcquire(LimitKind.Connections), true)
+  assert.equal(a.tryAcquire(LimitKind.Retries), false)
+  b.release(LimitKind.Connections)
+  assert.equal(c.tryAcquire(LimitKind.Connections), true)
+  assert.deepEqual([a.used(LimitKind.Connections), a.isOpen(LimitKind.Connections)], [3, true])
+  assert.equal(other.used(LimitKind.Connections), 1)
+})
+
+test('what a dead worker held is taken back, once, and the others keep theirs', () => {
+  const { cells, of } = shares(2)
+  const [a, b] = of(0) as [Limits, Limits]
+  const [elsewhere] = of(1) as [Limits]
+  for (let n = 0; n < 2; n++) a.tryAcquire(LimitKind.Connections)
+  a.tryAcquire(LimitKind.Requests)
+  elsewhere.tryAcquire(LimitKind.Pending)
+  b.tryAcquire(LimitKind.Connections)
+  for (let times = 0; times < 2; times++) reclaimLimits(cells, 2, 0)
+  assert.deepEqual(
+    [LimitKind.Connections, LimitKind.Requests].map((kind) => b.used(kind)),
+    [1, 0],
+  )
+  assert.equal(elsewhere.used(LimitKind.Pending), 0)
+  b.release(LimitKind.Connections)
+  assert.deepEqual(
+    [...new Int32Array(cells)].filter((cell) => cell !== 0),
+    [],
+  )
+})
+
+const RACE = `
+  const { workerData } = require('node:worker_threads')
+  import(workerData.module).then(({ Limits, LimitKind }) => {
+    const limits = new Limits(workerData.cells, 0, 2, workerData.worker, workerData.maxima)
+    for (let n = 0; n < 200000; n++) if (limits.tryAcquire(LimitKind.Connections)) limits.release(LimitKind.Connections)
+    for (let n = 0; n < 2; n++) limits.tryAcquire(LimitKind.Requests)
+  })`
+
+test('real threads at once lose no count', async () => {
+  const cells = limitCells(1, 2)
+  const module = new URL('./limits.ts', import.meta.url).href
+  const threads = [0, 1].map(
+    (worker) => new Worker(RACE, { eval: true, workerData: { cells, worker, module, maxima: MAXIMA } }),
+  )
+  await Promise.all(threads.map((thread) => once(thread, 'exit')))
+  const limits = new Limits(cells, 0, 2, 0, MAXIMA)
+  assert.deepEqual([limits.used(LimitKind.Connections), limits.used(LimitKind.Requests)], [0, 4])
+  for (const worker of [0, 1]) reclaimLimits(cells, 2, worker)
+  assert.equal(limits.used(LimitKind.Requests), 0)
+})
