@@ -9,6 +9,8 @@ export const checkInvariants = { answered, clientsGone, stopped }
 function answered(run: Run): void {
   for (const client of run.clients) {
     checkOutcomes(run, client)
+    checkStreams(run, client)
+    checkBegun(run, client)
     if (!mayLose(run, client) && client.unanswered > 0)
       run.problem(`client ${client.number}: ${client.unanswered} requests without an end`)
   }
@@ -31,7 +33,26 @@ function mayLose(run: Run, client: VirtualClient): boolean {
     'overload_closed',
     'overload_reject',
   ]
+  if (!client.wasEnded && !client.isFaulty) return false
   return client.isFaulty || scenario.drainMs !== undefined || endedByProxy.some((counter) => metrics.sum(counter) > 0)
+}
+
+function checkStreams(run: Run, client: VirtualClient): void {
+  if (client.isFaulty || client.wasEnded || client.hasEnded || client.openStreams === 0) return
+  run.problem(`client ${client.number}: ${client.openStreams} streams without an end`)
+}
+
+/** What the proxy has begun is answered also when it drains, or ends what is idle. */
+function checkBegun(run: Run, client: VirtualClient): void {
+  const closed = ['downstream_cx_overflow', 'overload_closed', 'partial_message_timeout']
+  const isExcused = client.isFaulty || client.plan.stall !== undefined || client.hasAnonymousErrors
+  if (isExcused || closed.some((counter) => run.metrics.sum(counter) > 0)) return
+  for (const { number, plan, outcome } of client.requests) {
+    if (plan.kind !== 'request' || outcome !== 'sent') continue
+    if (run.witness?.of(client.number, number) !== undefined) {
+      run.problem(`request ${client.number}/${number} was begun and never answered`)
+    }
+  }
 }
 
 function checkOutcomes(run: Run, client: VirtualClient): void {

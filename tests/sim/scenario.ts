@@ -2,16 +2,19 @@ import type { ClusterConfig, LoadBalancerConfig, ProxyConfig, RouteConfig } from
 import { Draw } from './draw.ts'
 import { Behaviour } from './payload.ts'
 import type { NetworkWeather } from './virtual-network.ts'
+import type { StreamPlan } from './virtual-stream.ts'
 import { WIRES, type Wire } from './wire.ts'
 
 export interface RequestPlan {
-  readonly kind: 'request' | 'oneway' | 'heartbeat'
+  readonly kind: 'request' | 'oneway' | 'heartbeat' | 'stream'
   readonly route: number
   readonly behaviour: number
   readonly delayMs: number
   readonly padBytes: number
   readonly replyBytes: number
   readonly parts: number
+  /** Of a stream. */
+  readonly stream: StreamPlan | undefined
 }
 
 export interface ClientPlan {
@@ -298,7 +301,7 @@ function drawClient(traffic: TrafficDraw): ClientPlan {
 }
 
 function drawRequest({ draw, wire, multiplexing, clusterCount, isCalm, drawsBig }: TrafficDraw): RequestPlan {
-  const kind = wire.hasTypes && draw.chance(0.2) ? draw.pick(['oneway', 'oneway', 'heartbeat'] as const) : 'request'
+  const kind = drawKind(draw, wire)
   const bytes = () => (drawsBig && draw.chance(0.3) ? draw.int(1000, 60_000) : draw.pick([0, 10, 100, 1500]))
   return {
     kind,
@@ -313,7 +316,24 @@ function drawRequest({ draw, wire, multiplexing, clusterCount, isCalm, drawsBig 
     delayMs: draw.pick([0, 0, 1, 15, 60, 400]),
     padBytes: bytes(),
     replyBytes: bytes(),
+    stream: kind === 'stream' ? drawStream(draw) : undefined,
     parts: wire.hasTypes && draw.chance(0.15) ? draw.int(2, 4) : 1,
+  }
+}
+
+function drawKind(draw: Draw, wire: Wire): RequestPlan['kind'] {
+  if (!wire.hasTypes || draw.chance(0.8)) return 'request'
+  return draw.pick(wire.definition.correlation === 'id' ? KINDS : ORDERED_KINDS)
+}
+
+const ORDERED_KINDS = ['oneway', 'oneway', 'heartbeat'] as const
+const KINDS = ['oneway', 'heartbeat', 'stream', 'stream'] as const
+
+function drawStream(draw: Draw): StreamPlan {
+  return {
+    frames: draw.int(0, 6),
+    gapMs: draw.pick([0, 5, 100]),
+    closing: draw.pick(['one-way', 'one-way', 'two-way', 'never'] as const),
   }
 }
 

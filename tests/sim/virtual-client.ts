@@ -1,11 +1,12 @@
 import type { Network, SocketHandler } from '@meltemi/proxy'
 import { MessageType } from '@meltemi/sdk'
 import { Draw } from './draw.ts'
-import { readReply, writeRequest } from './payload.ts'
+import { type ReplyPayload, readReply, writeRequest } from './payload.ts'
 import { type ClientPlan, LISTEN, type RequestPlan } from './scenario.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { VirtualSocket } from './virtual-socket.ts'
+import { ClientStream, type StreamPlan } from './virtual-stream.ts'
 import { type Frame, FrameReader, type Wire } from './wire.ts'
 
 export interface ClientWorld {
@@ -41,15 +42,17 @@ export class VirtualClient implements SocketHandler {
   /** All that it sends has been handed to the socket, and it has said so. */
   hasEnded = false
   isClosed = false
+  /** By the proxy, or by what lies between. */
+  wasEnded = false
   readonly #world: ClientWorld
   readonly #draw: Draw
   readonly #reader: FrameReader
   readonly #pending = new Map<number, SentRequest>()
   /** Local errors that may belong to any of several requests with the same id. */
   readonly #anonymous = new Map<number, number>()
+  readonly #streams = new Map<number, ClientStream>()
   #socket: VirtualSocket | null = null
   #nextId = 1
-  #isReset = false
 
   constructor(number: number, plan: ClientPlan, world: ClientWorld) {
     this.number = number
@@ -64,6 +67,16 @@ export class VirtualClient implements SocketHandler {
     let anonymous = 0
     for (const count of this.#anonymous.values()) anonymous += count
     return this.#pending.size - anonymous
+  }
+
+  get hasAnonymousErrors(): boolean {
+    return this.#anonymous.size > 0
+  }
+
+  get openStreams(): number {
+    let open = 0
+    for (const stream of this.#streams.values()) if (!stream.isOver) open++
+    return open
   }
 
   start(network: Network): void {
@@ -100,6 +113,7 @@ export class VirtualClient implements SocketHandler {
   }
 
   onEnd(): void {
+    this.wasEnded = true
     this.#world.trace.event('client-end', this.number, this.#pending.size)
     this.hasEnded = true
     this.#socket?.end()
@@ -109,12 +123,7 @@ export class VirtualClient implements SocketHandler {
 
   onClose(error: Error | undefined): void {
     this.isClosed = true
-    this.#isReset = error !== undefined
-  }
-
-  /** The connection was broken rather than closed. */
-  get wasReset(): boolean {
-    return this.#isReset
+    if (error !== undefined) this.wasEnded = true
   }
 
   #send(plans: readonly RequestPlan[]): void {
@@ -132,10 +141,29 @@ export class VirtualClient implements SocketHandler {
     const id = this.#newId(number)
     const request: SentRequest = { plan, number, id, sentMs: clock.now(), outcome: 'sent', parts: 0, error: '' }
     this.requests.push(request)
-    if (plan.kind !== 'oneway') this.#pending.set(number, request)
+    if (plan.kind === 'request' || plan.kind === 'heartbeat') this.#pending.set(number, request)
     trace.event('request', this.number, number, plan.kind)
     const body = writeRequest({ ...plan, client: this.number, number }, plan.padBytes)
-    return wire.write({ type: TYPES[plan.kind], id, stream: 0, isError: false, isLast: true, body, route: plan.route })
+    const stream = plan.stream === undefined ? 0 : number
+    if (plan.stream !== undefined) this.#openStream(plan, plan.stream, number)
+    return wire.write({ type: TYPES[plan.kind], id, stream, isError: false, isLast: true, body, route: plan.route })
+  }
+
+  #openStream(request: RequestPlan, plan: StreamPlan, number: number): void {
+    const { wire, clock } = this.#world
+    const stream = new ClientStream({ ...request, client: this.number, number }, plan, wire, (bytes) =>
+      this.#write(bytes),
+    )
+    this.#streams.set(number, stream)
+    const next = () => {
+      if (stream.send()) clock.setTimer(plan.gapMs, next)
+    }
+    clock.setTimer(plan.gapMs, next)
+  }
+
+  #write(bytes: Buffer): void {
+    const socket = this.#socket
+    if (socket !== null && !this.hasEnded && !socket.isEnding && !socket.isDestroyed) socket.write([bytes])
   }
 
   #newId(number: number): number {
@@ -187,6 +215,10 @@ export class VirtualClient implements SocketHandler {
       return
     }
     const reply = readReply(frame.body)
+    if (frame.stream !== 0) {
+      this.#onStreamFrame(frame, reply)
+      return
+    }
     if (reply === undefined) {
       this.#onLocalError(frame)
       return
@@ -199,6 +231,13 @@ export class VirtualClient implements SocketHandler {
     else if (request.id !== frame.id) this.#wrong(`request ${reply.number}: id ${frame.id} came back for ${request.id}`)
     else if (request.parts++ !== reply.part) this.#wrong(`request ${reply.number}: part ${reply.part} is out of place`)
     else if (frame.isLast) this.#settle(request, 'replied')
+  }
+
+  #onStreamFrame(frame: Frame, echo: ReplyPayload | undefined): void {
+    const stream = this.#streams.get(frame.stream)
+    this.#world.trace.event('stream', this.number, frame.stream, `type ${frame.type} part ${echo?.part}`)
+    const fault = stream === undefined ? 'a frame of a stream that it did not open' : stream.receive(frame, echo)
+    if (fault !== '') this.#wrong(`stream ${frame.stream}: ${fault}`)
   }
 
   #onHeartbeat(frame: Frame): void {
@@ -249,7 +288,12 @@ export class VirtualClient implements SocketHandler {
   }
 }
 
-const TYPES = { request: MessageType.Request, oneway: MessageType.Oneway, heartbeat: MessageType.Heartbeat } as const
+const TYPES = {
+  request: MessageType.Request,
+  oneway: MessageType.Oneway,
+  heartbeat: MessageType.Heartbeat,
+  stream: MessageType.StreamInit,
+} as const
 
 /** Sends everything planned before it ends. */
 function isOrderly(plan: ClientPlan): boolean {

@@ -4,6 +4,7 @@ import { Behaviour, type RequestPayload, readRequest, writeReply } from './paylo
 import type { ServicePlan } from './scenario.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { VirtualSocket } from './virtual-socket.ts'
+import { echoFrame, serviceFrame } from './virtual-stream.ts'
 import { type Frame, FrameReader, type Wire } from './wire.ts'
 
 export interface ServiceWorld {
@@ -59,6 +60,15 @@ export class VirtualService {
   }
 }
 
+/** What happens to a connection, whatever was asked. */
+const ENDING: readonly number[] = [
+  Behaviour.Garbage,
+  Behaviour.End,
+  Behaviour.Reset,
+  Behaviour.HalfReply,
+  Behaviour.Vanish,
+]
+
 interface Turn {
   isReady: boolean
   send: () => void
@@ -107,6 +117,10 @@ class ServiceConnection implements SocketHandler {
       this.#world.problem(`a service got a damaged request, type ${frame.type}, id ${frame.id}`)
       return
     }
+    if (frame.stream !== 0 && frame.type !== MessageType.StreamInit) {
+      this.#onStreamFrame(frame, payload)
+      return
+    }
     this.#world.arrived(payload, frame.type)
     if (frame.type === MessageType.Oneway) return
     const turn: Turn = { isReady: false, send: () => this.#act(frame, payload) }
@@ -123,7 +137,19 @@ class ServiceConnection implements SocketHandler {
     while (this.#turns[0]?.isReady) this.#turns.shift()?.send()
   }
 
+  #onStreamFrame(frame: Frame, payload: RequestPayload): void {
+    if (payload.behaviour === Behaviour.Silent) return
+    const echo = echoFrame(this.#world.wire, frame, payload)
+    if (echo !== null) this.#write(echo)
+  }
+
   #act(frame: Frame, payload: RequestPayload): void {
+    if (frame.type === MessageType.StreamInit && !ENDING.includes(payload.behaviour)) {
+      if (payload.behaviour === Behaviour.ErrorReply) {
+        this.#write(serviceFrame(this.#world.wire, frame, payload, MessageType.StreamCloseTwoWay))
+      }
+      return
+    }
     const socket = this.#socket
     switch (payload.behaviour) {
       case Behaviour.Silent:

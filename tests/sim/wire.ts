@@ -1,5 +1,5 @@
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
-import { type CodecDefinition, MessageType } from '@meltemi/sdk'
+import { type Codec, type CodecDefinition, MessageType, type Metadata, type Side } from '@meltemi/sdk'
 import { awesomerpcFrame } from '../harness/awesomerpc-frame.ts'
 import { streaming, streamingFrame } from '../harness/codecs/streaming.ts'
 
@@ -84,7 +84,28 @@ const ordered: Wire = {
   definition: { ...streaming, name: 'meltemi.sim.ordered', correlation: 'order' },
 }
 
-export const WIRES: readonly Wire[] = [plain, typed, ordered]
+/** Streams of several clients share a connection, because each can be ended alone. */
+const shared: Wire = {
+  ...typed,
+  name: 'shared-streams',
+  definition: { ...streaming, name: 'meltemi.sim.shared-streams', create: createShared },
+}
+
+function createShared(side: Side, config: unknown): Codec {
+  const codec = streaming.create(side, config)
+  codec.resetStream = (opened, stream, out) => {
+    const id = Number(opened.requestId)
+    out.bytes(streamingFrame({ type: MessageType.StreamCloseTwoWay, id, stream, body: resetBody(opened) }))
+  }
+  return codec
+}
+
+/** The service of the simulation wants to know whose stream it is. */
+function resetBody(opened: Metadata): Buffer {
+  return opened.message.subarray(opened.headerSize)
+}
+
+export const WIRES: readonly Wire[] = [plain, typed, ordered, shared]
 
 /** Cuts what arrives into messages. */
 export class FrameReader {
