@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { exitOnSignals } from './exit-on-signals.ts'
 import { startBackend, startGenerator } from './load/load-process.ts'
 import type { WireName, Writes } from './load/wire.ts'
 import { describeMachine } from './machine.ts'
@@ -21,6 +22,7 @@ else await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<void> {
   const plan = parsePlan(args)
+  exitOnSignals()
   const wires = [...new Set(plan.scenarios.map((scenario) => scenario.wire))]
   const parts = [describeRun(plan, wires)]
   for (const wire of wires) {

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { exitOnSignals } from './exit-on-signals.ts'
 import type { Generator } from './load/load-process.ts'
 import { startBackend, startGenerator } from './load/load-process.ts'
 import { createMeltemi, type MeltemiOptions } from './peers/meltemi.ts'
@@ -20,6 +21,7 @@ export async function withMeltemi<T>(
   createOptions: (folder: string) => MeltemiOptions,
   use: (setting: Setting) => Promise<T>,
 ): Promise<T> {
+  exitOnSignals()
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-bench-'))
   const options = createOptions(folder)
   const backend = await startBackend(options.wire, 'joined')
