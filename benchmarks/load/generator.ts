@@ -8,11 +8,15 @@ export type LoadAnswer = { readonly result: LoadResult } | { readonly error: str
 askForExactSleeps()
 process.on('message', (order: LoadOrder) => {
   runLoad(order).then(
-    (result) => process.send?.({ result } satisfies LoadAnswer),
-    (error: unknown) => process.send?.({ error: String(error) } satisfies LoadAnswer),
+    (result) => answer({ result }),
+    (error: unknown) => answer({ error: String(error) }),
   )
 })
 process.once('disconnect', () => process.exit(0))
+
+function answer(message: LoadAnswer): void {
+  process.send?.(message, undefined, undefined, () => {}) // a parent that is gone needs no answer
+}
 
 // Linux rounds sleeps up by 50 us for the sake of power; a process may ask for less for itself.
 function askForExactSleeps(): void {
