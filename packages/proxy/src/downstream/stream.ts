@@ -44,6 +44,8 @@ export class Stream implements OpenStream, DrainWaiter {
 
   /** A frame of the client. */
   fromClient(message: Metadata): void {
+    // the pause that its end lifts lets more frames in, before anybody has forgotten it
+    if (this.#isOver) return
     if (this.#upstream === null) {
       // nothing more is read until the connection is there: what waits is at most what had been received
       this.#early.push(message)
