@@ -77,6 +77,8 @@ export class Pool implements ConnectionHome, IdleHolder {
     this.#countConnecting(connection.kind, -1)
     this.context.stats.cxConnectMs.record(elapsedMs)
     this.onRoom(connection)
+    // more may have waited for it than it takes
+    this.#replace(connection.kind === 'dedicated')
   }
 
   /** A connection can take a request (again). */
