@@ -215,3 +215,10 @@ test('chunks come from the pool and return to it, except those that do not fit',
   assert.equal(hex(out.u8(5)), '05')
   assert.equal(pool.acquired, 2)
 })
+
+test('text that opens a chunk is in it: at the very beginning, and where the chunk before is full', () => {
+  const text = (writer: ByteWriter) => Buffer.concat(writer.flush()).toString('latin1')
+  assert.equal(text(new ByteWriter(tinyPool(8)).latin1('abc')), 'abc')
+  assert.equal(text(new ByteWriter(tinyPool(8)).latin1('abcdef').latin1('ghi')), 'abcdefghi')
+  assert.equal(text(new ByteWriter(tinyPool(8)).utf8('ab').u32(0x63646566).utf8('gh')), 'abcdefgh')
+})

@@ -129,7 +129,8 @@ export class ByteWriter {
   /** The text one byte a character; only for text known to be Latin-1. */
   latin1(text: string): this {
     if (text.length > this.#pool.chunkBytes) return this.bytes(Buffer.from(text, 'latin1'))
-    this.#chunk.write(text, this.#reserve(text.length), 'latin1')
+    const at = this.#reserve(text.length)
+    this.#chunk.write(text, at, 'latin1')
     return this
   }
 
