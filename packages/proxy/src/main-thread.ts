@@ -12,6 +12,7 @@ import { createRandom } from './util/random.ts'
 export class MainThread implements DataPlane {
   readonly #options: DataPlaneOptions
   #proxy: Proxy | null = null
+  #isStopped = false
 
   constructor(options: DataPlaneOptions) {
     this.#options = options
@@ -21,6 +22,7 @@ export class MainThread implements DataPlane {
     const { config, modules, metrics, overload, logger } = this.#options
     const { codecs, filters, problems } = await loadModules(modules)
     if (problems.length > 0) throw new Error(problems.map(formatProblem).join('; '))
+    if (this.#isStopped) return
     const level = new SharedOverloadLevel(overload)
     this.#proxy = new Proxy({
       config,
@@ -42,6 +44,7 @@ export class MainThread implements DataPlane {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     await this.#proxy?.stop()
   }
 

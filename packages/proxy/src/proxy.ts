@@ -103,7 +103,7 @@ export class Proxy {
       await this.stop()
       throw error
     }
-    this.#scheduleShedding()
+    if (!this.#isStopped) this.#scheduleShedding()
   }
 
   /** No new connections, goodbye to clients, idle ones closed; what is under way goes on. */

@@ -31,6 +31,7 @@ export class Workers implements DataPlane {
   readonly #live: Gauge
   #watchdog: NodeJS.Timeout | undefined
   #lastCheckMs = 0
+  #isDraining = false
   #isStopping = false
 
   constructor(options: DataPlaneOptions, count: number) {
@@ -53,9 +54,12 @@ export class Workers implements DataPlane {
     this.#lastCheckMs = performance.now()
     this.#watchdog = setInterval(() => this.#check(), CHECK_MS)
     this.#watchdog.unref()
+    // who was ready first may have died while the others started
+    for (const member of this.#members) if (member.worker === null) this.#relaunch(member)
   }
 
   drain(): Promise<void> {
+    this.#isDraining = true
     for (const member of this.#members) member.tell({ kind: 'drain' })
     return Promise.resolve()
   }
@@ -123,7 +127,8 @@ export class Workers implements DataPlane {
     member.worker = null
     if (member.isReady) this.#live.add(-1)
     reclaimLimits(this.#cells, this.#count, member.index)
-    if (this.#isStopping || this.#watchdog === undefined) return
+    // one that dies while it drains has lost its connections, and new ones are not accepted any more
+    if (this.#isStopping || this.#isDraining || this.#watchdog === undefined) return
     this.#restarts.add(1)
     const delayMs = member.restartDelayMs()
     this.#options.logger.warn('worker is replaced', { worker: member.index, delayMs })
@@ -131,7 +136,7 @@ export class Workers implements DataPlane {
   }
 
   #relaunch(member: Member): void {
-    if (this.#isStopping) return
+    if (this.#isStopping || this.#isDraining) return
     this.#launch(member).catch((error: unknown) => {
       this.#options.logger.error('worker cannot start', { worker: member.index, error: String(error) })
     })

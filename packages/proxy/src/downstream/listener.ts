@@ -53,7 +53,10 @@ export class Listener {
   /** Rejects when the address cannot be had. */
   async listen(reusePort: boolean): Promise<void> {
     const { host, port } = this.config.address
+    if (this.#isDraining) return
     this.#socket = await this.#parts.thread.network.listen({ host, port, reusePort }, (socket) => this.#accept(socket))
+    // told to drain meanwhile
+    if (this.#isDraining) await this.#socket.close()
   }
 
   /** No new connections; those that are here finish. */
