@@ -16,6 +16,7 @@ export class Cluster {
   #endpoints: readonly Endpoint[] = []
   #picker: Picker<Endpoint>
   #isPanicking = false
+  #isBuilt = false
 
   constructor(config: ClusterConfig, context: ClusterContext) {
     this.name = config.name
@@ -53,24 +54,33 @@ export class Cluster {
 
   /** Takes the new list; endpoints whose address stays keep their connections. */
   setEndpoints(configs: readonly EndpointConfig[]): void {
+    const next = new Map(configs.map((config) => [formatAddress(config.address.host, config.address.port), config]))
+    if (this.#isBuilt && this.#isSame(next)) return
     const before = new Map(this.#endpoints.map((endpoint) => [endpoint.address, endpoint]))
-    const next = new Map<string, Endpoint>()
-    for (const config of configs) {
-      const address = formatAddress(config.address.host, config.address.port)
+    this.#endpoints = [...next].map(([address, config]) => {
       const endpoint = before.get(address) ?? new Endpoint(config, this.context)
       endpoint.weight = config.weight
       endpoint.healthy = config.healthy
-      next.set(address, endpoint)
-    }
-    this.#endpoints = [...next.values()]
+      return endpoint
+    })
     this.rebuild()
     for (const [address, endpoint] of before) if (!next.has(address)) endpoint.drain()
+  }
+
+  /** DNS shuffles its answers: a new order is no news, and must not make every refresh build the picker again. */
+  #isSame(next: ReadonlyMap<string, EndpointConfig>): boolean {
+    if (next.size !== this.#endpoints.length) return false
+    return this.#endpoints.every(({ address, weight, healthy }) => {
+      const config = next.get(address)
+      return config !== undefined && config.weight === weight && config.healthy === healthy
+    })
   }
 
   /** Health or weights have changed. */
   rebuild(): void {
     const { endpoints, isPanicking } = usableEndpoints(this.#endpoints, this.config.panicThresholdPercent)
     this.#isPanicking = isPanicking
+    this.#isBuilt = true
     this.#picker = this.#balancer.build(endpoints)
     const { stats } = this.context
     stats.membershipTotal.set(this.#endpoints.length)

@@ -5,8 +5,8 @@ const LEAST_HEAD_BYTES = 256
 
 /**
  * Writes `message` with other ids and with `mutation`, by the cheapest way that the codec offers. The message and its
- * metadata are afterwards as they were, because mirrors, retries and the reply still need them. When encode throws
- * nothing remains written.
+ * metadata are afterwards as they were, because mirrors, retries and the reply still need them. When the codec
+ * throws nothing remains written.
  */
 export function writeMessage(
   codec: Codec,
@@ -16,19 +16,18 @@ export function writeMessage(
   streamId: number,
   out: ByteWriter,
 ): void {
-  if (mutation.size === 0) {
-    if (requestId === message.requestId && streamId === message.streamId) {
-      out.bytes(message.message)
-      return
-    }
-    if (codec.patchIds !== undefined && patch(codec, message, requestId, streamId, out)) return
-  }
   const ownRequestId = message.requestId
   const ownStreamId = message.streamId
+  const hasOwnIds = requestId === ownRequestId && streamId === ownStreamId
+  if (hasOwnIds && mutation.size === 0) {
+    out.bytes(message.message)
+    return
+  }
   const mark = out.length
-  message.requestId = requestId
-  message.streamId = streamId
   try {
+    if (mutation.size === 0 && codec.patchIds !== undefined && patch(codec, message, requestId, streamId, out)) return
+    message.requestId = requestId
+    message.streamId = streamId
     codec.encode(message, mutation, out)
   } catch (error: unknown) {
     out.truncate(mark)

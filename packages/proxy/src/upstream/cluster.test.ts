@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { ClusterConfig, EndpointConfig } from '@meltemi/api/model'
+import { MergedRegistry } from '@meltemi/runtime'
+import { FakeClock } from '@meltemi/runtime/testing'
+import type { Network } from '../net/network.ts'
+import { Flusher } from '../net/outbox.ts'
+import { SeededRandom } from '../util/random.ts'
+import { TimerWheel } from '../util/timer-wheel.ts'
+import { TurnClock } from '../util/turn-clock.ts'
+import { ClusterManager } from './cluster-manager.ts'
+import { limitCells } from './limits.ts'
+
+const REFRESH_MS = 5000
+
+function endpoint(host: string, weight = 1): EndpointConfig {
+  return { address: { host, port: 80 }, hostname: '', weight, healthy: true }
+}
+
+function clusterOf(endpoints: readonly EndpointConfig[], discovery: ClusterConfig['discovery'] = 'strict-dns') {
+  const clock = new FakeClock()
+  const asked: { name: string; answer(addresses: readonly string[]): void; refuse(): void }[] = []
+  const network: Network = {
+    connect: () => assert.fail('nobody connects'),
+    listen: () => Promise.reject(new Error('nobody listens')),
+    resolve: (name) =>
+      new Promise((answer, reject) => asked.push({ name, answer, refuse: () => reject(new Error('ENOTFOUND')) })),
+  }
+  const config: ClusterConfig = {
+    name: 'c',
+    statName: 'c',
+    discovery,
+    dnsRefreshMs: REFRESH_MS,
+    endpoints,
+    connectTimeoutMs: 1000,
+    loadBalancer: { kind: 'round-robin' },
+    circuitBreaker: { maxConnections: 8, maxPendingRequests: 8, maxRequests: 8, maxRetries: 0 },
+    panicThresholdPercent: 50,
+    bufferLimitBytes: 1024,
+  }
+  const metrics = new MergedRegistry()
+  const thread = {
+    clock,
+    turn: new TurnClock(clock),
+    network,
+    random: new SeededRandom(1),
+    flusher: new Flusher(clock),
+    timers: new TimerWheel(clock),
+    onCodecException: () => {},
+  }
+  const manager = new ClusterManager([config], thread, metrics, { cells: limitCells(1, 1), workers: 1, worker: 0 })
+  const cluster = manager.get('c')!
+  const hosts = () => cluster.endpoints.map(({ address }) => address).sort()
+  const stat = (name: string) => {
+    const [metric] = metrics.read((candidate) => candidate === `cluster.c.${name}`)
+    return metric !== undefined && metric.kind !== 'histogram' ? metric.value : undefined
+  }
+  const settle = async (...answers: (readonly string[] | null)[]) => {
+    for (const answer of answers) {
+      const question = asked.shift()!
+      if (answer === null) question.refuse()
+      else question.answer(answer)
+    }
+    await turn()
+  }
+  return { manager, cluster, clock, asked, hosts, stat, settle }
+}
+
+test('every address of every name is an endpoint, once', async () => {
+  const { cluster, hosts, settle, stat } = clusterOf([endpoint('a'), endpoint('b'), endpoint('10.0.0.9')])
+  const started = cluster.start()
+  await settle(['10.0.0.1', '10.0.0.2'], ['10.0.0.2', '::1'])
+  await started
+  assert.deepEqual(hosts(), ['10.0.0.1:80', '10.0.0.2:80', '10.0.0.9:80', '[::1]:80'])
+  assert.deepEqual([stat('membership_total'), stat('update_success')], [4, 2])
+})
+
+test('a name that cannot be resolved keeps its last addresses, and is asked again', async () => {
+  const { cluster, clock, hosts, settle, stat, asked } = clusterOf([endpoint('a')])
+  void cluster.start()
+  await settle(['10.0.0.1'])
+  clock.advance(REFRESH_MS)
+  await settle(null)
+  assert.deepEqual([hosts(), stat('update_failure')], [['10.0.0.1:80'], 1])
+  clock.advance(REFRESH_MS)
+  await settle(['10.0.0.2'])
+  assert.deepEqual([hosts(), asked.length], [['10.0.0.2:80'], 0])
+})
+
+test('a start without any address succeeds; requests find no endpoint until there is one', async () => {
+  const { cluster, clock, settle } = clusterOf([endpoint('a')])
+  const started = cluster.start()
+  await settle(null)
+  await started
+  const request = { hasHash: false, hashHigh: 0, hashLow: 0, tried: null, random: new SeededRandom(1) }
+  assert.equal(cluster.pick(request), undefined)
+  clock.advance(REFRESH_MS)
+  await settle(['10.0.0.1'])
+  assert.equal(cluster.pick(request)?.address, '10.0.0.1:80')
+})
+
+test('a slow answer delays the next question: never two at once', async () => {
+  const { cluster, clock, asked, settle } = clusterOf([endpoint('a')])
+  void cluster.start()
+  clock.advance(10 * REFRESH_MS)
+  assert.equal(asked.length, 1)
+  await settle(['10.0.0.1'])
+  clock.advance(REFRESH_MS)
+  assert.equal(asked.length, 1)
+})
+
+test('what is stopped while it asks changes nothing any more and leaves no timer', async () => {
+  const { cluster, clock, hosts, settle } = clusterOf([endpoint('a')])
+  void cluster.start()
+  cluster.stop()
+  await settle(['10.0.0.1'])
+  assert.deepEqual([hosts(), clock.pendingTimers], [[], 0])
+})
+
+test('a stopped resolver forgets the refresh that was to come', async () => {
+  const { cluster, clock, asked, settle } = clusterOf([endpoint('a')])
+  void cluster.start()
+  await settle(['10.0.0.1'])
+  cluster.stop()
+  clock.advance(2 * REFRESH_MS)
+  assert.deepEqual([asked.length, clock.pendingTimers], [0, 0])
+})
+
+test('the same addresses in another order change nothing: the same endpoints, in their order', async () => {
+  const { cluster, clock, settle } = clusterOf([endpoint('a')])
+  void cluster.start()
+  await settle(['10.0.0.1', '10.0.0.2'])
+  const before = cluster.endpoints
+  clock.advance(REFRESH_MS)
+  await settle(['10.0.0.2', '10.0.0.1'])
+  assert.equal(cluster.endpoints, before)
+  clock.advance(REFRESH_MS)
+  await settle(['10.0.0.3', '10.0.0.1'])
+  assert.equal(cluster.endpoints[1], before[0])
+})
+
+test('a weight that changes takes effect, on the endpoint that stays', () => {
+  const { cluster } = clusterOf([], 'static')
+  cluster.setEndpoints([endpoint('10.0.0.1', 1)])
+  const [before] = cluster.endpoints
+  cluster.setEndpoints([endpoint('10.0.0.1', 5)])
+  assert.equal(cluster.endpoints[0], before)
+  assert.equal(before?.weight, 5)
+})
