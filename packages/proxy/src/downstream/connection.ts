@@ -276,6 +276,7 @@ export class DownstreamConnection
 
   forget(stream: Stream): void {
     if (!this.#streams?.remove(stream)) return
+    this.#deadlines.lastActivityMs = this.listener.thread.turn.nowMs
     this.#unpauseIfRoom()
     this.#endIfDone()
   }
@@ -300,6 +301,8 @@ export class DownstreamConnection
     const { previous } = exchange
     this.#exchanges.remove(exchange)
     if (this.#isClosed) return
+    // idle begins here, also when the proxy itself answered
+    this.#deadlines.lastActivityMs = this.listener.thread.turn.nowMs
     if (exchange.request.affinity === Affinity.Pin) this.#pinEnded(exchange)
     this.#order?.onEnd(exchange, previous)
     this.#unpauseIfRoom()
