@@ -8,7 +8,7 @@ import type {
   RouteConfig,
   TcpProxyConfig,
 } from '@meltemi/api'
-import { limitCells, nodeNetwork, Proxy, SeededRandom } from '@meltemi/proxy'
+import { limitCells, type Network, nodeNetwork, Proxy, SeededRandom } from '@meltemi/proxy'
 import { type Clock, MergedRegistry, systemClock } from '@meltemi/runtime'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
@@ -30,6 +30,8 @@ export interface TestProxyOptions {
   readonly filters?: readonly FilterDefinition[]
   readonly overloadLevel?: () => number
   readonly seed?: number
+  /** Instead of the machine's own. */
+  readonly network?: Network
   readonly clock?: Clock
 }
 
@@ -53,7 +55,7 @@ export class TestProxy implements AsyncDisposable {
       config,
       codecs: [options.codec],
       filters: options.filters ?? [],
-      network: nodeNetwork,
+      network: options.network ?? nodeNetwork,
       clock: options.clock ?? systemClock,
       random: new SeededRandom(options.seed ?? 1),
       metrics: this.metrics,

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { type Network, nodeNetwork } from '@meltemi/proxy'
+import { awesomerpcFrame, connectClient, holding, startEchoServer, startTestProxy } from '../harness/index.ts'
+
+/** The machine's sockets with names of our own; a name that is not in the book cannot be resolved. */
+function withNames(book: Map<string, readonly string[]>): Network {
+  return {
+    ...nodeNetwork,
+    resolve: async (host) => {
+      const addresses = book.get(host)
+      if (addresses === undefined) throw new Error(`getaddrinfo ENOTFOUND ${host}`)
+      return addresses
+    },
+  }
+}
+
+function named(port: number, host = 'service.test') {
+  return { address: { host, port }, hostname: '', weight: 1, healthy: true }
+}
+
+const isOk = (reply: { message: Buffer }) => reply.message.readInt16BE(11) === 0
+
+test('a name of this machine is resolved and used', async () => {
+  await using server = await startEchoServer({ codec: awesomerpc })
+  await using proxy = await startTestProxy({
+    codec: awesomerpc,
+    cluster: { discovery: 'strict-dns', endpoints: [named(server.port, 'localhost')] },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  for (let id = 1; id <= 5; id++) assert.ok(isOk(await client.request(awesomerpcFrame({ id }))))
+  assert.ok(proxy.stat('update_success') >= 1)
+})
+
+test('every address of a name is an endpoint, and changes are followed', async () => {
+  const book = new Map([['service.test', ['127.0.0.1', '127.0.0.2', '127.0.0.2']]])
+  await using first = await startEchoServer({ codec: awesomerpc })
+  await using second = await startEchoServer({ codec: awesomerpc, host: '127.0.0.2', port: first.port })
+  await using third = await startEchoServer({ codec: awesomerpc, host: '127.0.0.3', port: first.port })
+  await using proxy = await startTestProxy({
+    codec: awesomerpc,
+    network: withNames(book),
+    cluster: { discovery: 'strict-dns', dnsRefreshMs: 20, endpoints: [named(first.port)] },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  for (let id = 1; id <= 10; id++) assert.ok(isOk(await client.request(awesomerpcFrame({ id }))))
+  assert.equal(proxy.stat('membership_total'), 2)
+  assert.deepEqual([first.received.length, second.received.length], [5, 5])
+  book.set('service.test', ['127.0.0.3'])
+  await proxy.until('membership_total', 1)
+  for (let id = 1; id <= 4; id++) assert.ok(isOk(await client.request(awesomerpcFrame({ id }))))
+  assert.deepEqual([first.received.length, second.received.length, third.received.length], [5, 5, 4])
+  await first.open(0)
+  await second.open(0)
+})
+
+test('what is under way on an address that a name has lost is finished, and its connection closed then', async () => {
+  const book = new Map([['service.test', ['127.0.0.1']]])
+  const hold = holding()
+  await using first = await startEchoServer({ codec: awesomerpc, handler: hold.handler })
+  await using second = await startEchoServer({ codec: awesomerpc, host: '127.0.0.2', port: first.port })
+  await using proxy = await startTestProxy({
+    codec: awesomerpc,
+    network: withNames(book),
+    cluster: { discovery: 'strict-dns', dnsRefreshMs: 20, endpoints: [named(first.port)] },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  const old = client.request(awesomerpcFrame({ id: 1, body: 'old' }))
+  await first.arrived(1)
+  book.set('service.test', ['127.0.0.2'])
+  const updates = proxy.stat('update_success')
+  while (proxy.stat('update_success') < updates + 2) await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(isOk(await client.request(awesomerpcFrame({ id: 2 }))))
+  assert.equal(second.received.length, 1)
+  assert.equal(first.openConnections.length, 1)
+  hold.release()
+  assert.equal((await old).message.toString('latin1', 13), 'old')
+  await first.open(0)
+})
+
+test('a name that can no longer be resolved keeps its last addresses', async () => {
+  const book = new Map([['service.test', ['127.0.0.1']]])
+  await using server = await startEchoServer({ codec: awesomerpc })
+  await using proxy = await startTestProxy({
+    codec: awesomerpc,
+    network: withNames(book),
+    cluster: { discovery: 'strict-dns', dnsRefreshMs: 10, endpoints: [named(server.port)] },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  assert.ok(isOk(await client.request(awesomerpcFrame({ id: 1 }))))
+  book.clear()
+  await proxy.until('update_failure', 2)
+  assert.ok(isOk(await client.request(awesomerpcFrame({ id: 2 }))))
+  assert.equal(proxy.stat('membership_total'), 1)
+  assert.equal(server.connections.length, 1)
+})
+
+test('a name that cannot be resolved at first has no endpoint until it can', async () => {
+  const book = new Map<string, readonly string[]>()
+  await using server = await startEchoServer({ codec: awesomerpc })
+  await using proxy = await startTestProxy({
+    codec: awesomerpc,
+    network: withNames(book),
+    cluster: { discovery: 'strict-dns', dnsRefreshMs: 10, endpoints: [named(server.port)] },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  assert.equal(isOk(await client.request(awesomerpcFrame({ id: 1 }))), false)
+  assert.equal(proxy.stat('upstream_cx_none_healthy'), 1)
+  book.set('service.test', ['127.0.0.1'])
+  await proxy.until('membership_total', 1)
+  assert.ok(isOk(await client.request(awesomerpcFrame({ id: 2 }))))
+})
