@@ -307,6 +307,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     if (this.isClosed) return
     received.compact()
     this.#watchPartial(hasMessage)
+    if (this.kind === 'exclusive' && this.correlator.size === 0) this.#onReplyOver()
   }
 
   onEnd(): void {
@@ -346,14 +347,16 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     if (reply.type === MessageType.Heartbeat) return
     if (reply.streamId !== 0 && this.#dispatchStream(reply)) return
     const isReply = reply.type === MessageType.Response || reply.type === MessageType.Error
+    const isDue = this.correlator.size > 0
     const sink = isReply ? this.correlator.match(reply.requestId, reply.last) : null
-    if (sink === null) this.#unasked(reply)
+    if (sink === null) this.#unasked(reply, isDue)
     else this.#deliver(sink, reply)
   }
 
   #deliver(sink: ReplySink, reply: Metadata): void {
     sink.onReply(reply)
-    if (reply.last && !this.isClosed) this.pool.onRoom(this)
+    // an exclusive one is given to nobody before it is sure that nothing more comes with this reply
+    if (reply.last && !this.isClosed && this.kind !== 'exclusive') this.pool.onRoom(this)
   }
 
   #dispatchStream(message: Metadata): boolean {
@@ -363,15 +366,26 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     return true
   }
 
+  /** The one reply that was due is here: the beginning of another must not become part of the next one's. */
+  #onReplyOver(): void {
+    if (this.#received.length === 0) {
+      this.pool.onRoom(this)
+      return
+    }
+    this.pool.context.stats.rqUnknownReply.add(1)
+    this.close('local')
+  }
+
   /** Late, doubled or pushed. Only an owner can have use for it; an exclusive connection can no longer be trusted. */
-  #unasked(message: Metadata): void {
+  #unasked(message: Metadata, isDue: boolean): void {
     const isLate = this.#rewritesIds && this.correlator.isOld(message.requestId)
     if (this.owner !== null && !isLate) {
       this.owner.onPush(message)
       return
     }
     this.pool.context.stats.rqUnknownReply.add(1)
-    if (this.kind === 'exclusive') this.close('local')
+    // without ids one reply too many would be taken for the next one's; one that is due is that of somebody who gave up
+    if (this.kind === 'exclusive' || (!this.#rewritesIds && !isDue)) this.close('local')
     else this.pool.onRoom(this)
   }
 
