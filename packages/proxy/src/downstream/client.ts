@@ -21,7 +21,8 @@ export interface Client<Exchange extends Answerable, Stream extends OpenStream> 
   pin(connection: UpstreamConnection): void
   /** What the client sent behind a message that pins may follow now. */
   goOn(): void
-  unpin(): void
+  /** Gives the owned connection back, unless what came behind this exchange pins it again. */
+  unpin(by: Exchange): void
   /** A reply of the service, sent now or when those before it have been. */
   sendReply(exchange: Exchange, reply: Metadata): void
   sendLocalReply(exchange: Exchange, cause: Failure): void

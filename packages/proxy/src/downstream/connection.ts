@@ -62,6 +62,8 @@ export class DownstreamConnection
   #isDecoding = false
   #hasEnded = false
   #isClosed = false
+  /** Closed, but its last bytes are still on their way out. */
+  #isLeaving = false
   #isDraining = false
   #hasSaidGoodbye = false
 
@@ -129,6 +131,7 @@ export class DownstreamConnection
   }
 
   onDrain(): void {
+    this.#deadlines.lastActivityMs = this.listener.thread.turn.refresh()
     this.#unpause(Pause.SlowClient)
     if (this.#heldBack === null) return
     const heldBack = this.#heldBack
@@ -138,6 +141,7 @@ export class DownstreamConnection
 
   onClose(): void {
     if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyRemoteWithActive)
+    this.#keeper.onGone(this)
   }
 
   onPartialMessageTimeout(): void {
@@ -165,9 +169,11 @@ export class DownstreamConnection
 
   /** Ends everything of this client at once. */
   close(): void {
-    if (this.#isClosed) return
-    this.#over(this.listener.stats.cxDestroyLocalWithActive)
+    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyLocalWithActive)
+    else if (!this.#isLeaving) return
+    this.#isLeaving = false
     this.#socket.destroy()
+    this.#keeper.onGone(this)
   }
 
   /** Says goodbye where the protocol can; closes when nothing is under way. */
@@ -198,9 +204,11 @@ export class DownstreamConnection
     this.#unpause(Pause.Pinning)
   }
 
-  unpin(): void {
+  unpin(by: Exchange): void {
     const connection = this.pinned
     if (connection === null) return
+    // the next login or transaction has begun already, on the same connection
+    for (let later = by.next; later !== null; later = later.next) if (later.request.affinity === Affinity.Pin) return
     this.pinned = null
     connection.owner = null
     connection.pool.onRoom(connection)
@@ -250,7 +258,6 @@ export class DownstreamConnection
 
   writeLocalReply(exchange: Exchange, cause: Failure): void {
     if (!this.#isClosed) this.#writer.error(exchange.request, cause)
-    if (exchange.streamSink !== null) this.#dropStream(exchange.request.streamId)
     exchange.finish()
   }
 
@@ -303,6 +310,7 @@ export class DownstreamConnection
     if (this.#isClosed) return
     // idle begins here, also when the proxy itself answered
     this.#deadlines.lastActivityMs = this.listener.thread.turn.nowMs
+    if (exchange.streamSink !== null) this.#dropUnopened(exchange)
     if (exchange.request.affinity === Affinity.Pin) this.#pinEnded(exchange)
     this.#order?.onEnd(exchange, previous)
     this.#unpauseIfRoom()
@@ -382,7 +390,7 @@ export class DownstreamConnection
 
   #start(message: Metadata, stream: Stream | null): void {
     const { stats } = this.listener
-    const exchange = new Exchange(this, message, stream, this.#deadlines.lastActivityMs)
+    const exchange = new Exchange(this, message, stream, this.listener.thread.turn.nowMs)
     this.#exchanges.append(exchange)
     stats.requestActive.add(1)
     if (this.listener.overloadLevel() >= OVERLOAD_REFUSES_REQUESTS) {
@@ -408,6 +416,10 @@ export class DownstreamConnection
     stats.requestEvent.add(1)
     stats.requestStream.add(1)
     this.#streams ??= new StreamTable(stats.streamActive)
+    if (this.#streams.size >= this.listener.config.maxInFlightPerConnection) {
+      this.#writer.error(message, failure(FAILURES.overflow, ''))
+      return
+    }
     this.#start(message, this.#streams.open(this, message))
   }
 
@@ -417,10 +429,12 @@ export class DownstreamConnection
     else stream.fromClient(message)
   }
 
-  #dropStream(streamId: number): void {
-    const stream = this.#streams?.get(streamId)
-    if (stream === undefined) return
-    stream.cancel()
+  /** A stream whose exchange has ended otherwise: the client knows, or a filter keeps it from knowing. */
+  #dropUnopened(exchange: Exchange): void {
+    const stream = this.#streams?.get(exchange.request.streamId)
+    if (stream === undefined || stream !== exchange.streamSink) return
+    if (stream.isOpen && exchange.failure === null) return
+    stream.abort()
     this.forget(stream)
   }
 
@@ -431,7 +445,7 @@ export class DownstreamConnection
   #unpause(reason: Pause): void {
     if (!this.#reading.unpause(reason) || this.#isClosed) return
     // also when nothing can be decoded: what has begun is watched again
-    if (this.#received.length > 0 || this.#hasEnded) this.#decode()
+    if (this.#received.length > 0 || this.#hasEnded || this.#isDraining) this.#decode()
   }
 
   #unpauseIfRoom(): void {
@@ -458,6 +472,9 @@ export class DownstreamConnection
     this.#writer.flush()
     this.#over(this.listener.stats.cxDestroyLocalWithActive)
     this.#socket.destroySoon()
+    // a drain has to wait for the last bytes of a reply: gone is a client only when it has taken them
+    this.#isLeaving = this.#writer.pendingBytes > 0
+    if (!this.#isLeaving) this.#keeper.onGone(this)
   }
 
   #undecodable(error: unknown): void {
@@ -491,6 +508,5 @@ export class DownstreamConnection
       pinned.owner = null
       pinned.close('local')
     }
-    this.#keeper.onGone(this)
   }
 }

@@ -50,8 +50,10 @@ export class Deadlines implements TimerNode {
       return
     }
     if (this.#partialSinceMs !== NEVER || this.#listener.config.partialMessageTimeoutMs === 0) return
-    this.#partialSinceMs = this.lastActivityMs
-    this.#arm(this.#listener.thread.turn.nowMs)
+    // from now: what came before may have waited here while the client was not read
+    const { nowMs } = this.#listener.thread.turn
+    this.#partialSinceMs = nowMs
+    this.#arm(nowMs)
   }
 
   cancel(): void {

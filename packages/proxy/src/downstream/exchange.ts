@@ -155,7 +155,9 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   }
 
   armTimeout(delayMs: number): void {
-    this.thread.timers.schedule(this, delayMs, this.startedMs)
+    const { nowMs } = this.thread.turn
+    // a filter may have kept it for a while: that counts
+    this.thread.timers.schedule(this, this.startedMs + delayMs - nowMs, nowMs)
   }
 
   onTimer(): void {
@@ -202,11 +204,15 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     this.#countReply(reply)
     const route = this.#route
     if (route !== null) for (const change of route.responseChanges) this.mutateReply(change.key, change.value)
-    if (this.#runReply()) this.#connection.sendReply(this, reply)
-    else if (reply.last && this.failure === null) this.finish()
+    // first, for what the client sent behind it is read as soon as this is over
     if (reply.last && (this.request.affinity === Affinity.Unpin || reply.affinity === Affinity.Unpin)) {
-      this.#connection.unpin()
+      this.#connection.unpin(this)
     }
+    const passes = this.#runReply()
+    // a filter that has failed it has answered it
+    if (this.failure !== null) return
+    if (passes) this.#connection.sendReply(this, reply)
+    else if (reply.last) this.finish()
   }
 
   /** Ends with a local reply, in the client's protocol. */
@@ -242,7 +248,6 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     this.#phase = Phase.Over
     this.thread.timers.cancel(this)
     const { stats, chain } = this.#listener
-    this.heldReplies = null
     if (this.#cursor > 0) chain.done(this.#cursor, this, this.#listener.onFilterException)
     stats.requestActive.add(-1)
     stats.requestTimeMs.record(this.thread.turn.nowMs - this.startedMs)

@@ -50,6 +50,9 @@ export class ReplyOrder {
 
   /** An exchange has ended and left the list; `previous` stood before it. */
   onEnd(exchange: Exchange, previous: Exchange | null): void {
+    // where a filter has kept the last one from the client
+    for (const reply of exchange.heldReplies ?? []) this.heldBytes -= reply.message.length
+    exchange.heldReplies = null
     this.#passHeartbeats(exchange, previous)
     // each exchange that ends in the loop comes back here
     if (previous !== null || this.#isReleasing) return
@@ -73,7 +76,7 @@ export class ReplyOrder {
     if (held === null) return
     for (const reply of held) {
       this.heldBytes -= reply.message.length
-      this.#taker.writeReply(exchange, reply)
+      if (!this.#taker.isClosed) this.#taker.writeReply(exchange, reply)
     }
   }
 

@@ -20,6 +20,10 @@ export class Stream implements OpenStream, DrainWaiter {
   /** Frames that came before the upstream connection was there. */
   readonly #early: Metadata[] = []
 
+  get isOpen(): boolean {
+    return this.#upstream !== null
+  }
+
   /** The client will send no more frames. */
   get isClientClosed(): boolean {
     return this.#isClientClosed
@@ -72,17 +76,12 @@ export class Stream implements OpenStream, DrainWaiter {
     this.#client.resetByUpstream(this, cause)
   }
 
-  /** The exchange that should have opened it has failed; the client knows. */
-  cancel(): void {
+  /** The client is gone, or the exchange that should have opened it has ended otherwise. */
+  abort(): void {
+    if (this.#isOver) return
     this.#isOver = true
     this.#early.length = 0
     this.#resumeClient()
-  }
-
-  /** The client is gone. */
-  abort(): void {
-    if (this.#isOver) return
-    this.cancel()
     this.#upstream?.resetStream(this.opened, this.#ticket)
   }
 
