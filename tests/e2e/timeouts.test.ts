@@ -233,3 +233,33 @@ test('a client that finishes with nothing pending is closed at once, also in the
   await broken.ended()
   await proxy.until('downstream_cx_active', 0)
 })
+
+test('while a client is not read the message that it has begun has no deadline', async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  await using server = await startEchoServer({
+    codec: uuid,
+    handler: async (request, connection) => {
+      await released
+      connection.send(uuidFrame({ id: request.requestId, body: Buffer.alloc(12 * 1024 * 1024) }))
+    },
+  })
+  const filter = { partialMessageTimeoutMs: 300 }
+  await using proxy = await startTestProxy({ codec: uuid, endpoints: [server.port], filter })
+  await using client = await connectClient({ port: proxy.port, codec: uuid })
+  client.send(uuidFrame({ id: 1 }))
+  await server.arrived(1)
+  client.socket.pause()
+  const last = uuidFrame({ id: 2 })
+  client.send(last.subarray(0, 7))
+  await proxy.until('downstream_cx_rx_bytes_total', last.length + 7)
+  release()
+  await proxy.until('downstream_flow_control_paused', 1)
+  client.send(last.subarray(7))
+  await sleep(400)
+  client.socket.resume()
+  assert.deepEqual(
+    (await client.take(2)).map(({ requestId }) => requestId),
+    [1, 2],
+  )
+  assert.equal(proxy.stat('partial_message_timeout'), 0)
+})

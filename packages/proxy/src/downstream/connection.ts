@@ -156,6 +156,7 @@ export class DownstreamConnection
 
   onSlowClient(): void {
     this.#reading.pause(Pause.SlowClient)
+    this.#deadlines.watchPartial(false)
   }
 
   onOverflow(): void {
@@ -291,6 +292,7 @@ export class DownstreamConnection
   pauseForStream(): void {
     this.#pausedStreams++
     this.#reading.pause(Pause.Stream)
+    this.#deadlines.watchPartial(false)
   }
 
   resumeForStream(): void {
