@@ -311,18 +311,21 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   }
 
   onEnd(): void {
+    this.pool.context.turn.refresh()
     this.close('remote')
   }
 
   onDrain(): void {
     if (this.isClosed || (!this.#isWaitingForDrain && this.#drainWaiters.size === 0)) return
     this.#isWaitingForDrain = false
+    this.pool.context.turn.refresh()
     this.#tellWaiters()
     this.pool.onRoom(this)
   }
 
   onClose(error: Error | undefined): void {
     if (this.isClosed) return
+    this.pool.context.turn.refresh()
     this.#cause = this.isReady ? 'remote' : 'connect-failure'
     this.#detail = error?.message ?? ''
     this.#finish()
