@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TcpProxyConfig } from '@meltemi/api'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { startBlackHole } from '../harness/black-hole.ts'
 import { startTestProxy, type TestProxy, type TestProxyOptions, testCluster } from '../harness/index.ts'
 
 const MIB = 1024 * 1024
@@ -233,6 +234,54 @@ test('a later attempt that works serves the client as if nothing had been', asyn
     assert.equal(String(await readAll(client)), 'early words')
   }
   assert.ok(proxy.stat('upstream_cx_connect_fail') > 0)
+  await nothingLeft(proxy)
+})
+
+test('a connection that is not made in time counts as an attempt, and the next endpoint is tried', async () => {
+  await using hole = await startBlackHole()
+  await using service = await startService(echo)
+  const cluster = { connectTimeoutMs: 80 }
+  await using proxy = await startProxy({ endpoints: [hole.port, service.port], cluster }, { maxConnectAttempts: 2 })
+  const clients = [await connectTo(proxy), await connectTo(proxy)]
+  for (const client of clients) {
+    client.end('early words')
+    assert.equal(String(await readAll(client)), 'early words')
+  }
+  assert.equal(proxy.stat('upstream_cx_connect_timeout'), 1)
+  await nothingLeft(proxy)
+})
+
+test('little is read from a client before its service is connected, and nothing is left when it goes', async () => {
+  await using hole = await startBlackHole()
+  const bufferLimitBytes = 256 * 1024
+  await using proxy = await startProxy({ endpoints: [hole.port], listener: { bufferLimitBytes } })
+  const patient = await connectTo(proxy)
+  patient.write(LARGE)
+  await proxy.until('downstream_flow_control_paused_reading_total', 1)
+  const bytes = proxy.stat('tcp.tcp.downstream_cx_rx_bytes_total')
+  assert.ok(bytes <= bufferLimitBytes + 64 * 1024, `${bytes} bytes were read for nobody`)
+  const hasty = await connectTo(proxy)
+  hasty.write('x')
+  await proxy.until('upstream_cx_active', 2)
+  hasty.resetAndDestroy()
+  await proxy.until('upstream_cx_active', 1)
+  patient.destroy()
+})
+
+test('least request counts the connections of a tcp_proxy', async () => {
+  await using a = await startService(echo)
+  await using b = await startService(echo)
+  const loadBalancer = { kind: 'least-request', choiceCount: 10 } as const
+  await using proxy = await startProxy({ endpoints: [a.port, b.port], cluster: { loadBalancer } })
+  const clients: Socket[] = []
+  for (let n = 0; n < 20; n++) {
+    const client = await connectTo(proxy)
+    client.write('x')
+    await once(client, 'data')
+    clients.push(client)
+  }
+  assert.deepEqual([a.sockets.length, b.sockets.length], [10, 10])
+  for (const client of clients) client.destroy()
   await nothingLeft(proxy)
 })
 

@@ -1,6 +1,5 @@
 import type { ListenerConfig, TcpProxyConfig } from '@meltemi/api/model'
 import type { MetricRegistry } from '@meltemi/runtime'
-import { PickRequest } from '../filters/router/pick-request.ts'
 import type { Socket, SocketHandler } from '../net/network.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
@@ -46,8 +45,8 @@ export class TcpConnection implements SocketHandler, TimerNode {
   readonly #context: TcpContext
   readonly #keeper: TcpKeeper
   readonly #client: Socket
+  readonly #tried: Endpoint[] = []
   #upstream: TcpUpstream | null = null
-  #attempts = 0
   #lastActivityMs: number
   #hasEnded = false
   #isClosed = false
@@ -148,7 +147,8 @@ export class TcpConnection implements SocketHandler, TimerNode {
   onUpstreamClose(upstream: TcpUpstream): void {
     if (this.#isClosed || upstream !== this.#upstream) return
     this.#upstream = null
-    if (!upstream.isReady && this.#attempts < this.#context.config.maxConnectAttempts) this.#connect(upstream.cluster)
+    if (!upstream.isReady && this.#tried.length < this.#context.config.maxConnectAttempts)
+      this.#connect(upstream.cluster)
     else {
       this.#client.destroySoon()
       this.close(false)
@@ -180,14 +180,15 @@ export class TcpConnection implements SocketHandler, TimerNode {
   }
 
   #connect(cluster: Cluster): void {
-    this.#attempts++
-    const endpoint = cluster.pick(new PickRequest(this.#context.thread.random))
+    const { random } = this.#context.thread
+    const endpoint = cluster.pick({ hasHash: false, hashHigh: 0, hashLow: 0, tried: this.#tried, random })
     if (endpoint === undefined || !cluster.context.limits.tryAcquire(LimitKind.Connections)) {
       if (endpoint === undefined) cluster.context.stats.cxNoneHealthy.add(1)
       else cluster.context.stats.cxOverflow.add(1)
       this.close()
       return
     }
+    this.#tried.push(endpoint)
     this.#upstream = new TcpUpstream(cluster, endpoint, this)
   }
 
@@ -217,6 +218,8 @@ export class TcpUpstream implements SocketHandler, TimerNode {
     stats.cxTotal.add(1)
     stats.cxActive.add(1)
     endpoint.connectionsActive++
+    // what least-request goes by
+    endpoint.activeRequests++
     endpoint.connectionsTotal++
     this.socket = network.connect(endpoint.host, endpoint.port, this)
     timers.schedule(this, connectTimeoutMs)
@@ -276,6 +279,7 @@ export class TcpUpstream implements SocketHandler, TimerNode {
     limits.release(LimitKind.Connections)
     stats.cxActive.add(-1)
     this.#endpoint.connectionsActive--
+    this.#endpoint.activeRequests--
     this.#owner.onUpstreamClose(this)
   }
 }
