@@ -206,6 +206,40 @@ for (const multiplexing of [true, false]) {
   })
 }
 
+test('one-way messages that a service had not taken when it closed are over', async () => {
+  await using service = await startDeafService()
+  await using proxy = await startTestProxy({
+    codec: streaming,
+    endpoints: [service.port],
+    filter: { requestTimeoutMs: 0 },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: streaming })
+  await flood(client, streamingFrame({ type: MessageType.Oneway, id: 1, body: Buffer.alloc(64 * 1024) }), proxy)
+  assert.ok(proxy.stat('request_active') > 0)
+  await client.close()
+  for (const socket of service.sockets) socket.resetAndDestroy()
+  await proxy.until('request_active', 0)
+  await proxy.until('upstream_rq_active', 0)
+})
+
+test('a listener takes so many connections and refuses more, until one has gone', async () => {
+  await using server = await startEchoServer({ codec: uuid })
+  await using proxy = await startTestProxy({
+    codec: uuid,
+    endpoints: [server.port],
+    listener: { maxConnections: 2 },
+  })
+  const first = await connectClient({ port: proxy.port, codec: uuid })
+  await using second = await connectClient({ port: proxy.port, codec: uuid })
+  await second.request(uuidFrame({ id: 1 }))
+  await using refused = await connectClient({ port: proxy.port, codec: uuid })
+  await refused.closed()
+  await first.close()
+  await proxy.until('meta_protocol.test.test.downstream_cx_active', 1)
+  await using third = await connectClient({ port: proxy.port, codec: uuid })
+  assert.equal((await third.request(uuidFrame({ id: 2 }))).requestId, 2)
+})
+
 test('overload level 1 refuses new connections and serves those that are there', async () => {
   let level = 0
   await using server = await startEchoServer({ codec: mutable })

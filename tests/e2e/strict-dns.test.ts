@@ -111,3 +111,39 @@ test('a name that cannot be resolved at first has no endpoint until it can', asy
   await proxy.until('membership_total', 1)
   assert.ok(isOk(await client.request(awesomerpcFrame({ id: 2 }))))
 })
+
+for (const multiplexing of [true, false]) {
+  const name = multiplexing ? 'shared' : 'exclusive'
+  test(`requests that wait for a connection when their address goes are served there: ${name}`, async () => {
+    const book = new Map([['service.test', ['127.0.0.1']]])
+    const { promise: connected, resolve: letConnect } = Promise.withResolvers<void>()
+    const names = withNames(book)
+    const network: Network = {
+      ...names,
+      connect: (host, port, handler) =>
+        names.connect(host, port, {
+          onConnect: () => void connected.then(() => handler.onConnect()),
+          onData: (chunk) => handler.onData(chunk),
+          onEnd: () => handler.onEnd(),
+          onDrain: () => handler.onDrain(),
+          onClose: (error) => handler.onClose(error),
+        }),
+    }
+    await using server = await startEchoServer({ codec: awesomerpc })
+    await using proxy = await startTestProxy({
+      codec: awesomerpc,
+      network,
+      multiplexing,
+      cluster: { discovery: 'strict-dns', dnsRefreshMs: 20, endpoints: [named(server.port)] },
+    })
+    await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+    const replies = [1, 2, 3].map((id) => client.request(awesomerpcFrame({ id })))
+    await proxy.until('upstream_rq_pending_active', 3)
+    book.set('service.test', [])
+    await proxy.until('membership_total', 0)
+    letConnect()
+    for (const reply of await Promise.all(replies)) assert.ok(isOk(reply))
+    await server.open(0)
+    await proxy.until('upstream_cx_active', 0)
+  })
+}
