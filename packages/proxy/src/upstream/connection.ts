@@ -241,6 +241,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   /** Closes after what was written has left. */
   closeSoon(): void {
+    // nothing was written yet, and the end would wait for a connection that may never come
+    if (!this.isReady) this.close('local')
     if (this.isClosed) return
     this.#cause = 'local'
     this.#outbox.flush()
