@@ -1,4 +1,12 @@
-import type { ClusterConfig, LoadBalancerConfig, ProxyConfig, RouteConfig } from '@meltemi/api/model'
+import type {
+  ClusterConfig,
+  LoadBalancerConfig,
+  MetaProtocolConfig,
+  ProxyConfig,
+  RouteConfig,
+  TcpProxyConfig,
+  WeightedCluster,
+} from '@meltemi/api/model'
 import { Draw } from './draw.ts'
 import { Behaviour } from './payload.ts'
 import type { NetworkWeather } from './virtual-network.ts'
@@ -47,6 +55,8 @@ export interface FilterPlan {
 export interface Scenario {
   readonly seed: number
   readonly wire: Wire
+  /** The listener passes bytes on unread. */
+  readonly isTcp: boolean
   readonly config: ProxyConfig
   readonly weather: NetworkWeather
   readonly clients: readonly ClientPlan[]
@@ -65,7 +75,8 @@ export const TRAFFIC_END_MS = 3000
 
 export function drawScenario(seed: number): Scenario {
   const draw = new Draw(seed, 1)
-  const wire = draw.pick(WIRES)
+  const isTcp = draw.chance(0.1)
+  const wire = isTcp ? (WIRES[0] as Wire) : draw.pick(WIRES)
   const multiplexing = draw.chance(0.65)
   const clusterCount = draw.int(1, 3)
   const services: ServicePlan[] = []
@@ -73,11 +84,12 @@ export function drawScenario(seed: number): Scenario {
   const clusters = Array.from({ length: clusterCount }, (_, index) => drawCluster(draw, index, services, names))
   const isCalm = draw.chance(0.25)
   const requestTimeoutMs = draw.pick([0, 200, 1000, 2000])
-  const traffic = { draw, wire, multiplexing, clusterCount, isCalm, drawsBig: draw.chance(0.2) }
+  const traffic = { draw, wire, isTcp, multiplexing, clusterCount, isCalm, drawsBig: draw.chance(0.2) }
   const clients = Array.from({ length: draw.int(1, 8) }, () => drawClient(traffic))
   return {
     seed,
     wire,
+    isTcp,
     weather: drawWeather(draw),
     services,
     names,
@@ -86,13 +98,13 @@ export function drawScenario(seed: number): Scenario {
     overload: draw.chance(0.1)
       ? { fromMs: draw.int(0, 1500), toMs: draw.int(1500, 3000), level: draw.int(1, 3) }
       : undefined,
-    filter: draw.chance(0.7) ? drawFilter(draw, requestTimeoutMs) : undefined,
+    filter: !isTcp && draw.chance(0.7) ? drawFilter(draw, requestTimeoutMs) : undefined,
     config: {
       node: { id: '', cluster: '', metadata: {} },
       admin: undefined,
       modules: [],
       clusters,
-      listeners: [drawListener(draw, { wire, multiplexing, clusterCount, requestTimeoutMs })],
+      listeners: [drawListener(draw, { wire, isTcp, multiplexing, clusterCount, requestTimeoutMs })],
     },
   }
 }
@@ -193,6 +205,7 @@ function drawService(draw: Draw, host: string): ServicePlan {
 
 interface ListenerDraw {
   readonly wire: Wire
+  readonly isTcp: boolean
   readonly multiplexing: boolean
   readonly clusterCount: number
   readonly requestTimeoutMs: number
@@ -206,32 +219,47 @@ function drawListener(draw: Draw, on: ListenerDraw): ProxyConfig['listeners'][nu
     proxyProtocol: false,
     bufferLimitBytes: draw.pick([256, 16_384, 1 << 20, 1 << 20]),
     maxConnections: draw.pick([0, 0, 0, 3]),
-    filter: {
-      kind: 'meta-protocol',
-      statPrefix: 'sim',
-      applicationProtocol: on.wire.name,
-      codec: { name: on.wire.definition.name, options: undefined },
-      multiplexing: on.multiplexing,
-      filters: [],
-      routes: { name: 'routes', routes: drawRoutes(draw, on) },
-      idleTimeoutMs: draw.pick([0, 0, 300, 2000]),
-      maxMessageBytes: 1 << 20,
-      maxInFlightPerConnection: draw.pick([1, 3, 1024, 1024]),
-      requestTimeoutMs: on.requestTimeoutMs,
-      maxDownstreamBufferBytes: draw.pick([65_536, 1 << 24, 1 << 24]),
-      partialMessageTimeoutMs: draw.pick([0, 400, 15_000]),
-      generateRequestId: false,
-    },
+    filter: on.isTcp ? drawTcpProxy(draw, on) : drawMetaProtocol(draw, on),
   }
+}
+
+function drawTcpProxy(draw: Draw, { clusterCount }: ListenerDraw): TcpProxyConfig {
+  return {
+    kind: 'tcp-proxy',
+    statPrefix: 'sim',
+    clusters: weighAll(draw, clusterCount),
+    idleTimeoutMs: draw.pick([0, 300, 5000]),
+    maxConnectAttempts: draw.int(1, 3),
+  }
+}
+
+function drawMetaProtocol(draw: Draw, on: ListenerDraw): MetaProtocolConfig {
+  return {
+    kind: 'meta-protocol',
+    statPrefix: 'sim',
+    applicationProtocol: on.wire.name,
+    codec: { name: on.wire.definition.name, options: undefined },
+    multiplexing: on.multiplexing,
+    filters: [],
+    routes: { name: 'routes', routes: drawRoutes(draw, on) },
+    idleTimeoutMs: draw.pick([0, 0, 300, 2000]),
+    maxMessageBytes: 1 << 20,
+    maxInFlightPerConnection: draw.pick([1, 3, 1024, 1024]),
+    requestTimeoutMs: on.requestTimeoutMs,
+    maxDownstreamBufferBytes: draw.pick([65_536, 1 << 24, 1 << 24]),
+    partialMessageTimeoutMs: draw.pick([0, 400, 15_000]),
+    generateRequestId: false,
+  }
+}
+
+function weighAll(draw: Draw, clusterCount: number): readonly WeightedCluster[] {
+  return Array.from({ length: clusterCount }, (_, index) => ({ cluster: `cluster${index}`, weight: draw.int(1, 4) }))
 }
 
 /** A route per cluster, one to a cluster that is not there, one over all of them; the number after has none. */
 function drawRoutes(draw: Draw, { wire, clusterCount }: ListenerDraw): RouteConfig[] {
   const routes: RouteConfig[] = []
-  const all = Array.from({ length: clusterCount }, (_, index) => ({
-    cluster: `cluster${index}`,
-    weight: draw.int(1, 4),
-  }))
+  const all = weighAll(draw, clusterCount)
   for (let number = 0; number < clusterCount + 2; number++) {
     const clusters =
       number < clusterCount
@@ -270,6 +298,7 @@ function testFor(wire: Wire, number: number): RouteConfig['match']['metadata'][n
 interface TrafficDraw {
   readonly draw: Draw
   readonly wire: Wire
+  readonly isTcp: boolean
   readonly multiplexing: boolean
   readonly clusterCount: number
   /** Neither clients nor services do anything wrong. */
@@ -295,12 +324,16 @@ function drawClient(traffic: TrafficDraw): ClientPlan {
     ending:
       isCalm || draw.chance(0.6)
         ? draw.pick(['close', 'half-close'] as const)
-        : draw.pick(['destroy', 'reset', 'vanish', 'garbage', 'partial'] as const),
+        : draw.pick(traffic.isTcp ? TCP_ENDINGS : BAD_ENDINGS),
     endMs: startMs + draw.int(0, 2500),
   }
 }
 
-function drawRequest({ draw, wire, multiplexing, clusterCount, isCalm, drawsBig }: TrafficDraw): RequestPlan {
+const TCP_ENDINGS = ['destroy', 'reset', 'vanish'] as const
+const BAD_ENDINGS = [...TCP_ENDINGS, 'garbage', 'partial'] as const
+
+function drawRequest(traffic: TrafficDraw): RequestPlan {
+  const { draw, wire, isTcp, multiplexing, clusterCount, isCalm, drawsBig } = traffic
   const kind = drawKind(draw, wire)
   const bytes = () => (drawsBig && draw.chance(0.3) ? draw.int(1000, 60_000) : draw.pick([0, 10, 100, 1500]))
   return {
@@ -312,7 +345,9 @@ function drawRequest({ draw, wire, multiplexing, clusterCount, isCalm, drawsBig 
         ? draw.chance(0.1)
           ? Behaviour.ErrorReply
           : Behaviour.Ok
-        : drawFault(draw, wire, multiplexing),
+        : isTcp
+          ? draw.pick(TCP_FAULTS)
+          : drawFault(draw, wire, multiplexing),
     delayMs: draw.pick([0, 0, 1, 15, 60, 400]),
     padBytes: bytes(),
     replyBytes: bytes(),
@@ -320,6 +355,15 @@ function drawRequest({ draw, wire, multiplexing, clusterCount, isCalm, drawsBig 
     parts: wire.hasTypes && draw.chance(0.15) ? draw.int(2, 4) : 1,
   }
 }
+
+/** What a client can still read that nobody stands before. */
+const TCP_FAULTS: readonly number[] = [
+  Behaviour.Silent,
+  Behaviour.End,
+  Behaviour.Reset,
+  Behaviour.Vanish,
+  Behaviour.Stall,
+]
 
 function drawKind(draw: Draw, wire: Wire): RequestPlan['kind'] {
   if (!wire.hasTypes || draw.chance(0.8)) return 'request'

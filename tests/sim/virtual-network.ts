@@ -92,6 +92,7 @@ export class VirtualNetwork {
     const local = this.#newSocket(side, { host, port }, { host: '192.0.2.1', port: this.#freePort++ })
     local.handler = handler
     const fate = this.#fate(address)
+    this.trace.event('connecting', local.number, port, `${address}: ${fate}`)
     if (fate !== 'lost') this.clock.setTimer(this.delayMs(), () => this.#arrive(local, address, fate))
     return local
   }

@@ -83,6 +83,9 @@ class ServiceConnection implements SocketHandler {
   readonly #turns: Turn[] = []
   /** What follows half a reply would become its other half. */
   #isMute = false
+  /** Requests that have come and not been dealt with. */
+  #due = 0
+  #hasClientEnded = false
 
   constructor(socket: VirtualSocket, world: ServiceWorld, onClose: () => void) {
     this.#socket = socket
@@ -102,7 +105,8 @@ class ServiceConnection implements SocketHandler {
   }
 
   onEnd(): void {
-    this.#socket.end()
+    this.#hasClientEnded = true
+    if (this.#due === 0) this.#socket.end()
   }
 
   onDrain(): void {}
@@ -125,7 +129,11 @@ class ServiceConnection implements SocketHandler {
     if (frame.type === MessageType.Oneway) return
     const turn: Turn = { isReady: false, send: () => this.#act(frame, payload) }
     if (this.#world.wire.definition.correlation === 'order') this.#turns.push(turn)
-    this.#world.clock.setTimer(payload.delayMs, () => this.#ready(turn))
+    this.#due++
+    this.#world.clock.setTimer(payload.delayMs, () => {
+      this.#ready(turn)
+      if (--this.#due === 0 && this.#hasClientEnded) this.#socket.end()
+    })
   }
 
   #ready(turn: Turn): void {

@@ -9,6 +9,7 @@ export interface SocketIdentity {
 }
 
 const NO_ERROR = undefined
+const LINGER_MS = 15_000
 
 /**
  * One end of a virtual connection, with the manners of Node's:
@@ -34,6 +35,7 @@ export class VirtualSocket implements Socket {
   #queue: Buffer[] = []
   #queueBytes = 0
   #inFlightBytes = 0
+  #sentBytes = 0
   #needsDrain = false
   #isEnding = false
   #isFinSent = false
@@ -98,9 +100,20 @@ export class VirtualSocket implements Socket {
     this.#isPaused = true
     this.#destroysAfterFin = true
     this.#isEnding = true
+    this.#linger()
     if (this.#isResetReceived) this.destroy()
     else if (this.#isFinSent) this.#later(() => this.destroy())
     else this.#pump()
+  }
+
+  /** As Node's socket of the proxy: a peer that takes nothing for long is given up. */
+  #linger(): void {
+    const sentBytes = this.#sentBytes
+    this.#network.clock.setTimer(LINGER_MS, () => {
+      if (this.isDestroyed) return
+      if (this.#sentBytes === sentBytes) this.destroy()
+      else this.#linger()
+    })
   }
 
   destroy(reset = false): void {
@@ -161,6 +174,7 @@ export class VirtualSocket implements Socket {
     while (this.#queueBytes > 0 && this.#inFlightBytes < weather.windowBytes) {
       const chunk = this.#take(Math.min(this.#queueBytes, weather.windowBytes - this.#inFlightBytes))
       this.#inFlightBytes += chunk.length
+      this.#sentBytes += chunk.length
       this.#send(() => peer.#receive(chunk))
     }
     if (this.#queueBytes > 0) return
