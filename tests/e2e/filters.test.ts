@@ -9,10 +9,11 @@ import {
   type FilterDefinition,
   type FilterHost,
   FilterStatus,
+  MessageType,
   type Metadata,
   ResponseStatus,
 } from '@meltemi/sdk'
-import { mutable, mutableFrame, ordered } from '../harness/codecs/index.ts'
+import { mutable, mutableFrame, ordered, streaming, streamingFrame } from '../harness/codecs/index.ts'
 import {
   connectClient,
   type EchoServer,
@@ -444,6 +445,58 @@ test('a filter sees route, connection, time and chance, and its counters are in 
   await setup.client.request(request(3))
   assert.deepEqual(seen, ['the way', 'service', '127.0.0.1', setup.proxy.port, 3, true, true])
   assert.equal(setup.proxy.stat('meta_protocol.test.test.observer.seen'), 2)
+})
+
+function streamMessage(type: MessageType, stream: number, body = ''): Buffer {
+  return streamingFrame({ type, id: 1, stream, body })
+}
+
+const { StreamInit, StreamData, StreamCloseOneWay } = MessageType
+
+test('the frames of a stream wait, in order, while a filter has paused what opens it', async () => {
+  const paused = Promise.withResolvers<FilterContext>()
+  const pauser = filter('pauser', {
+    onRequest(context) {
+      if (context.request.type !== StreamInit) return Continue
+      paused.resolve(context)
+      return Pause
+    },
+  })
+  await using setup = await setUp([pauser], { codec: streaming })
+  setup.client.send(Buffer.concat([streamMessage(StreamInit, 5), streamMessage(StreamData, 5, 'a')]))
+  const context = await paused.promise
+  setup.client.send(Buffer.concat([streamMessage(StreamData, 5, 'b'), streamMessage(StreamCloseOneWay, 5)]))
+  assert.equal(setup.server.received.length, 0)
+  context.resume()
+  assert.deepEqual((await setup.client.take(3)).map(textOf), ['a', 'b', ''])
+  await setup.proxy.until('stream_active', 0)
+})
+
+test('a stream that a filter fails or stops is over, and its client goes on', async () => {
+  for (const isStopped of [false, true]) {
+    const guard = filter('guard', {
+      onRequest(context) {
+        if (context.request.type !== StreamInit) return Continue
+        return isStopped ? Stop : context.fail(DENIED)
+      },
+    })
+    await using setup = await setUp([guard], { codec: streaming })
+    setup.client.send(Buffer.concat([streamMessage(StreamInit, 5), streamMessage(StreamData, 5, 'a')]))
+    const reply = await setup.client.request(streamingFrame({ type: MessageType.Request, id: 2, body: 'on' }))
+    assert.equal(textOf(reply), 'on')
+    assert.equal(setup.client.received.length, isStopped ? 1 : 2)
+    assert.equal(setup.proxy.stat('stream_active'), 0)
+    assert.equal(setup.proxy.stat('request_unexpected'), 1)
+  }
+})
+
+test('a stream whose refusal a filter keeps to itself is over all the same', async () => {
+  const keeper = filter('keeper', { onReply: () => Stop })
+  await using setup = await setUp([keeper], { codec: streaming, routes: [testRoute('nowhere')] })
+  setup.client.send(Buffer.concat([streamMessage(StreamInit, 5), streamMessage(StreamData, 5, 'a')]))
+  setup.client.send(streamingFrame({ type: MessageType.Heartbeat, id: 3 }))
+  assert.equal((await setup.client.next()).type, MessageType.Heartbeat)
+  assert.equal(setup.proxy.stat('stream_active'), 0)
 })
 
 test('a filter of a module works in a worker, with its configuration from the bootstrap file', async () => {
