@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TcpProxyConfig } from '@meltemi/api'
+import { type RunningProxy, startProxy } from '@meltemi/proxy'
+import { ROOT } from '../scripts/workspace.ts'
+import { uuid } from './harness/codecs/index.ts'
+import { testCluster, testRoute } from './harness/index.ts'
+
+const MODULE = fileURLToPath(new URL('./harness/codecs/index.ts', import.meta.url))
+const KINDS = ['counter', 'gauge', 'histogram']
+
+const metaProtocol: MetaProtocolConfig = {
+  kind: 'meta-protocol',
+  statPrefix: 'here',
+  applicationProtocol: 'uuid',
+  codec: { name: uuid.name, options: undefined },
+  multiplexing: true,
+  filters: [],
+  routes: { name: 'routes', routes: [testRoute('service')] },
+  idleTimeoutMs: 0,
+  maxMessageBytes: 1024,
+  maxInFlightPerConnection: 1,
+  requestTimeoutMs: 0,
+  maxDownstreamBufferBytes: 1024,
+  partialMessageTimeoutMs: 0,
+  generateRequestId: false,
+}
+
+const tcpProxy: TcpProxyConfig = {
+  kind: 'tcp-proxy',
+  statPrefix: 'there',
+  clusters: [{ cluster: 'service', weight: 1 }],
+  idleTimeoutMs: 0,
+  maxConnectAttempts: 1,
+}
+
+test('docs/metrics.md lists every stat that a running proxy has, with its kind, and no other', async () => {
+  const documented = readDocument(readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8'))
+  const registered = await statsOfRunningProxy()
+  assert.ok(registered.length > 80, `only ${registered.length} stats`)
+  assert.deepEqual(
+    documented.filter((line) => !registered.includes(line)),
+    [],
+    'documented, but not registered',
+  )
+  assert.deepEqual(
+    registered.filter((line) => !documented.includes(line)),
+    [],
+    'registered, but not documented',
+  )
+  assert.equal(new Set(documented).size, documented.length, 'documented once each')
+})
+
+test('the stats of docs/operations.md stand in docs/metrics.md too, with the same kind', () => {
+  const documented = readDocument(readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8'))
+  const page = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
+  const named = [...page.matchAll(/^\| (`[^|]+`) \| (counter|gauge|histogram) \|/gm)].flatMap(([, names, kind]) =>
+    [...(names as string).matchAll(/`([^`]+)`/g)].map(([, name]) => `${name} ${kind}`),
+  )
+  assert.ok(named.length > 5)
+  assert.deepEqual(
+    named.filter((line) => !documented.includes(line)),
+    [],
+  )
+})
+
+/** `name kind` of each row; sections with a prefix say so in their text. */
+function readDocument(markdown: string): readonly string[] {
+  return markdown.split(/^## /m).flatMap((section) => {
+    const prefix = /Prefix `([^`]+)`/.exec(section)?.[1] ?? ''
+    const rows = section.matchAll(/^\| `([^`]+)` \| (\w+) \| [^|]{3,} \|$/gm)
+    return [...rows].map(([, name, kind]) => `${prefix}${name} ${kind}`)
+  })
+}
+
+async function statsOfRunningProxy(): Promise<readonly string[]> {
+  const proxy = await startProxy({
+    config: configuration(),
+    modules: [MODULE],
+    concurrency: 1,
+    adminAddress: { host: '127.0.0.1', port: 0 },
+    drainTimeS: 0,
+    logLevel: 'off',
+    memoryLimitBytes: undefined,
+  })
+  try {
+    const lines = await Promise.all(KINDS.map((kind) => namesOf(proxy, kind)))
+    return [...new Set(lines.flat())]
+  } finally {
+    await proxy.stop()
+  }
+}
+
+/** With placeholders where configuration gives the name. */
+async function namesOf(proxy: RunningProxy, kind: string): Promise<readonly string[]> {
+  const { host, port } = proxy.adminAddress
+  const reply = await fetch(`http://${host}:${port}/stats?type=${kind}s`, { headers: { connection: 'close' } })
+  assert.equal(reply.status, 200)
+  const lines = (await reply.text()).split('\n').filter((line) => line !== '')
+  return lines.map((line) => {
+    const name = line.slice(0, line.indexOf(': '))
+    return `${name
+      .replace('meta_protocol.uuid.here.', 'meta_protocol.<protocol>.<prefix>.')
+      .replace('tcp.there.', 'tcp.<prefix>.')
+      .replace('cluster.service.', 'cluster.<cluster>.')
+      .replace(/^listener\.127\.0\.0\.1_\d+\./, 'listener.<address>.')} ${kind}`
+  })
+}
+
+function configuration(): ProxyConfig {
+  return {
+    node: { id: '', cluster: '', metadata: {} },
+    admin: undefined,
+    listeners: [listener('here', metaProtocol), listener('there', tcpProxy)],
+    clusters: [testCluster('service', [1])],
+    modules: [],
+  }
+}
+
+function listener(name: string, filter: MetaProtocolConfig | TcpProxyConfig): ListenerConfig {
+  return {
+    name,
+    address: { host: '127.0.0.1', port: 0 },
+    direction: 'unspecified',
+    proxyProtocol: false,
+    bufferLimitBytes: 1024,
+    maxConnections: 0,
+    filter,
+  }
+}
