@@ -168,6 +168,29 @@ test('an upstream that closes fails all that were pipelined on it, in order and 
   await proxy.until('request_active', 0)
 })
 
+test('more requests than one connection takes get another, and the replies their order', async () => {
+  const hold = holding()
+  await using server = await startEchoServer({ codec: ordered, handler: hold.handler })
+  await using proxy = await startTestProxy({
+    codec: ordered,
+    endpoints: [server.port],
+    filter: { maxInFlightPerConnection: 2000 },
+    cluster: {
+      circuitBreaker: { maxConnections: 9, maxPendingRequests: 2000, maxRequests: 2000, maxRetries: 0 },
+    },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: ordered })
+  const keys = Array.from({ length: 1500 }, (_, n) => `key-${n}`)
+  client.send(Buffer.concat(keys.map(get)))
+  await server.arrived(1500)
+  assert.equal(server.connections.length, 2)
+  hold.release()
+  assert.deepEqual(
+    (await client.take(1500)).map((reply) => text(reply).split(' ')[1]),
+    keys,
+  )
+})
+
 /** As `ordered`, but TELL wants no reply. */
 const telling: CodecDefinition = {
   ...ordered,

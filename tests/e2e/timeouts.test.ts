@@ -263,3 +263,38 @@ test('while a client is not read the message that it has begun has no deadline',
   )
   assert.equal(proxy.stat('partial_message_timeout'), 0)
 })
+
+test('an idle client that is still taking its last reply gets all of it before the end', async () => {
+  const bytes = 12 * 1024 * 1024
+  await using server = await startEchoServer({
+    codec: uuid,
+    handler: (request, connection) => connection.send(uuidFrame({ id: request.requestId, body: Buffer.alloc(bytes) })),
+  })
+  const filter = { idleTimeoutMs: 80 }
+  await using proxy = await startTestProxy({ codec: uuid, endpoints: [server.port], filter })
+  await using client = await connectClient({ port: proxy.port, codec: uuid })
+  client.socket.pause()
+  const reply = client.request(uuidFrame({ id: 1 }))
+  await proxy.until('idle_timeout', 1)
+  client.socket.resume()
+  assert.equal((await reply).bodySize, bytes)
+  await client.ended()
+})
+
+for (const multiplexing of [true, false]) {
+  const name = multiplexing ? 'shared' : 'exclusive'
+  test(`a request that waits for a connection has its deadline all the same: ${name}`, async () => {
+    await using hole = await startBlackHole()
+    await using proxy = await startTestProxy({
+      codec: uuid,
+      endpoints: [hole.port],
+      multiplexing,
+      filter: { requestTimeoutMs: 50 },
+    })
+    await using client = await connectClient({ port: proxy.port, codec: uuid })
+    for (let id = 1; id <= 3; id++) assert.equal(body(await client.request(uuidFrame({ id }))), TIMEOUT)
+    assert.equal(proxy.stat('upstream_rq_pending_active'), 0)
+    assert.equal(proxy.stat('upstream_rq_active'), 0)
+    assert.equal(proxy.stat('upstream_rq_timeout'), 3)
+  })
+}

@@ -151,7 +151,8 @@ export class DownstreamConnection
 
   onIdleTimeout(): void {
     this.listener.stats.idleTimeout.add(1)
-    this.close()
+    // its last reply may still be on its way
+    this.#endAfterWrites()
   }
 
   onSlowClient(): void {
