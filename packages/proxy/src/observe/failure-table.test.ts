@@ -27,3 +27,33 @@ test('a failure names what it is about', () => {
   assert.equal(code, 'no_matched_route')
   assert.equal(message, "meta protocol router: no matched route for request '18446744073709551615'")
 })
+
+test('texts are those that clients of the reference know', () => {
+  const texts: readonly (readonly [keyof typeof FAILURES, subject: string, type: ErrorType, text: string])[] = [
+    ['noMatchedRoute', '7', 0, "meta protocol router: no matched route for request '7'"],
+    ['unknownCluster', 'c', 1, "meta protocol router: unknown cluster 'c'"],
+    ['noHealthyUpstream', 'c', 2, "meta protocol router: no healthy upstream for 'c'"],
+    ['badResponse', 'bad magic', 3, 'bad magic'],
+    ['overflow', '', 4, 'meta protocol upstream request: too many connections'],
+    ['localFailure', '10.0.0.1:80', 4, "meta protocol upstream request: local connection failure '10.0.0.1:80'"],
+    ['connectFailure', '[::1]:80', 4, "meta protocol upstream request: remote connection failure '[::1]:80'"],
+    ['upstreamClosed', '10.0.0.1:80', 4, "meta protocol upstream request: remote connection failure '10.0.0.1:80'"],
+    ['connectTimeout', 'a:1', 4, "meta protocol upstream request: connection failure 'a:1' due to timeout"],
+    ['requestTimeout', 'c', 6, "meta protocol router: request timeout for cluster 'c'"],
+  ]
+  for (const [row, subject, type, text] of texts) {
+    const found = failure(FAILURES[row], subject)
+    assert.deepEqual([found.type, found.message], [type, text], row)
+  }
+})
+
+test('ids are printed as unsigned integers of 64 bits, wider ones as they are', () => {
+  assert.deepEqual([0, 7, -1, -7n, 2n ** 63n, 2n ** 127n].map(printId), [
+    '0',
+    '7',
+    '18446744073709551615',
+    '18446744073709551609',
+    '9223372036854775808',
+    String(2n ** 127n),
+  ])
+})
