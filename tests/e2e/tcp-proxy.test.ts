@@ -7,7 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TcpProxyConfig } from '@meltemi/api'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { startBlackHole } from '../harness/black-hole.ts'
-import { startTestProxy, type TestProxy, type TestProxyOptions, testCluster } from '../harness/index.ts'
+import {
+  startProxyProcess,
+  startTestProxy,
+  type TestProxy,
+  type TestProxyOptions,
+  testCluster,
+} from '../harness/index.ts'
 
 const MIB = 1024 * 1024
 const LARGE = Buffer.alloc(20 * MIB, 'every byte of this has to arrive, in order; ')
@@ -364,4 +370,34 @@ test('connections above the limits of the listener or the cluster are closed and
     assert.equal(String(await readAll(again)), 'y')
     await nothingLeft(proxy)
   }
+})
+
+test('a tcp_proxy of a bootstrap file, behind a PROXY header, works in a worker', async () => {
+  await using service = await startService(echo)
+  const types = 'type.googleapis.com/envoy.extensions.filters'
+  const tcpProxy = {
+    '@type': `${types}.network.tcp_proxy.v3.TcpProxy`,
+    stat_prefix: 'bytes',
+    weighted_clusters: { clusters: [{ name: 'service', weight: 1 }] },
+    max_connect_attempts: 2,
+    idle_timeout: '0.2s',
+  }
+  const header = { '@type': `${types}.listener.proxy_protocol.v3.ProxyProtocol` }
+  await using proxy = await startProxyProcess({
+    codec: awesomerpc.name,
+    endpoints: [await closedPort(), service.port],
+    listener: {
+      listener_filters: [{ name: 'envoy.filters.listener.proxy_protocol', typed_config: header }],
+      filter_chains: [{ filters: [{ name: 'envoy.filters.network.tcp_proxy', typed_config: tcpProxy }] }],
+    },
+    arguments: ['--log-level', 'error'],
+  })
+  for (let n = 0; n < 3; n++) {
+    const client = connect({ port: proxy.port, host: '127.0.0.1' })
+    client.write('PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nhello')
+    // the service never ends by itself: the idle timeout does
+    assert.equal(String(await readAll(client)), 'hello')
+  }
+  const names = ['downstream_cx_total', 'idle_timeout', 'downstream_cx_rx_bytes_total']
+  assert.deepEqual(await Promise.all(names.map((name) => proxy.stat(`tcp.bytes.${name}`))), [3, 3, 15])
 })
