@@ -1,5 +1,5 @@
 import { Behaviour } from './payload.ts'
-import type { Run } from './simulate.ts'
+import type { Run } from './stage.ts'
 import type { VirtualClient } from './virtual-client.ts'
 
 /** What must hold at three moments of a run. Each fault is one text. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Network, Socket, SocketHandler } from '@meltemi/proxy'
 import type { Codec, CodecDefinition } from '@meltemi/sdk'
-import { type Sabotage, simulate } from './simulate.ts'
+import { simulate } from './simulate.ts'
+import type { Sabotage } from './stage.ts'
 
 const SEEDS = 50
 

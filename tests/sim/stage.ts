@@ -1,0 +1,119 @@
+import { limitCells, type Network, Proxy, SeededRandom } from '@meltemi/proxy'
+import type { Clock } from '@meltemi/runtime'
+import type { CodecDefinition, MessageType } from '@meltemi/sdk'
+import { CountingRegistry } from './counting-registry.ts'
+import { Draw } from './draw.ts'
+import type { RequestPayload } from './payload.ts'
+import type { Scenario } from './scenario.ts'
+import type { Trace } from './trace.ts'
+import { VirtualClient } from './virtual-client.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import { VirtualNetwork } from './virtual-network.ts'
+import { VirtualService } from './virtual-service.ts'
+import { FILTER, Witness } from './witness.ts'
+
+/** Puts a defect into what the proxy is built from. */
+export interface Sabotage {
+  readonly codec?: (codec: CodecDefinition) => CodecDefinition
+  readonly network?: (network: Network) => Network
+  readonly clock?: (clock: Clock) => Clock
+}
+
+/** All that takes part in one run, for the checks at its end. */
+export interface Run {
+  readonly scenario: Scenario
+  readonly clock: VirtualClock
+  readonly network: VirtualNetwork
+  readonly metrics: CountingRegistry
+  readonly cells: SharedArrayBuffer
+  readonly proxy: Proxy
+  readonly services: readonly VirtualService[]
+  readonly clients: readonly VirtualClient[]
+  readonly witness: Witness | undefined
+  /** How often each request has reached a service. */
+  readonly arrivals: ReadonlyMap<string, number>
+  readonly logged: readonly string[]
+  problem(text: string): void
+}
+
+export interface StageParts {
+  readonly clock: VirtualClock
+  readonly trace: Trace
+  readonly sabotage: Sabotage | undefined
+  problem(text: string): void
+}
+
+/** Everything a scenario needs, with the services already there and the proxy not started. */
+export async function setStage(scenario: Scenario, parts: StageParts): Promise<Run> {
+  const { clock, trace, problem } = parts
+  const { seed, wire, weather } = scenario
+  const arrivals = new Map<string, number>()
+  const services = buildServices(scenario, parts, arrivals)
+  const network = new VirtualNetwork(
+    { clock, random: new SeededRandom(seed * 16 + 2), weather, trace },
+    (address) => services.get(address)?.fate ?? 'accepted',
+    (host) => resolveName(scenario, host, clock.now()),
+  )
+  for (const service of services.values()) await service.listen(network.as('actor'))
+  const clients = scenario.clients.map(
+    (plan, index) => new VirtualClient(index + 1, plan, { seed, clock, wire, trace, problem }),
+  )
+  const built = buildProxy(scenario, parts, network)
+  return { scenario, clock, network, clients, services: [...services.values()], arrivals, problem, ...built }
+}
+
+function buildServices(
+  scenario: Scenario,
+  parts: StageParts,
+  arrivals: Map<string, number>,
+): Map<string, VirtualService> {
+  const { clock, trace, problem } = parts
+  const { wire } = scenario
+  const arrived = (payload: RequestPayload, type: MessageType) => {
+    const key = `${payload.client}/${payload.number}`
+    arrivals.set(key, (arrivals.get(key) ?? 0) + 1)
+    trace.event('arrived', payload.client, payload.number, `type ${type} behaviour ${payload.behaviour}`)
+  }
+  const world = { clock, wire, arrived, problem }
+  return new Map(scenario.services.map((plan) => [`${plan.host}:${plan.port}`, new VirtualService(plan, world)]))
+}
+
+function buildProxy(scenario: Scenario, { clock, sabotage }: StageParts, network: VirtualNetwork) {
+  const { seed, wire, config } = scenario
+  const witness = scenario.filter === undefined ? undefined : new Witness(scenario.filter, new Draw(seed, 3), clock)
+  const metrics = new CountingRegistry()
+  const cells = limitCells(config.clusters.length + config.listeners.length, 1)
+  const logged: string[] = []
+  const proxy = new Proxy({
+    config: withFilter(scenario, witness),
+    codecs: [sabotage?.codec?.(wire.definition) ?? wire.definition],
+    filters: witness === undefined ? [] : [witness.definition],
+    network: sabotage?.network?.(network.as('proxy')) ?? network.as('proxy'),
+    clock: sabotage?.clock?.(clock) ?? clock,
+    random: new SeededRandom(seed * 16 + 4),
+    metrics,
+    share: { cells, workers: 1, worker: 0 },
+    overloadLevel: () => overloadAt(scenario, clock.now()),
+    log: (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields)}`),
+  })
+  return { proxy, witness, metrics, cells, logged }
+}
+
+function overloadAt({ overload }: Scenario, nowMs: number): number {
+  return overload !== undefined && nowMs >= overload.fromMs && nowMs < overload.toMs ? overload.level : 0
+}
+
+function withFilter(scenario: Scenario, witness: Witness | undefined): Scenario['config'] {
+  if (witness === undefined) return scenario.config
+  const listeners = scenario.config.listeners.map((listener) =>
+    listener.filter.kind === 'meta-protocol'
+      ? { ...listener, filter: { ...listener.filter, filters: [FILTER] } }
+      : listener,
+  )
+  return { ...scenario.config, listeners }
+}
+
+function resolveName(scenario: Scenario, host: string, nowMs: number): readonly string[] {
+  const name = scenario.names.find((one) => one.host === host)
+  return (name?.addresses ?? []).filter((address) => nowMs < address.untilMs).map((address) => address.host)
+}
