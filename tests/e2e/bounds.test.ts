@@ -7,7 +7,15 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MessageType, type Metadata } from '@meltemi/sdk'
 import { startBlackHole } from '../harness/black-hole.ts'
-import { mutable, mutableFrame, streaming, streamingFrame, uuid, uuidFrame } from '../harness/codecs/index.ts'
+import {
+  mutable,
+  mutableFrame,
+  StreamingFlag,
+  streaming,
+  streamingFrame,
+  uuid,
+  uuidFrame,
+} from '../harness/codecs/index.ts'
 import {
   connectClient,
   echo,
@@ -338,4 +346,26 @@ test('an echo service and its clients hold nothing afterwards', async () => {
   await proxy.until('downstream_cx_active', 0)
   assert.equal(proxy.proxy.timerCount, 0)
   assert.equal(proxy.proxy.connectionCount, 0)
+})
+
+test('a service that has a client of its own is held back while that client does not take a long reply', async () => {
+  const parts = 64
+  await using server = await startEchoServer({
+    codec: streaming,
+    handler: async (request, connection) => {
+      const id = Number(request.requestId)
+      const part = { type: MessageType.Response, id, body: Buffer.alloc(MIB) }
+      for (let n = 1; n < parts; n++) await connection.sent(streamingFrame({ ...part, flags: StreamingFlag.More }))
+      await connection.sent(streamingFrame(part))
+    },
+  })
+  await using proxy = await startTestProxy({ codec: streaming, endpoints: [server.port], multiplexing: false })
+  await using client = await connectClient({ port: proxy.port, codec: streaming })
+  client.socket.pause()
+  client.send(streamingFrame({ type: MessageType.Request, id: 1 }))
+  await server.arrived(1)
+  await sleep(200)
+  assert.ok(proxy.stat('upstream_cx_rx_bytes_total') < 32 * MIB)
+  client.socket.resume()
+  assert.equal((await client.take(parts)).length, parts)
 })

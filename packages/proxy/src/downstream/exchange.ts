@@ -232,6 +232,10 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     return FilterStatus.Stop
   }
 
+  holdBack(connection: UpstreamConnection): void {
+    this.#connection.holdBack(connection)
+  }
+
   complete(): void {
     this.finish()
   }

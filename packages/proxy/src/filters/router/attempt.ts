@@ -73,6 +73,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     }
     if (reply.last) this.#finish()
     this.#context.deliver(reply)
+    if (!reply.last && !this.#isOver) this.#context.holdBack(connection)
   }
 
   onUpstreamFailure(cause: Failure): void {

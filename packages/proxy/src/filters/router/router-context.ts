@@ -33,6 +33,8 @@ export interface RouterContext extends FilterContext {
   goOn(): void
   /** A reply of the service. */
   deliver(reply: Metadata): void
+  /** More of the reply will come on this connection, as fast as the client takes it. */
+  holdBack(connection: UpstreamConnection): void
   /** Nothing more will come: a one-way message is on its way, a stream is open. */
   complete(): void
   fail(failure: Failure): 1
