@@ -190,6 +190,38 @@ test('the end of the service’s bytes reaches the client, which goes on speakin
   await nothingLeft(proxy)
 })
 
+test('the last bytes of a client that has finished reach a slow service, though the service had finished before', async () => {
+  const piece = LARGE.subarray(0, 16 * 1024)
+  await using service = await startService((socket) => socket.end().pause())
+  await using proxy = await startProxy({ endpoints: [service.port] })
+  /** Sends until the proxy holds so much that it reads no more, or only so many pieces. */
+  const send = async (client: Socket, most: number) => {
+    const before = proxy.stat('downstream_flow_control_paused_reading_total')
+    const startBytes = proxy.stat('tcp.tcp.downstream_cx_rx_bytes_total')
+    for (let sent = 1; sent <= most; sent++) {
+      client.write(piece)
+      await proxy.until('tcp.tcp.downstream_cx_rx_bytes_total', startBytes + sent * piece.length)
+      if (proxy.stat('downstream_flow_control_paused_reading_total') > before) return sent
+    }
+    return most
+  }
+  const first = await connectTo(proxy)
+  const full = await send(first, Number.POSITIVE_INFINITY)
+  service.sockets[0]?.resetAndDestroy()
+  first.destroy()
+  await nothingLeft(proxy)
+
+  const second = await connectTo(proxy)
+  // the kernel is full, and a few pieces wait in the proxy
+  const sent = await send(second, full - 2)
+  second.resume().end()
+  await once(second, 'close')
+  await proxy.until('tcp.tcp.downstream_cx_active', 0)
+  const received = await readAll(service.sockets[1] as Socket)
+  assert.equal(received.length, sent * piece.length)
+  await nothingLeft(proxy)
+})
+
 test('a service that closes after its answer closes the client, after all of the answer', async () => {
   await using service = await startService((socket) => {
     socket.write(LARGE, () => socket.destroy())
