@@ -151,3 +151,20 @@ test('an upstream that closes fails the one request that waits on it, once', asy
   assert.equal(body(await second), 'y')
   assert.equal(client.received.length, 2)
 })
+
+test('5,000 pipelined requests need few more connections than may be in flight, and each gets its own reply', async () => {
+  await using server = await startEchoServer({ codec: uuid })
+  await using proxy = await startTestProxy({
+    codec: uuid,
+    endpoints: [server.port],
+    multiplexing: false,
+    filter: { maxInFlightPerConnection: 32 },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: uuid })
+  client.send(Buffer.concat(Array.from({ length: 5000 }, (_, id) => uuidFrame({ id, body: `r${id}` }))))
+  const replies = await client.take(5000)
+  for (const reply of replies) assert.equal(body(reply), `r${reply.requestId}`)
+  assert.equal(new Set(replies.map(({ requestId }) => requestId)).size, 5000)
+  // one more: a reply makes room for the next request before its own connection is free
+  assert.ok(server.connections.length <= 33, `${server.connections.length} connections`)
+})

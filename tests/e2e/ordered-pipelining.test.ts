@@ -191,6 +191,28 @@ test('more requests than one connection takes get another, and the replies their
   )
 })
 
+test('a client is closed when too much waits for its turn behind a slow reply', async () => {
+  await using slow = await startEchoServer({ codec: ordered, handler: () => {} })
+  await using fast = await startEchoServer({
+    codec: ordered,
+    handler: (_request, connection) => connection.send(Buffer.from(`+${'x'.repeat(100_000)}\r\n`)),
+  })
+  await using proxy = await startTestProxy({
+    codec: ordered,
+    clusters: [testCluster('slow', [slow.port]), testCluster('fast', [fast.port])],
+    routes: [testRoute('slow', { match: keyIs('command', 'SLOW') }), testRoute('fast')],
+    filter: { maxDownstreamBufferBytes: 1_000_000 },
+  })
+  await using client = await connectClient({ port: proxy.port, codec: ordered })
+  await using other = await connectClient({ port: proxy.port, codec: ordered })
+  client.send(Buffer.concat([Buffer.from('SLOW a\r\n'), ...Array(20).fill(get('b'))]))
+  await client.closed()
+  assert.equal(client.received.length, 0)
+  assert.equal(proxy.stat('meta_protocol.test.test.downstream_cx_overflow'), 1)
+  assert.equal((await other.request(get('c'))).message.length, 100_003)
+  await proxy.until('request_active', 0)
+})
+
 /** As `ordered`, but TELL wants no reply. */
 const telling: CodecDefinition = {
   ...ordered,
