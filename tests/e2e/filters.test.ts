@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
+  type CodecDefinition,
   ErrorType,
   type Failure,
   type Filter,
@@ -452,6 +453,36 @@ function streamMessage(type: MessageType, stream: number, body = ''): Buffer {
 }
 
 const { StreamInit, StreamData, StreamCloseOneWay } = MessageType
+
+test('a codec that throws when a paused request is resumed costs that request only', async () => {
+  const paused: FilterContext[] = []
+  const pauser = filter('pauser', {
+    onRequest(context) {
+      paused.push(context)
+      return Pause
+    },
+  })
+  const codec: CodecDefinition = {
+    ...mutable,
+    dialect(metadata) {
+      if (metadata.requestId === 1) throw new Error('no dialect')
+      return ''
+    },
+  }
+  await using setup = await setUp([pauser], { codec })
+  setup.client.send(Buffer.concat([request(1), request(2)]))
+  await setup.proxy.until('request_active', 2)
+  for (const context of paused) context.resume()
+  const replies = await setup.client.take(2)
+  assert.deepEqual(
+    replies.map(({ requestId, status }) => [requestId, status]),
+    [
+      [1, ResponseStatus.Error],
+      [2, ResponseStatus.Ok],
+    ],
+  )
+  assert.equal(setup.proxy.stat('test.codec_exception'), 1)
+})
 
 test('the frames of a stream wait, in order, while a filter has paused what opens it', async () => {
   const paused = Promise.withResolvers<FilterContext>()

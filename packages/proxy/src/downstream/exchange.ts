@@ -305,7 +305,14 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
 
   #runRouter(): void {
     this.#phase = Phase.Waiting
-    routeRequest(this)
+    try {
+      routeRequest(this)
+    } catch (error: unknown) {
+      // a codec's `dialect` may throw, also where a filter resumes and nobody above would catch it
+      this.#listener.stats.codecException.add(1)
+      this.thread.onCodecException(error)
+      this.fail(failure(FAILURES.encodeFailed, textOf(error)))
+    }
   }
 
   /** Whether the reply is to be sent. A filter that fails here ends the exchange with a local reply, which no filter sees again. */
