@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
-import { awesomerpcFrame, connectClient, echo, startEchoServer, startTestProxy, TestProxy } from '../harness/index.ts'
+import { DYING_COMMAND } from '../harness/codecs/looping.ts'
+import {
+  awesomerpcFrame,
+  connectClient,
+  echo,
+  silent,
+  startEchoServer,
+  startProxyProcess,
+  startTestProxy,
+  TestProxy,
+} from '../harness/index.ts'
 
 const MIB = 1024 * 1024
 
@@ -44,6 +55,23 @@ test('a stop does not wait for a drained client that takes nothing', async () =>
   await proxy.proxy.stop()
   assert.equal(proxy.proxy.connectionCount, 0)
   assert.equal(proxy.proxy.timerCount, 0)
+})
+
+test('a worker that dies while it drains does not come back to accept again', async () => {
+  await using server = await startEchoServer({ codec: awesomerpc, handler: silent })
+  const module = fileURLToPath(new URL('../harness/codecs/looping.ts', import.meta.url))
+  const args = ['--concurrency', '2', '--module', module, '--log-level', 'error']
+  await using proxy = await startProxyProcess({ codec: 'test.looping', endpoints: [server.port], arguments: args })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  client.send(awesomerpcFrame({ id: 1 }))
+  await server.arrived(1)
+  await proxy.post('/drain_listeners')
+  while (await connects(proxy.port));
+  client.send(awesomerpcFrame({ id: 2, cmd: DYING_COMMAND }))
+  await client.ended()
+  while ((await proxy.stat('server.workers')) !== 1);
+  assert.equal(await connects(proxy.port), false)
+  assert.equal(await proxy.stat('server.worker_restarted'), 0)
 })
 
 async function connects(port: number): Promise<boolean> {
