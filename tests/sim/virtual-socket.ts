@@ -135,8 +135,7 @@ export class VirtualSocket implements Socket {
   resume(): void {
     if (!this.#isPaused || this.#destroysAfterFin) return
     this.#isPaused = false
-    if (this.#isResetReceived) this.#later(() => this.#fail('ECONNRESET'))
-    else this.#deliverLater()
+    this.#deliverLater()
   }
 
   /** This end is gone without a word, as when a machine loses its power. Its own handler hears nothing any more. */
@@ -252,7 +251,7 @@ export class VirtualSocket implements Socket {
   #receiveReset(): void {
     if (this.isDestroyed) return
     this.#isResetReceived = true
-    if (!this.#isPaused || this.#queueBytes > 0) this.#fail('ECONNRESET')
+    if (this.#isPaused ? this.#queueBytes > 0 : this.#unreadBytes === 0) this.#fail('ECONNRESET')
   }
 
   #acknowledged(bytes: number): void {
@@ -282,6 +281,7 @@ export class VirtualSocket implements Socket {
     }
     if (this.isDestroyed || this.#isPaused) return
     if (this.#unreadBytes > 0) this.#deliverLater()
+    else if (this.#isResetReceived) this.#fail('ECONNRESET')
     else if (this.#isFinReceived && !this.#isEndDelivered) {
       this.#isEndDelivered = true
       this.#network.trace.event('end', this.number, 0)
