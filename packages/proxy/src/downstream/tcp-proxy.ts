@@ -50,6 +50,8 @@ export class TcpConnection implements SocketHandler, TimerNode {
   #lastActivityMs: number
   #hasEnded = false
   #isClosed = false
+  /** Closed, but the client has not taken its last bytes yet: a drain has to wait for that. */
+  #isLeaving = false
   #early: Buffer[] = []
   #earlyBytes = 0
 
@@ -156,16 +158,26 @@ export class TcpConnection implements SocketHandler, TimerNode {
   }
 
   close(destroyClient = true): void {
-    if (this.#isClosed) return
+    if (this.#isClosed) {
+      if (this.#isLeaving) this.#gone()
+      return
+    }
     this.#isClosed = true
     const { thread, stats } = this.#context
     thread.timers.cancel(this)
     stats.cxActive.add(-1)
-    if (destroyClient) this.#client.destroy()
     const upstream = this.#upstream
     this.#upstream = null
     upstream?.close()
     this.#early = []
+    this.#isLeaving = !destroyClient && this.#client.bufferedBytes > 0
+    if (destroyClient) this.#client.destroy()
+    if (!this.#isLeaving) this.#keeper.onGone(this)
+  }
+
+  #gone(): void {
+    this.#isLeaving = false
+    this.#client.destroy()
     this.#keeper.onGone(this)
   }
 
