@@ -356,6 +356,29 @@ test('an exception in onReply becomes one local reply instead of the reply, and 
   }
 })
 
+test('a filter that is async by mistake, or forgets its status, fails the request instead of letting it pass', async () => {
+  const wrong: readonly [unknown, RegExp][] = [
+    [async () => Continue, /^meta protocol filter: onRequest should return a FilterStatus, and returned a promise$/],
+    [() => Promise.reject(new Error('later')), /returned a promise$/],
+    [() => {}, /^meta protocol filter: onRequest should return a FilterStatus, and returned undefined$/],
+  ]
+  for (const [onRequest, expected] of wrong) {
+    await using setup = await setUp([filter('wrong', { onRequest } as Filter)])
+    const reply = await setup.client.request(request(1))
+    assert.equal(reply.status, ResponseStatus.Error)
+    assert.match(textOf(reply), expected)
+    assert.equal(setup.server.received.length, 0)
+    assert.equal(setup.proxy.stat('filter_exception'), 1)
+  }
+})
+
+test('a reply cannot be paused: trying to is an error of the filter', async () => {
+  await using setup = await setUp([filter('pauser', { onReply: () => Pause })])
+  const reply = await setup.client.request(request(1))
+  assert.equal(textOf(reply), 'meta protocol filter: onReply cannot pause')
+  assert.equal(setup.proxy.stat('filter_exception'), 1)
+})
+
 test('an exception in onDone is counted and keeps nobody else from hearing of the end', async () => {
   const log: string[] = []
   const broken = filter('broken', {

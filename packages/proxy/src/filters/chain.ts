@@ -14,17 +14,22 @@ export class FilterChain {
     this.#hasDone = filters.some((filter) => filter.onDone !== undefined)
   }
 
-  /** Runs filter number `at`. */
+  /** Runs filter number `at`. Throws what it throws, and a TypeError when it returns no status. */
   request(at: number, context: FilterContext): FilterStatus {
     const filter = this.#filters[at] as Filter
-    return filter.onRequest === undefined ? FilterStatus.Continue : filter.onRequest(context)
+    if (filter.onRequest === undefined) return FilterStatus.Continue
+    const status = filter.onRequest(context)
+    if (status === FilterStatus.Continue || status === FilterStatus.Stop || status === FilterStatus.Pause) return status
+    throw wrongStatus('onRequest', status)
   }
 
-  /** False when a filter keeps the reply from the client. */
+  /** False when a filter keeps the reply from the client. Throws as `request` does. */
   reply(context: FilterContext): boolean {
     const filters = this.#repliers
     for (let i = 0; i < filters.length; i++) {
-      if ((filters[i] as Filter).onReply?.(context) === FilterStatus.Stop) return false
+      const status = (filters[i] as Filter).onReply?.(context)
+      if (status === FilterStatus.Stop) return false
+      if (status !== FilterStatus.Continue) throw wrongStatus('onReply', status)
     }
     return true
   }
@@ -40,4 +45,13 @@ export class FilterChain {
       }
     }
   }
+}
+
+/** Types are not checked at run time: a guard that is async by mistake would let everything pass. */
+function wrongStatus(handler: string, status: unknown): TypeError {
+  // what a promise says later is of no use, and would end the process if it is an error
+  Promise.resolve(status).catch(() => {})
+  if (status === FilterStatus.Pause) return new TypeError(`${handler} cannot pause`)
+  const what = status instanceof Promise ? 'a promise' : String(status)
+  return new TypeError(`${handler} should return a FilterStatus, and returned ${what}`)
 }
