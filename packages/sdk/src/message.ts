@@ -22,7 +22,11 @@ export type ResponseStatus = (typeof ResponseStatus)[keyof typeof ResponseStatus
 export const DecodeStatus = { WaitForData: 0, Done: 1 } as const
 export type DecodeStatus = (typeof DecodeStatus)[keyof typeof DecodeStatus]
 
-/** Pin: from this message on the client owns its upstream connection, until Unpin or until either side closes. */
+/**
+ * Pin, on a request: from this message on the client owns its upstream connection, until Unpin or until either side
+ * closes. Unpin, on a request or on its last reply: the connection is given back with that reply, unless a request
+ * that pins has been sent behind it. On a reply Pin means nothing.
+ */
 export const Affinity = { None: 0, Pin: 1, Unpin: 2 } as const
 export type Affinity = (typeof Affinity)[keyof typeof Affinity]
 
