@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { MessageType, type Metadata } from '@meltemi/sdk'
-import { startBlackHole } from '../harness/black-hole.ts'
 import {
   mutable,
   mutableFrame,
@@ -16,64 +11,12 @@ import {
   uuid,
   uuidFrame,
 } from '../harness/codecs/index.ts'
-import {
-  connectClient,
-  echo,
-  holding,
-  type RawClient,
-  startEchoServer,
-  startTestProxy,
-  type TestProxy,
-  testCluster,
-  testRoute,
-} from '../harness/index.ts'
+import { connectClient, echo, holding, startEchoServer, startTestProxy } from '../harness/index.ts'
 
 const MIB = 1024 * 1024
 
 function body(reply: Metadata): string {
   return reply.message.toString('utf8', reply.headerSize)
-}
-
-/** Heap and buffers after a collection. */
-function heldBytes(): number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  // the first finds the buffers, the second has freed them
-  collect()
-  collect()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
-/** A service that accepts and reads nothing. */
-async function startDeafService() {
-  const sockets: Socket[] = []
-  const server = createServer((socket) => {
-    sockets.push(socket.on('error', () => {}))
-    socket.pause()
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    sockets,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy()
-      server.close()
-      await once(server, 'close')
-    },
-  }
-}
-
-/** Sends the same bytes again and again until nobody takes them any more; the bytes that were taken in all. */
-async function flood(client: RawClient, chunk: Buffer, proxy: TestProxy): Promise<number> {
-  let isOver = false
-  while (!isOver) {
-    if (client.socket.write(chunk)) continue
-    const drained = once(client.socket, 'drain').then(() => false)
-    isOver = await Promise.race([drained, sleep(250, true)])
-    assert.ok(proxy.stat('downstream_cx_rx_bytes_total') < 400 * MIB, 'there is no end to what is read')
-  }
-  return proxy.stat('downstream_cx_rx_bytes_total')
 }
 
 test('an announced length above the limit closes the client at once, with one count and one line', async () => {
@@ -188,48 +131,6 @@ test('5,000 pipelined requests against a small limit in flight: reading pauses a
   assert.ok(proxy.stat('downstream_flow_control_paused') > 1)
 })
 
-for (const multiplexing of [true, false]) {
-  const name = multiplexing ? 'shared' : 'exclusive'
-  test(`a service that does not read stops its client, with little memory held: ${name}`, async () => {
-    await using service = await startDeafService()
-    await using proxy = await startTestProxy({ codec: uuid, endpoints: [service.port], multiplexing })
-    await using client = await connectClient({ port: proxy.port, codec: uuid })
-    const before = heldBytes()
-    const taken = await flood(client, uuidFrame({ id: 1, body: Buffer.alloc(64 * 1024) }), proxy)
-    const held = heldBytes() - before
-    assert.ok(taken < 16 * MIB, `${taken} bytes taken`)
-    assert.ok(held < 16 * MIB, `${held} bytes held`)
-  })
-
-  test(`one-way messages to a service that does not read stop their client as well: ${name}`, async () => {
-    await using service = await startDeafService()
-    await using proxy = await startTestProxy({ codec: streaming, endpoints: [service.port], multiplexing })
-    await using client = await connectClient({ port: proxy.port, codec: streaming })
-    const before = heldBytes()
-    const chunk = streamingFrame({ type: MessageType.Oneway, id: 1, body: Buffer.alloc(64 * 1024) })
-    const taken = await flood(client, chunk, proxy)
-    const held = heldBytes() - before
-    assert.ok(taken < 64 * MIB, `${taken} bytes taken by ${service.sockets.length} connections`)
-    assert.ok(held < 24 * MIB, `${held} bytes held`)
-  })
-}
-
-test('one-way messages that a service had not taken when it closed are over', async () => {
-  await using service = await startDeafService()
-  await using proxy = await startTestProxy({
-    codec: streaming,
-    endpoints: [service.port],
-    filter: { requestTimeoutMs: 0 },
-  })
-  await using client = await connectClient({ port: proxy.port, codec: streaming })
-  await flood(client, streamingFrame({ type: MessageType.Oneway, id: 1, body: Buffer.alloc(64 * 1024) }), proxy)
-  assert.ok(proxy.stat('request_active') > 0)
-  await client.close()
-  for (const socket of service.sockets) socket.resetAndDestroy()
-  await proxy.until('request_active', 0)
-  await proxy.until('upstream_rq_active', 0)
-})
-
 test('a listener takes so many connections and refuses more, until one has gone', async () => {
   await using server = await startEchoServer({ codec: uuid })
   await using proxy = await startTestProxy({
@@ -299,43 +200,6 @@ test('overload level 3 closes the connection that holds the most', async () => {
   assert.equal(small.isClosed, false)
   assert.equal(idle.isClosed, false)
 })
-
-const WAITS = [
-  { name: 'for a connection', isSent: false },
-  { name: 'for their replies', isSent: true },
-]
-
-for (const { name, isSent } of WAITS) {
-  test(`2,000 small requests that wait ${name} do not hold the chunks that they came in`, async () => {
-    await using hole = await startBlackHole()
-    await using silent = await startEchoServer({ codec: mutable, handler: () => {} })
-    const limits = { maxConnections: 9, maxPendingRequests: 2000, maxRequests: 2000, maxRetries: 0 }
-    const small = { name: 'small', test: { kind: 'present', present: true } as const, invert: false }
-    await using proxy = await startTestProxy({
-      codec: mutable,
-      clusters: [testCluster('service', [isSent ? silent.port : hole.port], { circuitBreaker: limits })],
-      routes: [testRoute('service', { match: { metadata: [{ ...small, treatMissingAsEmpty: false }] } })],
-    })
-    await using _client = await connectClient({ port: proxy.port, codec: mutable })
-    const clients = await Promise.all(
-      Array.from({ length: 20 }, () => connectClient({ port: proxy.port, codec: mutable })),
-    )
-    // no route: answered by the proxy itself
-    const filler = mutableFrame({ id: 2, body: Buffer.alloc(60_000) })
-    const chunk = Buffer.concat([filler, mutableFrame({ id: 1, pairs: { small: '' }, body: 'x'.repeat(100) })])
-    const before = heldBytes()
-    for (let round = 0; round < 100; round++) {
-      for (const client of clients) client.send(chunk)
-      await Promise.all(clients.map((client) => client.next()))
-      for (const client of clients) client.received.length = 0
-    }
-    await proxy.until('request_active', 2000)
-    for (const { received } of [silent, ...silent.connections]) received.length = 0
-    const held = heldBytes() - before
-    assert.ok(held < 20 * MIB, `${held} bytes held`)
-    for (const client of clients) await client.close()
-  })
-}
 
 test('an echo service and its clients hold nothing afterwards', async () => {
   await using server = await startEchoServer({ codec: uuid, handler: echo })
