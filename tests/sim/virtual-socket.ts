@@ -190,19 +190,9 @@ export class VirtualSocket implements Socket {
     else this.#closeIfDone()
   }
 
-  /** Copies: what has left must not change when the sender uses its memory again. */
   #take(length: number): Buffer {
-    const chunk = Buffer.allocUnsafe(length)
-    let at = 0
-    while (at < length) {
-      const part = this.#queue[0] as Buffer
-      const copied = part.copy(chunk, at, 0, Math.min(part.length, length - at))
-      at += copied
-      if (copied === part.length) this.#queue.shift()
-      else this.#queue[0] = part.subarray(copied)
-    }
     this.#queueBytes -= length
-    return chunk
+    return takeBytes(this.#queue, length)
   }
 
   /** Everything one end sends arrives in order, or nowhere when one end has vanished. */
@@ -292,18 +282,14 @@ export class VirtualSocket implements Socket {
 
   /** All that is there, or a piece of it. */
   #read(): Buffer {
-    const all = this.#unread.length === 1 ? (this.#unread[0] as Buffer) : Buffer.concat(this.#unread)
     const { random, weather } = this.#network
-    if (all.length === 1 || random.next() >= weather.splitShare) {
-      this.#unread = []
-      this.#unreadBytes = 0
-      return all
+    let length = this.#unreadBytes
+    if (length > 1 && random.next() < weather.splitShare) {
+      const most = Math.min(length, random.next() < 0.5 ? 16 : 4096)
+      length = 1 + Math.floor(random.next() * most)
     }
-    const most = Math.min(all.length, random.next() < 0.5 ? 16 : 4096)
-    const length = 1 + Math.floor(random.next() * most)
-    this.#unread = length === all.length ? [] : [all.subarray(length)]
-    this.#unreadBytes = all.length - length
-    return Buffer.from(all.subarray(0, length))
+    this.#unreadBytes -= length
+    return takeBytes(this.#unread, length)
   }
 
   #closeIfDone(): void {
@@ -337,4 +323,18 @@ export class VirtualSocket implements Socket {
   #later(callback: () => void): void {
     this.#network.clock.setTimer(0, callback)
   }
+}
+
+/** A copy of the first bytes, which leave the queue: what has left must not change when its owner uses the memory again. */
+function takeBytes(queue: Buffer[], length: number): Buffer {
+  const taken = Buffer.allocUnsafe(length)
+  let at = 0
+  while (at < length) {
+    const part = queue[0] as Buffer
+    const copied = part.copy(taken, at, 0, Math.min(part.length, length - at))
+    at += copied
+    if (copied === part.length) queue.shift()
+    else queue[0] = part.subarray(copied)
+  }
+  return taken
 }

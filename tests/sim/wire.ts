@@ -111,7 +111,9 @@ export const WIRES: readonly Wire[] = [plain, typed, ordered, shared]
 export class FrameReader {
   readonly #wire: Wire
   readonly #from: 'client' | 'service'
-  #rest: Buffer = Buffer.alloc(0)
+  /** Unread bytes are the first `#length` ones. */
+  #window: Buffer = Buffer.alloc(0)
+  #length = 0
 
   constructor(wire: Wire, from: 'client' | 'service') {
     this.#wire = wire
@@ -119,13 +121,30 @@ export class FrameReader {
   }
 
   read(chunk: Buffer): Frame[] {
-    let rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    let rest = this.#append(chunk)
     const frames: Frame[] = []
     for (let next = this.#wire.read(rest, this.#from); next !== null; next = this.#wire.read(rest, this.#from)) {
       frames.push(next.frame)
       rest = rest.subarray(next.length)
     }
-    this.#rest = rest
+    // the frames keep the window they lie in
+    if (frames.length > 0) this.#window = rest
+    this.#length = rest.length
     return frames
+  }
+
+  #append(chunk: Buffer): Buffer {
+    if (this.#length === 0) {
+      this.#window = chunk
+      return chunk
+    }
+    const length = this.#length + chunk.length
+    if (length > this.#window.length) {
+      const larger = Buffer.allocUnsafe(2 * length)
+      this.#window.copy(larger, 0, 0, this.#length)
+      this.#window = larger
+    }
+    chunk.copy(this.#window, this.#length)
+    return this.#window.subarray(0, length)
   }
 }
