@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { type Metadata, ResponseStatus } from '@meltemi/sdk'
+import { type CodecDefinition, DecodeStatus, type Metadata, ResponseStatus } from '@meltemi/sdk'
 import { MessageReader, Random } from '@meltemi/sdk/testing'
 import { type Calls, calls, numberOf } from '../fuzz/calls.ts'
 import {
@@ -362,5 +362,32 @@ test('a service without ids that answers once too often loses its connection, be
     for (let n = 1; n <= 5; n++) assert.equal(numberOf(await client.request(ordered.request(n))), n)
     assert.equal(server.connections.length, 2)
     assert.equal(proxy.stat('upstream_rq_unknown_reply'), 1)
+  }
+})
+
+test('a codec that says Done for nothing, or says nothing, costs its connection and not the thread', async () => {
+  const [{ codec, request }] = calls as [Calls]
+  for (const [status, reason] of [
+    [DecodeStatus.Done, 'decode says that it is done, but has taken no bytes'],
+    [undefined, 'decode should return a DecodeStatus, and returned undefined'],
+  ] as const) {
+    for (const brokenSide of ['downstream', 'upstream']) {
+      const broken: CodecDefinition = {
+        ...codec,
+        create(side, config) {
+          const made = codec.create(side, config)
+          if (side === brokenSide) made.decode = () => status as DecodeStatus
+          return made
+        },
+      }
+      await using server = await startEchoServer({ codec })
+      await using proxy = await startTestProxy({ codec: broken, endpoints: [server.port] })
+      await using client = await connectClient({ port: proxy.port, codec })
+      client.send(request(1))
+      if (brokenSide === 'downstream') await client.closed()
+      else assert.equal((await client.next()).status, ResponseStatus.Error)
+      assert.equal(proxy.stat('server.codec_exception'), 1)
+      assert.match(proxy.log.map(({ fields }) => String(fields['error'])).join(), new RegExp(reason))
+    }
   }
 })

@@ -1,14 +1,6 @@
-import {
-  Affinity,
-  type Codec,
-  DecodeStatus,
-  type Failure,
-  MessageType,
-  Metadata,
-  Mutation,
-  ReceiveBuffer,
-} from '@meltemi/sdk'
+import { Affinity, type Codec, type Failure, MessageType, Metadata, Mutation, ReceiveBuffer } from '@meltemi/sdk'
 import type { Socket, SocketHandler } from '../net/network.ts'
+import { tryDecode } from '../net/try-decode.ts'
 import { FAILURES, failure, printId } from '../observe/failure-table.ts'
 import type { ConnectionOwner, UpstreamConnection } from '../upstream/connection.ts'
 import type { Client } from './client.ts'
@@ -346,10 +338,7 @@ export class DownstreamConnection
     const received = this.#received
     while (!this.#reading.isPaused && !this.#isClosed && received.isReady) {
       const message = new Metadata(MessageType.Request)
-      if (this.#codec.decode(received, message) === DecodeStatus.WaitForData) {
-        received.wait()
-        return
-      }
+      if (!tryDecode(this.#codec, received, message)) return
       this.#deadlines.onMessage()
       this.#onMessage(message)
     }

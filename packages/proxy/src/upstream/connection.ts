@@ -1,6 +1,7 @@
-import { type Codec, DecodeStatus, type Failure, MessageType, Metadata, Mutation, ReceiveBuffer } from '@meltemi/sdk'
+import { type Codec, type Failure, MessageType, Metadata, Mutation, ReceiveBuffer } from '@meltemi/sdk'
 import type { Socket, SocketHandler } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
+import { tryDecode } from '../net/try-decode.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
 import type { ClusterContext } from './context.ts'
@@ -296,10 +297,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     try {
       while (!this.isClosed && received.isReady) {
         const reply = new Metadata(MessageType.Response)
-        if (this.#codec.decode(received, reply) === DecodeStatus.WaitForData) {
-          received.wait()
-          break
-        }
+        if (!tryDecode(this.#codec, received, reply)) break
         hasMessage = true
         this.#dispatch(reply)
       }
