@@ -38,13 +38,19 @@ export function drawClient(traffic: TrafficDraw): ClientPlan {
   }
 }
 
+/** Large ones are enough to fill the windows and the buffers behind them. */
+function drawBytes(draw: Draw, drawsBig: boolean): number {
+  if (!drawsBig || draw.chance(0.7)) return draw.pick([0, 10, 100, 1500])
+  return draw.chance(0.2) ? draw.int(100_000, 300_000) : draw.int(1000, 60_000)
+}
+
 const TCP_ENDINGS = ['destroy', 'reset', 'vanish'] as const
 const BAD_ENDINGS = [...TCP_ENDINGS, 'garbage', 'partial'] as const
 
 function drawRequest(traffic: TrafficDraw): RequestPlan {
   const { draw, wire, isTcp, multiplexing, clusterCount, isCalm, drawsBig } = traffic
   const kind = drawKind(draw, wire)
-  const bytes = () => (drawsBig && draw.chance(0.3) ? draw.int(1000, 60_000) : draw.pick([0, 10, 100, 1500]))
+  const bytes = () => drawBytes(draw, drawsBig)
   return {
     kind,
     // sometimes a cluster that is not there, or no route at all
