@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FAILURES } from '@meltemi/proxy'
-import { type Filter, type FilterDefinition, FilterStatus, MessageType } from '@meltemi/sdk'
+import {
+  type Codec,
+  type CodecDefinition,
+  type Filter,
+  type FilterDefinition,
+  FilterStatus,
+  MessageType,
+} from '@meltemi/sdk'
 import { streaming, streamingFrame } from '../harness/codecs/index.ts'
-import { connectClient, silent, startEchoServer, startTestProxy } from '../harness/index.ts'
+import { connectClient, type Handler, silent, startEchoServer, startTestProxy } from '../harness/index.ts'
 
 function filtered(filter: Filter) {
   const name = 'meltemi.test.filter'
@@ -61,3 +68,33 @@ test('a filter that fails a reply and says go on has one reply sent, the local o
     [1, 2, 3],
   )
 })
+
+test('a frame that cannot be encoded for the client resets its stream, on both sides', async () => {
+  const picky: CodecDefinition = {
+    ...streaming,
+    create: (side, config) => {
+      const codec = bound(streaming.create(side, config))
+      return side === 'upstream' ? codec : { ...codec, encode: () => assert.fail('cannot') }
+    },
+  }
+  const handler: Handler = ({ type, streamId }, connection) => {
+    if (type === MessageType.StreamData) connection.send(data(streamId))
+  }
+  await using server = await startEchoServer({ codec: streaming, handler })
+  await using proxy = await startTestProxy({ codec: picky, endpoints: [server.port] })
+  await using client = await connectClient({ port: proxy.port, codec: streaming })
+  client.send(Buffer.concat([init(9), data(9)]))
+  const reset = await client.next()
+  assert.deepEqual([reset.type, reset.streamId], [MessageType.Error, 9])
+  await proxy.until('stream_active', 0)
+  await proxy.until('upstream_cx_active', 0)
+})
+
+/** The codec's methods as functions of their own. */
+function bound(codec: Codec): Codec {
+  return {
+    decode: (buffer, metadata) => codec.decode(buffer, metadata),
+    encode: (metadata, mutation, out) => codec.encode(metadata, mutation, out),
+    onError: (request, failure, out) => codec.onError(request, failure, out),
+  }
+}

@@ -266,7 +266,9 @@ export class DownstreamConnection
 
   sendFrame(stream: Stream, message: Metadata): void {
     this.#deadlines.lastActivityMs = this.listener.thread.turn.nowMs
-    this.#writer.message(message, Mutation.none, message.requestId, stream.opened.streamId)
+    if (this.#writer.message(message, Mutation.none, message.requestId, stream.opened.streamId)) return
+    stream.abort()
+    this.resetByUpstream(stream, failure(FAILURES.badResponse, 'meta protocol response: cannot encode'))
   }
 
   resetByUpstream(stream: Stream, cause: Failure): void {

@@ -62,6 +62,7 @@ export class Stream implements OpenStream, DrainWaiter {
   onReply(message: Metadata): void {
     if (this.#isOver) return
     this.#client.sendFrame(this, message)
+    if (this.#isOver) return
     if (message.type === MessageType.StreamCloseOneWay) this.#isServerClosed = true
     else if (message.type !== MessageType.StreamData && message.type !== MessageType.StreamInit)
       this.#isServerClosed = this.#isClientClosed = true
