@@ -196,3 +196,25 @@ test('a mutation that the codec cannot do is refused at load, for requests and f
     assert.deepEqual(await validate(bootstrap('{ name: meltemi.test.mutable }', mutation)), { code: 0, lines: [] })
   }
 })
+
+test('a filter of a module checks its configuration when it is loaded: faults have file, line and path', async () => {
+  const module = fileURLToPath(new URL('../harness/filters/stamp.ts', import.meta.url))
+  const withFilter = (config: string) =>
+    bootstrap('{ name: meltemi.test.mutable }').replace(
+      / +route_config:/,
+      `          meta_protocol_filters:
+          - name: test.stamp
+            config:
+              "@type": type.googleapis.com/test.Stamp
+              ${config}
+          route_config:`,
+    )
+  assert.deepEqual(await validate(withFilter('key: a\n              value: b'), module), {
+    code: 0,
+    lines: [],
+  })
+  const { code, lines } = await validate(withFilter('key: a'), module)
+  assert.equal(code, 1)
+  const path = '\\S+\\.meta_protocol_filters\\[0\\]\\.config\\.value'
+  assert.match(lines.join(), new RegExp(`^error: proxy\\.yaml:\\d+:\\d+: ${path}: expected a text, got undefined$`))
+})
