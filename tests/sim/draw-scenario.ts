@@ -34,6 +34,7 @@ export function drawScenario(seed: number): Scenario {
     seed,
     wire,
     isTcp,
+    isCalm,
     weather: drawWeather(draw),
     services,
     names,

@@ -16,6 +16,7 @@ function answered(run: Run): void {
   }
   for (const [key, count] of run.arrivals) if (count > 1) run.problem(`request ${key} reached a service ${count} times`)
   checkTestimonies(run)
+  if (isUntroubled(run)) for (const client of run.clients) checkUntroubled(run, client)
   expectEqual(run, 'rq_active of upstreams', run.metrics.sum('upstream_rq_active'), 0)
   expectEqual(run, 'requests waiting for a connection', run.metrics.sum('upstream_rq_pending_active'), 0)
   if (run.clients.every((client) => client.plan.stall === undefined)) {
@@ -59,6 +60,37 @@ function isTcpCalm(run: Run, client: VirtualClient): boolean {
 }
 
 const CALM: readonly number[] = [Behaviour.Ok, Behaviour.ErrorReply, Behaviour.Stall]
+
+/** Nothing has happened for which the proxy would have to answer itself. */
+function isUntroubled({ scenario, metrics }: Run): boolean {
+  const { filter, services, names } = scenario
+  const troubles = [
+    'cx_overflow',
+    'rq_overflow',
+    'pending_overflow',
+    'request_timeout',
+    'none_healthy',
+    'request_overload',
+    'connect_timeout',
+  ]
+  return (
+    scenario.isCalm &&
+    !scenario.isTcp &&
+    (filter === undefined || filter.failShare + filter.throwShare + filter.pauseShare === 0) &&
+    services.every((service) => service.fate === 'accepted' && service.outage === undefined) &&
+    names.every((name) => name.addresses.every((address) => address.untilMs > ALWAYS_MS)) &&
+    troubles.every((counter) => metrics.sum(counter) === 0)
+  )
+}
+
+const ALWAYS_MS = 1e8
+
+function checkUntroubled(run: Run, client: VirtualClient): void {
+  for (const { number, plan, outcome, error } of client.requests) {
+    if (outcome !== 'failed' || plan.route > run.scenario.config.clusters.length) continue
+    run.problem(`request ${client.number}/${number} failed without a reason: ${error}`)
+  }
+}
 
 function checkStreams(run: Run, client: VirtualClient): void {
   if (client.isFaulty || client.wasEnded || client.hasEnded || client.openStreams === 0) return

@@ -45,6 +45,8 @@ export interface FilterPlan {
 export interface Scenario {
   readonly seed: number
   readonly wire: Wire
+  /** Neither clients nor services do anything wrong. */
+  readonly isCalm: boolean
   /** The listener passes bytes on unread. */
   readonly isTcp: boolean
   readonly config: ProxyConfig
