@@ -157,6 +157,7 @@ function setUp({ multiplexing = false, correlation = 'id', maxConnections = 8, m
     flusher: new Flusher(clock),
     timers: new TimerWheel(clock),
     onCodecException: () => {},
+    logBadReply: () => {},
     stats: clusterStats(new LocalRegistry(() => {}), 'test'),
     limits,
     pools: new Set(),
@@ -263,6 +264,14 @@ test('a one-way message is sent before its connection is drained', () => {
   const socket = connect(0)
   assert.equal(socket.ids.length, 1)
   assert.equal(socket.state, 'closing')
+})
+
+test('a drained pool does not wait for connections that nobody waits for', () => {
+  const { ask, pool, sockets, used } = setUp()
+  pool.cancel(ask(new Client()))
+  pool.drain()
+  assert.equal(sockets[0]?.state, 'destroyed')
+  assert.deepEqual(used(), [0, 0])
 })
 
 test('a connection given on by a reply that unpins belongs to its new owner', () => {
