@@ -391,3 +391,22 @@ test('a codec that says Done for nothing, or says nothing, costs its connection 
     }
   }
 })
+
+test('each connection to a service that breaks its protocol is counted and logged once, with its address', async () => {
+  const [one] = calls as [Calls]
+  const { codec } = one
+  const garbage = HOPELESS[codec.name]?.[0] as Buffer
+  await using server = await startEchoServer({ codec, handler: (_request, connection) => connection.send(garbage) })
+  await using proxy = await startTestProxy({ codec, endpoints: [server.port] })
+  await using client = await connectClient({ port: proxy.port, codec })
+  for (let n = 1; n <= 3; n++) {
+    assert.equal((await client.request(one.request(n))).status, ResponseStatus.Error)
+    const lines = proxy.log.filter(({ message }) => message === 'bad bytes from a service')
+    assert.equal(lines.length, n)
+    assert.deepEqual(lines.at(-1)?.fields, {
+      endpoint: `127.0.0.1:${server.port}`,
+      reason: 'pack_len 0 is below 13',
+    })
+    assert.equal(proxy.stat('upstream_cx_protocol_error'), n)
+  }
+})

@@ -63,6 +63,7 @@ export class Proxy {
       random,
       flusher: new Flusher(clock),
       timers: new TimerWheel(clock),
+      logBadReply: (endpoint, reason) => parts.log('warn', 'bad bytes from a service', { endpoint, reason }),
       onCodecException: (error) => {
         codecExceptions.add(1)
         parts.log('error', 'codec or filter threw', { error: error instanceof Error ? error.stack : String(error) })

@@ -79,6 +79,7 @@ async function setUp(changes: Partial<TcpProxyConfig> = {}) {
     flusher: new Flusher(clock),
     timers: new TimerWheel(clock),
     onCodecException: () => {},
+    logBadReply: () => {},
   }
   const metrics = new LocalRegistry(() => {})
   const clusters = new ClusterManager([CLUSTER], thread, metrics, { cells: limitCells(1, 1), workers: 1, worker: 0 })

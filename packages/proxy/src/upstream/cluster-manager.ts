@@ -26,6 +26,7 @@ export class ClusterManager {
         timers: thread.timers,
         random: thread.random,
         onCodecException: (error: unknown) => thread.onCodecException(error),
+        logBadReply: (endpoint: string, reason: string) => thread.logBadReply(endpoint, reason),
         stats: clusterStats(metrics, config.statName),
         limits: new Limits(share.cells, index, share.workers, share.worker, config.circuitBreaker),
         pools: new Set<IdleHolder>(),

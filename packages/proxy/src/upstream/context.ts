@@ -17,6 +17,8 @@ export interface ThreadContext {
   readonly random: Random
   /** A codec threw something that is not a ProtocolError: its own fault, not the bytes'. */
   onCodecException(error: unknown): void
+  /** One line per connection to a service that broke its protocol. */
+  logBadReply(endpoint: string, reason: string): void
 }
 
 /** A pool, as the others of its cluster see it. */
