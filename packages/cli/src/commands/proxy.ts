@@ -30,14 +30,14 @@ const MAX_DRAIN_S = 24 * 60 * 60
 const MIN_MEMORY_BYTES = 1 << 20
 
 const HELP = `
-Each option's variable in the environment is used when the option is not given.
+An option that names a variable (env) takes it from the environment when it is not given itself.
 
 Examples:
   Check a configuration, all problems with file, line and path; the exit code is 0 or 1:
     $ meltemi proxy -c proxy.yaml --mode validate
   Serve it on two threads, with a protocol of your own:
     $ meltemi proxy -c proxy.yaml --concurrency 2 --module ./my-codec.ts
-  See what it does:
+  See what it does; http://127.0.0.1:15000/ lists all such pages:
     $ curl 127.0.0.1:15000/ready
     $ curl 127.0.0.1:15000/stats/prometheus
 
@@ -51,7 +51,7 @@ Exit code: 0 after a drain or a valid configuration, 1 for anything wrong, with 
 export function createProxyCommand(console: Console, result: { exitCode: number }): Command {
   const command = new Command('proxy')
     .description('Runs the data plane on an Envoy v3 bootstrap file.')
-    .addOption(option('-c, --config <file>', 'bootstrap file, YAML or JSON', 'CONFIG').makeOptionMandatory())
+    .addOption(option('-c, --config <file>', 'bootstrap file, YAML or JSON; required', 'CONFIG').makeOptionMandatory())
     .addOption(
       option('--mode <mode>', 'serve, or only check the configuration', 'MODE')
         .choices(['serve', 'validate'])
