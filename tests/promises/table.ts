@@ -69,7 +69,7 @@ function templatesOf(source: string): readonly RegExp[] {
   const found = source.matchAll(/\b(?:test|it|describe|suite)\(\s*`((?:[^`$\\]|\$\{[^}]*\})*)`/g)
   const texts = [...found].map(([, text]) => (text as string).split(/\$\{[^}]*\}/))
   const telling = texts.filter((parts) => parts.join('').length >= LEAST_TELLING_LENGTH)
-  return telling.map((parts) => new RegExp(`^${parts.map((part) => RegExp.escape(part)).join('.*')}$`))
+  return telling.map((parts) => new RegExp(`^${parts.map((part) => escape(part)).join('.*')}$`))
 }
 
 function isTitle(source: string, text: string): boolean {
@@ -79,4 +79,8 @@ function isTitle(source: string, text: string): boolean {
       return true
   }
   return false
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

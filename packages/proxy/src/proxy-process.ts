@@ -96,6 +96,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
       await this.stop()
       throw error
     }
+    if (this.#isStopping) return
     budget.start()
     this.#state = 'LIVE'
     for (const { name, address } of this.config.listeners) {

@@ -118,10 +118,18 @@ export class Listener {
       connection.start()
       return connection
     }
-    const connection = new DownstreamConnection(socket, service.context, this, properties)
-    this.#connections.add(connection)
-    if (service.context.protocol.definition.greeting === 'server') connection.greet()
-    return connection
+    try {
+      const connection = new DownstreamConnection(socket, service.context, this, properties)
+      this.#connections.add(connection)
+      if (service.context.protocol.definition.greeting === 'server') connection.greet()
+      return connection
+    } catch (error: unknown) {
+      // a codec that cannot be made costs this client, not the thread
+      service.context.thread.onCodecException(error)
+      this.#release()
+      socket.destroy()
+      return DEAF
+    }
   }
 
   #refuse(socket: Socket, counter: { add(n: number): void }): SocketHandler {

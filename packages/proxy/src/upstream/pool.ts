@@ -159,15 +159,29 @@ export class Pool implements ConnectionHome, IdleHolder {
   #connect(kind: ConnectionKind): boolean {
     const { stats, limits } = this.context
     if (!limits.tryAcquire(LimitKind.Connections)) return false
+    const connection = this.#make(kind)
+    if (connection === null) {
+      limits.release(LimitKind.Connections)
+      return false
+    }
     stats.cxTotal.add(1)
     stats.cxActive.add(1)
     this.endpoint.connectionsActive++
     this.endpoint.connectionsTotal++
     this.#countConnecting(kind, 1)
-    const connection = new UpstreamConnection(this, kind)
     this.#connections.add(connection)
     this.context.pools.add(this)
     return true
+  }
+
+  /** null when the codec cannot be made: its own fault, which must not hold a place among the connections. */
+  #make(kind: ConnectionKind): UpstreamConnection | null {
+    try {
+      return new UpstreamConnection(this, kind)
+    } catch (error: unknown) {
+      this.context.onCodecException(error)
+      return null
+    }
   }
 
   #countConnecting(kind: ConnectionKind, change: number): void {
