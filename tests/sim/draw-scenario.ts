@@ -1,4 +1,5 @@
 import type {
+  CircuitBreakerConfig,
   ClusterConfig,
   LoadBalancerConfig,
   MetaProtocolConfig,
@@ -23,10 +24,12 @@ export function drawScenario(seed: number): Scenario {
   const wire = isTcp ? (WIRES[0] as Wire) : draw.pick(WIRES)
   const multiplexing = draw.chance(0.65)
   const clusterCount = draw.int(1, 3)
+  const isCalm = draw.chance(0.25)
   const services: ServicePlan[] = []
   const names: Scenario['names'][number][] = []
-  const clusters = Array.from({ length: clusterCount }, (_, index) => drawCluster(draw, index, services, names))
-  const isCalm = draw.chance(0.25)
+  const clusters = Array.from({ length: clusterCount }, (_, index) =>
+    drawCluster({ draw, index, isCalm, services, names }),
+  )
   const requestTimeoutMs = draw.pick([0, 200, 1000, 2000])
   const traffic = { draw, wire, isTcp, multiplexing, clusterCount, isCalm, drawsBig: draw.chance(0.2) }
   const clients = Array.from({ length: draw.int(1, 8) }, () => drawClient(traffic))
@@ -40,10 +43,11 @@ export function drawScenario(seed: number): Scenario {
     names,
     clients,
     drainMs: draw.chance(0.15) ? draw.int(100, TRAFFIC_END_MS) : undefined,
-    overload: draw.chance(0.1)
-      ? { fromMs: draw.int(0, 1500), toMs: draw.int(1500, 3000), level: draw.int(1, 3) }
-      : undefined,
-    filter: !isTcp && draw.chance(0.7) ? drawFilter(draw, requestTimeoutMs) : undefined,
+    overload:
+      !isCalm && draw.chance(0.1)
+        ? { fromMs: draw.int(0, 1500), toMs: draw.int(1500, 3000), level: draw.int(1, 3) }
+        : undefined,
+    filter: !isTcp && draw.chance(0.7) ? drawFilter(draw, requestTimeoutMs, isCalm) : undefined,
     config: {
       node: { id: '', cluster: '', metadata: {} },
       admin: undefined,
@@ -54,8 +58,8 @@ export function drawScenario(seed: number): Scenario {
   }
 }
 
-function drawFilter(draw: Draw, requestTimeoutMs: number): FilterPlan {
-  const isActive = draw.chance(0.4)
+function drawFilter(draw: Draw, requestTimeoutMs: number, isCalm: boolean): FilterPlan {
+  const isActive = !isCalm && draw.chance(0.4)
   return {
     // a pause that never ends needs a timeout
     pauseShare: isActive && requestTimeoutMs > 0 ? 0.2 : 0,
@@ -82,20 +86,26 @@ function drawWeather(draw: Draw): NetworkWeather {
   }
 }
 
-function drawCluster(
-  draw: Draw,
-  index: number,
-  services: ServicePlan[],
-  names: Scenario['names'][number][],
-): ClusterConfig {
+interface ClusterDraw {
+  readonly draw: Draw
+  readonly index: number
+  readonly isCalm: boolean
+  readonly services: ServicePlan[]
+  readonly names: Scenario['names'][number][]
+}
+
+function drawCluster({ draw, index, isCalm, services, names }: ClusterDraw): ClusterConfig {
   const isNamed = draw.chance(0.2)
   const host = `service${index}.test`
   const addresses = Array.from({ length: draw.int(1, 4) }, (_, at) => `10.0.${index}.${at + 1}`)
-  for (const address of addresses) services.push(drawService(draw, address))
+  for (const address of addresses) services.push(drawService(draw, address, isCalm))
   if (isNamed) {
     names.push({
       host,
-      addresses: addresses.map((at) => ({ host: at, untilMs: draw.chance(0.4) ? draw.int(300, 3000) : 1e9 })),
+      addresses: addresses.map((at) => ({
+        host: at,
+        untilMs: !isCalm && draw.chance(0.4) ? draw.int(300, 3000) : 1e9,
+      })),
     })
   }
   const hosts = isNamed ? [host] : addresses
@@ -108,18 +118,24 @@ function drawCluster(
       address: { host: at, port: SERVICE_PORT },
       hostname: '',
       weight: draw.int(1, 3),
-      healthy: draw.chance(0.9),
+      healthy: isCalm || draw.chance(0.9),
     })),
     connectTimeoutMs: draw.pick([100, 500]),
     loadBalancer: drawLoadBalancer(draw),
-    circuitBreaker: {
-      maxConnections: draw.pick([1, 2, 4, 1024, 1024]),
-      maxPendingRequests: draw.pick([1, 4, 1024, 1024]),
-      maxRequests: draw.pick([2, 1024, 1024, 1024]),
-      maxRetries: 3,
-    },
+    circuitBreaker: isCalm ? ROOMY : drawCircuitBreaker(draw),
     panicThresholdPercent: draw.pick([0, 50]),
     bufferLimitBytes: draw.pick([256, 16_384, 1 << 20, 1 << 20]),
+  }
+}
+
+const ROOMY = { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 } as const
+
+function drawCircuitBreaker(draw: Draw): CircuitBreakerConfig {
+  return {
+    maxConnections: draw.pick([1, 2, 4, 1024, 1024]),
+    maxPendingRequests: draw.pick([1, 4, 1024, 1024]),
+    maxRequests: draw.pick([2, 1024, 1024, 1024]),
+    maxRetries: 3,
   }
 }
 
@@ -138,13 +154,13 @@ function drawLoadBalancer(draw: Draw): LoadBalancerConfig {
   }
 }
 
-function drawService(draw: Draw, host: string): ServicePlan {
+function drawService(draw: Draw, host: string, isCalm: boolean): ServicePlan {
   const fromMs = draw.int(200, 2500)
   return {
     host,
     port: SERVICE_PORT,
-    fate: draw.chance(0.88) ? 'accepted' : draw.pick(['refused', 'lost'] as const),
-    outage: draw.chance(0.15) ? { fromMs, toMs: fromMs + draw.int(50, 1000) } : undefined,
+    fate: isCalm || draw.chance(0.88) ? 'accepted' : draw.pick(['refused', 'lost'] as const),
+    outage: !isCalm && draw.chance(0.15) ? { fromMs, toMs: fromMs + draw.int(50, 1000) } : undefined,
   }
 }
 

@@ -76,6 +76,7 @@ function isUntroubled({ scenario, metrics }: Run): boolean {
   return (
     scenario.isCalm &&
     !scenario.isTcp &&
+    scenario.config.listeners.every((listener) => !hurries(listener)) &&
     (filter === undefined || filter.failShare + filter.throwShare + filter.pauseShare === 0) &&
     services.every((service) => service.fate === 'accepted' && service.outage === undefined) &&
     names.every((name) => name.addresses.every((address) => address.untilMs > ALWAYS_MS)) &&
@@ -84,6 +85,13 @@ function isUntroubled({ scenario, metrics }: Run): boolean {
 }
 
 const ALWAYS_MS = 1e8
+const PATIENT_MS = 10_000
+
+/** A large message may take longer than it allows. */
+function hurries({ filter }: Run['scenario']['config']['listeners'][number]): boolean {
+  if (filter.kind !== 'meta-protocol') return false
+  return filter.partialMessageTimeoutMs > 0 && filter.partialMessageTimeoutMs < PATIENT_MS
+}
 
 function checkUntroubled(run: Run, client: VirtualClient): void {
   for (const { number, plan, outcome, error } of client.requests) {
