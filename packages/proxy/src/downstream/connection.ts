@@ -9,6 +9,7 @@ import { type DeadlineOwner, Deadlines } from './deadlines.ts'
 import { describeConnection } from './describe-connection.ts'
 import { Exchange } from './exchange.ts'
 import { ExchangeList } from './exchange-list.ts'
+import { HeldBack } from './held-back.ts'
 import type { ListenerContext } from './listener-context.ts'
 import { Pause, Reading } from './reading.ts'
 import { ReplyOrder, type TurnTaker } from './reply-order.ts'
@@ -50,7 +51,7 @@ export class DownstreamConnection
   readonly #order: ReplyOrder | null
   #streams: StreamTable | null = null
   #pausedStreams = 0
-  #heldBack: Set<UpstreamConnection> | null = null
+  readonly #heldBack = new HeldBack()
   #isDecoding = false
   #hasEnded = false
   #isClosed = false
@@ -125,10 +126,7 @@ export class DownstreamConnection
   onDrain(): void {
     this.#deadlines.lastActivityMs = this.listener.thread.turn.refresh()
     this.#unpause(Pause.SlowClient)
-    if (this.#heldBack === null) return
-    const heldBack = this.#heldBack
-    this.#heldBack = null
-    for (const upstream of heldBack) if (!upstream.isClosed) upstream.resume()
+    this.#heldBack.release()
   }
 
   onClose(): void {
@@ -296,9 +294,7 @@ export class DownstreamConnection
 
   holdBack(upstream: UpstreamConnection | null): void {
     if (upstream === null || upstream.kind === 'shared' || this.#isClosed || !this.#writer.isStuck) return
-    upstream.pause()
-    this.#heldBack ??= new Set()
-    this.#heldBack.add(upstream)
+    this.#heldBack.hold(upstream)
   }
 
   remove(exchange: Exchange): void {
@@ -495,7 +491,7 @@ export class DownstreamConnection
       exchange.abort()
     }
     this.#streams?.abortAll()
-    if (this.#heldBack !== null) for (const upstream of this.#heldBack) upstream.resume()
+    this.#heldBack.release()
     const { pinned } = this
     this.pinned = null
     if (pinned !== null) {
