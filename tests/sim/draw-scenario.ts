@@ -17,6 +17,8 @@ import { WIRES, type Wire } from './wire.ts'
 const SERVICE_PORT = 8000
 /** Clients begin nothing after this. */
 export const TRAFFIC_END_MS = 3000
+/** What a slow wire has not carried by then fails, since the services end. */
+export const SERVICES_END_MS = TRAFFIC_END_MS + 5000
 
 export function drawScenario(seed: number): Scenario {
   const draw = new Draw(seed, 1)

@@ -1,3 +1,4 @@
+import { SERVICES_END_MS } from './draw-scenario.ts'
 import { Behaviour } from './payload.ts'
 import type { Run } from './stage.ts'
 import type { VirtualClient } from './virtual-client.ts'
@@ -34,7 +35,9 @@ function mayLose(run: Run, client: VirtualClient): boolean {
     'overload_closed',
     'overload_reject',
   ]
-  if (run.scenario.isTcp) return client.isFaulty || (client.wasEnded && !isTcpCalm(run, client))
+  // the end of a service is the end of the clients whose bytes it was to get, however much of them is still on the wire
+  if (scenario.isTcp && client.endedMs >= SERVICES_END_MS) return true
+  if (scenario.isTcp) return client.isFaulty || (client.wasEnded && !isTcpCalm(run, client))
   if (!client.wasEnded && !client.isFaulty) return false
   return client.isFaulty || scenario.drainMs !== undefined || endedByProxy.some((counter) => metrics.sum(counter) > 0)
 }
@@ -94,8 +97,8 @@ function hurries({ filter }: Run['scenario']['config']['listeners'][number]): bo
 }
 
 function checkUntroubled(run: Run, client: VirtualClient): void {
-  for (const { number, plan, outcome, error } of client.requests) {
-    if (outcome !== 'failed' || plan.route > run.scenario.config.clusters.length) continue
+  for (const { number, plan, outcome, endedMs, error } of client.requests) {
+    if (outcome !== 'failed' || endedMs >= SERVICES_END_MS || plan.route > run.scenario.config.clusters.length) continue
     run.problem(`request ${client.number}/${number} failed without a reason: ${error}`)
   }
 }

@@ -1,12 +1,10 @@
-import { drawScenario, TRAFFIC_END_MS } from './draw-scenario.ts'
+import { drawScenario, SERVICES_END_MS } from './draw-scenario.ts'
 import { checkInvariants } from './invariants.ts'
 import { type Run, type Sabotage, setStage } from './stage.ts'
 import { Trace } from './trace.ts'
 import type { VirtualClient } from './virtual-client.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
-/** Services end for good, so that nothing can wait any longer than the connections to them. */
-const SERVICES_END_MS = TRAFFIC_END_MS + 5000
 /** By then all that was asked has been answered. */
 const ANSWERED_MS = SERVICES_END_MS + 10_000
 const CLIENTS_GONE_MS = ANSWERED_MS + 10_000

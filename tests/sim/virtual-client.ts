@@ -26,6 +26,8 @@ export interface SentRequest {
   readonly id: number
   readonly sentMs: number
   outcome: Outcome
+  /** When it was answered; 0: not yet. */
+  endedMs: number
   /** Of a reply in parts, how many have come. */
   parts: number
   /** Text of a local error reply, where the protocol has texts. */
@@ -44,6 +46,8 @@ export class VirtualClient implements SocketHandler {
   isClosed = false
   /** By the proxy, or by what lies between. */
   wasEnded = false
+  /** When; 0: not yet. */
+  endedMs = 0
   readonly #world: ClientWorld
   readonly #draw: Draw
   readonly #reader: FrameReader
@@ -114,6 +118,7 @@ export class VirtualClient implements SocketHandler {
 
   onEnd(): void {
     this.wasEnded = true
+    this.endedMs = this.#world.clock.now()
     this.#world.trace.event('client-end', this.number, this.#pending.size)
     this.hasEnded = true
     this.#socket?.end()
@@ -139,7 +144,16 @@ export class VirtualClient implements SocketHandler {
     const { clock, wire, trace } = this.#world
     const number = this.requests.length + 1
     const id = this.#newId(number)
-    const request: SentRequest = { plan, number, id, sentMs: clock.now(), outcome: 'sent', parts: 0, error: '' }
+    const request: SentRequest = {
+      plan,
+      number,
+      id,
+      sentMs: clock.now(),
+      outcome: 'sent',
+      endedMs: 0,
+      parts: 0,
+      error: '',
+    }
     this.requests.push(request)
     if (plan.kind === 'request' || plan.kind === 'heartbeat') this.#pending.set(number, request)
     trace.event('request', this.number, number, plan.kind)
@@ -272,6 +286,7 @@ export class VirtualClient implements SocketHandler {
 
   #settle(request: SentRequest, outcome: Outcome): void {
     request.outcome = outcome
+    request.endedMs = this.#world.clock.now()
     this.#pending.delete(request.number)
     if (this.#world.wire.definition.correlation !== 'order') return
     const before = this.#firstPending((one) => one.number < request.number)
