@@ -10,7 +10,7 @@ const SUITES: Readonly<Record<string, readonly string[]>> = {
   interop: ['tests/interop/**/*.test.ts'],
   sim: ['tests/sim/**/*.test.ts'],
 }
-const DEFAULT_SUITES = ['unit', 'e2e']
+const DEFAULT_SUITES = ['unit', 'e2e', 'sim']
 const TEST_TIMEOUT_MS = 120_000
 
 const names = process.argv.slice(2)

@@ -4,19 +4,28 @@ import type { ListeningSocket, ListenOptions, Network, Socket, SocketHandler } f
 
 const LINGER_MS = 15_000
 
+/** A peer that vanished without a word is noticed after this and ten probes, even where no timeout is configured. */
+const KEEP_ALIVE_MS = 60_000
+
 /** The machine's own sockets. */
 export const nodeNetwork: Network = {
   connect(host, port, handler) {
     const socket = new net.Socket({ allowHalfOpen: true })
     const wrapped = new NodeSocket(socket, handler)
     socket.setNoDelay(true)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.connect({ host, port })
     return wrapped
   },
 
   listen(options, accept) {
     return new Promise((resolve, reject) => {
-      const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false })
+      const server = net.createServer({
+        allowHalfOpen: true,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_MS,
+      })
       server.on('connection', (socket) => {
         const wrapped = new NodeSocket(socket, undefined)
         wrapped.handler = accept(wrapped)
