@@ -144,6 +144,8 @@ function formatSoak(checkpoints: readonly Checkpoint[], problems: readonly strin
       ].join(' | '),
     ),
     '',
-    problems.length === 0 ? 'Flat, and nothing left.' : `Not flat: ${[...new Set(problems)].join('; ')}`,
+    problems.length === 0
+      ? 'Flat to ±10 % after the warm-up of the first third, and nothing left.'
+      : `Not flat: ${[...new Set(problems)].join('; ')}`,
   ].join('\n')
 }

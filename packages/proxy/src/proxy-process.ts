@@ -99,6 +99,8 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     if (this.#isStopping) return
     budget.start()
     this.#state = 'LIVE'
+    const { host, port } = this.adminAddress
+    logger.info('admin pages', { address: `${host}:${port}` })
     for (const { name, address } of this.config.listeners) {
       logger.info('listening', { listener: name, address: `${address.host}:${address.port}` })
     }

@@ -28,7 +28,7 @@ export function findRefusal(request: IncomingMessage, options: GuardOptions): Re
     return { status: 403, reason: 'requests from other web pages are not answered' }
   }
   if (request.method === 'POST' && !isJson(request) && !hasToken(request, options.token)) {
-    return { status: 415, reason: 'a change needs the header "content-type: application/json", or the token' }
+    return { status: 415, reason: 'a change needs the header "content-type: application/json"' }
   }
   return undefined
 }

@@ -5,7 +5,7 @@ export function drainListenersRoute(inspector: ProxyInspector): AdminRoute {
   return {
     method: 'POST',
     path: '/drain_listeners',
-    description: 'accepts no more connections; those that exist go on',
+    description: 'accepts no more connections; those that exist finish what is under way',
     handle: () => {
       inspector.drainListeners()
       return { body: 'OK\n' }

@@ -10,7 +10,6 @@ export function downstreamStats(metrics: MetricRegistry, applicationProtocol: st
     cxTotal: counter('downstream_cx_total'),
     cxActive: metrics.gauge(`${prefix}downstream_cx_active`),
     cxOverflow: counter('downstream_cx_overflow'),
-    cxRejected: counter('downstream_cx_rejected'),
     cxRxBytes: counter('downstream_cx_rx_bytes_total'),
     cxTxBytes: counter('downstream_cx_tx_bytes_total'),
     cxDestroyLocalWithActive: counter('cx_destroy_local_with_active_rq'),
