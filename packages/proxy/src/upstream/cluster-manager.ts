@@ -19,14 +19,7 @@ export class ClusterManager {
   constructor(configs: readonly ClusterConfig[], thread: ThreadContext, metrics: MetricRegistry, share: LimitShare) {
     configs.forEach((config, index) => {
       const context = {
-        clock: thread.clock,
-        turn: thread.turn,
-        network: thread.network,
-        flusher: thread.flusher,
-        timers: thread.timers,
-        random: thread.random,
-        onCodecException: (error: unknown) => thread.onCodecException(error),
-        logBadReply: (endpoint: string, reason: string) => thread.logBadReply(endpoint, reason),
+        ...thread,
         stats: clusterStats(metrics, config.statName),
         limits: new Limits(share.cells, index, share.workers, share.worker, config.circuitBreaker),
         pools: new Set<IdleHolder>(),

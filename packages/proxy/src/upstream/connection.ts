@@ -69,7 +69,6 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   isReady = false
   isClosed = false
   isDraining = false
-  hasServed = false
   /** In its pool's list of free ones; kept by the pool. */
   isFree = false
   owner: ConnectionOwner | null = null
@@ -78,7 +77,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   readonly #socket: Socket
   readonly #outbox: Outbox
   readonly #rewritesIds: boolean
-  #startedMs: number
+  readonly #startedMs: number
   #cause: CloseCause = 'remote'
   #detail = ''
   #isWaitingForDrain = false
@@ -132,10 +131,6 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     return this.correlator.waiting > 0 || (this.streams !== null && this.streams.size > 0)
   }
 
-  get pendingBytes(): number {
-    return this.#outbox.pendingBytes
-  }
-
   /** `ip:port` of the endpoint. */
   get address(): string {
     return this.pool.endpoint.address
@@ -168,7 +163,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     try {
       writeMessage(this.#codec, message, mutation, message.requestId, streamId, this.#outbox.writer)
     } catch (error: unknown) {
-      if (streamTicket === NO_TICKET) this.endStreamQuietly(ticket)
+      if (streamTicket === NO_TICKET) this.#endStreamQuietly(ticket)
       throw error
     }
     this.#written()
@@ -178,20 +173,22 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   /** The stream is over on both sides. */
   endStream(ticket: number): void {
     if (this.isClosed) return
-    this.endStreamQuietly(ticket)
+    this.#endStreamQuietly(ticket)
     this.pool.onRoom(this)
   }
 
   /** The client has reset the stream: frames that the service still sends must not reach the next user. */
   closeStream(ticket: number): void {
     if (this.streams !== null && this.kind === 'shared') this.endStream(ticket)
-    else {
-      this.endStreamQuietly(ticket)
-      this.closeSoon()
-    }
+    else this.#endWithStream(ticket)
   }
 
-  endStreamQuietly(ticket: number): void {
+  #endWithStream(ticket: number): void {
+    this.#endStreamQuietly(ticket)
+    this.closeSoon()
+  }
+
+  #endStreamQuietly(ticket: number): void {
     if (this.streams === null) this.correlator.remove(ticket)
     else this.streams.remove(ticket)
   }
@@ -203,10 +200,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
       this.#codec.resetStream(opened, this.streams === null ? opened.streamId : ticket, this.#outbox.writer)
       this.#written()
       this.endStream(ticket)
-    } else {
-      this.endStreamQuietly(ticket)
-      this.closeSoon()
-    }
+    } else this.#endWithStream(ticket)
   }
 
   /** Calls once everything written has left, or when the connection closes before. */
@@ -346,7 +340,6 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   }
 
   #dispatch(reply: Metadata): void {
-    this.hasServed = true
     if (reply.type === MessageType.Heartbeat) return
     if (reply.streamId !== 0 && this.#dispatchStream(reply)) return
     const isReply = reply.type === MessageType.Response || reply.type === MessageType.Error
