@@ -37,6 +37,7 @@ export const usage = `npm run bench -- [options]
   --payload BYTES       128, 4096
   --writes KIND         when several messages are ready: joined (one write for all), single (a write each)
   --loop NAME           closed (as fast as it goes), open (half of the slowest peer's speed)
+  --tries N             how often a run may be repeated when other programs disturb it (5; 1: take it as it is)
   --peer PART           only peers with PART in their names
   --write FILE          put the tables between the markers of this Markdown file`
 
@@ -49,6 +50,7 @@ const options = {
   payload: { type: 'string', multiple: true, default: ['128', '4096'] },
   writes: { type: 'string', multiple: true, default: ['joined', 'single'] },
   loop: { type: 'string', multiple: true, default: ['closed', 'open'] },
+  tries: { type: 'string' },
   peer: { type: 'string', multiple: true, default: [] },
   write: { type: 'string' },
 } satisfies ParseArgsOptionsConfig
@@ -63,7 +65,7 @@ export function parsePlan(args: readonly string[]): Plan {
     rounds,
     roundMs,
     warmUpMs: values.quick ? 500 : 2000,
-    tries: values.quick ? 1 : 5,
+    tries: parseCount(values.tries ?? (values.quick ? '1' : '5')),
     loops: values.loop,
     peers: values.peer,
     writeFile: values.write,
