@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { CommandError } from './command-error.ts'
+import { createCodecCommand } from './commands/codec.ts'
 import { createProxyCommand } from './commands/proxy.ts'
 import { type Console, printLine } from './console.ts'
 
@@ -20,7 +21,9 @@ export async function runMeltemi(args: readonly string[], console: Console): Pro
       writeErr: (text) => console.writeError(text),
       outputError: (text) => printLine(console, 'error', text.replace(/^error: /, '')),
     })
-  program.addCommand(createProxyCommand(console, result).copyInheritedSettings(program))
+  for (const create of [createProxyCommand, createCodecCommand]) {
+    program.addCommand(inheriting(program, create(console, result)))
+  }
   try {
     await program.parseAsync(args, { from: 'user' })
     return result.exitCode
@@ -29,6 +32,13 @@ export async function runMeltemi(args: readonly string[], console: Console): Pro
     for (const line of linesOf(error)) printLine(console, 'error', line)
     return 1
   }
+}
+
+/** Commands of commands print and exit as the program does. */
+function inheriting(parent: Command, command: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const child of command.commands) inheriting(command, child)
+  return command
 }
 
 function linesOf(error: unknown): readonly string[] {

@@ -1,0 +1,9 @@
+/** `meltemi codec …`: what an author does with a codec before it meets traffic. One file a command, one line here. */
+
+import { Command } from 'commander'
+import type { Console } from '../console.ts'
+
+export function createCodecCommand(_console: Console, _result: { exitCode: number }): Command {
+  const command = new Command('codec').description('Tests, fuzzes, measures, inspects and packs a codec.')
+  return command
+}
