@@ -56,7 +56,10 @@ const CLOSED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Node's own modules, where not all of them are allowed. */
 const NODE_MODULES: readonly (readonly [folder: string, allowed: readonly string[]])[] = [
-  ['packages/sdk/src/testing/', ['node:buffer', 'node:test', 'node:assert', 'node:assert/strict']],
+  [
+    'packages/sdk/src/testing/',
+    ['node:buffer', 'node:test', 'node:assert', 'node:assert/strict', 'node:fs', 'node:path', 'node:url'],
+  ],
   ['packages/sdk/src/', ['node:buffer']],
   ['packages/api/src/model/', []],
   ['packages/console/src/', []],
