@@ -1,6 +1,7 @@
 /**
  * Checks what would be published: builds and packs every package, installs the tarballs in an empty directory outside
- * the checkout, imports every public entry and runs the command there, on the sources that a user would get.
+ * the checkout, imports every public entry and runs the command there, on the sources that a user would get: with the Node
+ * that runs this script, and with the oldest one that the packages promise to run on.
  */
 
 import { execFileSync, spawn } from 'node:child_process'
@@ -8,13 +9,18 @@ import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { bringNode, oldestNodeVersion } from './oldest-node.ts'
 import { ROOT, readWorkspace } from './workspace.ts'
 
 const SAMPLE = 'docs/sample.yaml'
-/** `PACK_NODE=/path/to/node npm run check:pack` tries another version. */
-const NODE = process.env['PACK_NODE'] ?? process.execPath
 const SERVE_TIMEOUT_MS = 20_000
 const REQUIRED_FILES = ['package/LICENSE', 'package/README.md', 'package/dist/index.js', 'package/dist/index.d.ts']
+
+/** Somebody with an empty folder and a Node. */
+interface User {
+  readonly node: string
+  readonly directory: string
+}
 
 const units = readWorkspace()
 const folder = mkdtempSync(join(tmpdir(), 'meltemi-pack-'))
@@ -23,14 +29,26 @@ try {
   for (const unit of units) run('npm', ['pack', '--silent', '--pack-destination', folder], unit.directory)
   const tarballs = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
   for (const tarball of tarballs) checkContents(tarball)
-  install(tarballs)
-  for (const entry of units.flatMap((unit) => unit.entries)) importEntry(entry)
-  await tryCommand()
-  process.stdout.write(
-    `check-pack: ${tarballs.length} packages install and run on Node ${run(NODE, ['--version'], folder).trim()}\n`,
-  )
+  for (const node of nodesToTry()) await tryOn(node, tarballs)
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** `PACK_NODE=/path/to/node npm run check:pack` tries that one instead. */
+function nodesToTry(): readonly string[] {
+  const chosen = process.env['PACK_NODE']
+  return chosen === undefined ? [process.execPath, bringNode(oldestNodeVersion(units))] : [chosen]
+}
+
+/** npm runs on that Node too, and refuses what says in its `engines` that it does not. */
+async function tryOn(node: string, tarballs: readonly string[]): Promise<void> {
+  const directory = mkdtempSync(join(folder, 'user-'))
+  const user = { node, directory }
+  install(user, tarballs)
+  for (const entry of units.flatMap((unit) => unit.entries)) importEntry(user, entry)
+  await tryCommand(user)
+  const version = runAs(user, node, ['--version']).trim()
+  process.stdout.write(`check-pack: ${tarballs.length} packages install and run on Node ${version}\n`)
 }
 
 function checkContents(tarball: string): void {
@@ -42,31 +60,35 @@ function checkContents(tarball: string): void {
   if (wrong.length > 0) throw new Error(`${tarball} ${wrong.join(', ')}`)
 }
 
-function install(tarballs: readonly string[]): void {
-  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-  const files = tarballs.map((tarball) => `./${tarball}`)
-  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', ...files], folder)
+function install(user: User, tarballs: readonly string[]): void {
+  writeFileSync(join(user.directory, 'package.json'), '{ "private": true }\n')
+  const files = tarballs.map((tarball) => `../${tarball}`)
+  const options = ['--prefer-offline', '--engine-strict', '--no-audit', '--no-fund', '--loglevel=error']
+  runAs(user, 'npm', ['install', ...options, ...files])
 }
 
-function importEntry(entry: string): void {
+function importEntry(user: User, entry: string): void {
   const script = `const names = Object.keys(await import('${entry}')); console.log(names.length)`
-  run(NODE, ['--input-type=module', '--eval', script], folder)
+  runAs(user, user.node, ['--input-type=module', '--eval', script])
 }
 
 /** `--help`, a validation, and a proxy that serves from worker threads until it is told to drain. */
-async function tryCommand(): Promise<void> {
-  const command = join(folder, 'node_modules/.bin/meltemi')
-  expect(run(command, ['--help'], folder), 'proxy')
-  expect(run(command, ['proxy', '--help'], folder), '--concurrency')
-  copyFileSync(join(ROOT, SAMPLE), join(folder, 'sample.yaml'))
-  expect(run(command, ['proxy', '-c', 'sample.yaml', '--mode', 'validate'], folder), 'sample.yaml: valid')
-  await tryServing(command)
+async function tryCommand(user: User): Promise<void> {
+  const command = join(user.directory, 'node_modules/.bin/meltemi')
+  expect(runAs(user, command, ['--help']), 'proxy')
+  expect(runAs(user, command, ['proxy', '--help']), '--concurrency')
+  copyFileSync(join(ROOT, SAMPLE), join(user.directory, 'sample.yaml'))
+  expect(runAs(user, command, ['proxy', '-c', 'sample.yaml', '--mode', 'validate']), 'sample.yaml: valid')
+  await tryServing(user, command)
 }
 
-async function tryServing(command: string): Promise<void> {
+async function tryServing(user: User, command: string): Promise<void> {
   const anyPorts = readFileSync(join(ROOT, SAMPLE), 'utf8').replaceAll(/port_value: (?:9000|15000)/g, 'port_value: 0')
-  writeFileSync(join(folder, 'serve.yaml'), anyPorts)
-  const child = spawn(command, ['proxy', '-c', 'serve.yaml', '--drain-time-s', '1'], { cwd: folder, env: cleanEnv() })
+  writeFileSync(join(user.directory, 'serve.yaml'), anyPorts)
+  const child = spawn(command, ['proxy', '-c', 'serve.yaml', '--drain-time-s', '1'], {
+    cwd: user.directory,
+    env: envWith(user.node),
+  })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -84,14 +106,19 @@ function expect(output: string, text: string): void {
   if (!output.includes(text)) throw new Error(`expected '${text}' in: ${output}`)
 }
 
-function run(command: string, args: readonly string[], cwd: string): string {
-  return execFileSync(command, args, { cwd, env: cleanEnv(), encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+function run(command: string, args: readonly string[], cwd: string, node = process.execPath): string {
+  const env = envWith(node)
+  return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+function runAs(user: User, command: string, args: readonly string[]): string {
+  return run(command, args, user.directory, user.node)
 }
 
 /** Nothing of what this process was started with: neither the source condition nor npm's variables. */
-function cleanEnv(): NodeJS.ProcessEnv {
+function envWith(node: string): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^npm_(?!config_registry)|^NODE_OPTIONS$/i.test(name),
   )
-  return { ...Object.fromEntries(inherited), PATH: `${dirname(NODE)}:${process.env['PATH']}` }
+  return { ...Object.fromEntries(inherited), PATH: `${dirname(node)}:${process.env['PATH']}` }
 }

@@ -13,6 +13,8 @@ export interface WorkspacePackage {
   readonly dependencies: readonly string[]
   /** Public entry points, as an importer writes them. */
   readonly entries: readonly string[]
+  /** The versions of Node it says it runs on, as in `engines`; empty when it says nothing. */
+  readonly nodeRange: string
 }
 
 /** Every package below `packages/`, sorted by folder name. */
@@ -30,11 +32,13 @@ function readPackage(directory: string): WorkspacePackage {
     name: string
     dependencies?: Record<string, string>
     exports?: Record<string, unknown>
+    engines?: { node?: string }
   }
   return {
     name: manifest.name,
     directory,
     dependencies: Object.keys(manifest.dependencies ?? {}),
     entries: Object.keys(manifest.exports ?? {}).map((path) => join(manifest.name, path)),
+    nodeRange: manifest.engines?.node ?? '',
   }
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
-import { ROOT } from '../scripts/workspace.ts'
+import { oldestNodeVersion } from '../scripts/oldest-node.ts'
+import { ROOT, readWorkspace } from '../scripts/workspace.ts'
 
 const LOCK = { packages: { '': {}, 'node_modules/x': { version: '1.0.0' } } }
 // Stands in for npm: notes that it was called, takes its time, and leaves what an install leaves.
@@ -72,4 +73,13 @@ test('a failed install ends the set-up with an error and releases the lock', asy
   writeFileSync(checkout.path('bin/npm'), '#!/bin/sh\nexit 7\n')
   await assert.rejects(checkout.setup(), /npm install .* failed with status 7/)
   assert.ok(!existsSync(checkout.path('.setup-lock')))
+})
+
+test('all packages promise one and the same oldest Node, on which they are tried before they are published', () => {
+  const units = readWorkspace()
+  assert.match(oldestNodeVersion(units), /^\d+\.\d+\.0$/)
+  const [first] = units
+  assert.ok(first !== undefined)
+  assert.throws(() => oldestNodeVersion([...units, { ...first, nodeRange: '>=24.0' }]), /one and the same/)
+  assert.throws(() => oldestNodeVersion([{ ...first, nodeRange: '' }]), /one and the same/)
 })
