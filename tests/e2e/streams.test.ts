@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MessageType, type Metadata } from '@meltemi/sdk'
+import { type Codec, type CodecDefinition, MessageType, type Metadata } from '@meltemi/sdk'
 import { streaming, streamingFrame } from '../harness/codecs/index.ts'
-import { connectClient, startEchoServer, startTestProxy } from '../harness/index.ts'
+import { connectClient, type Handler, silent, startEchoServer, startTestProxy } from '../harness/index.ts'
 
 const T = MessageType
 
@@ -142,3 +142,53 @@ test('several replies to one request all come, and the last one ends it', async 
   await proxy.until('request_active', 0)
   assert.equal(proxy.stat('upstream_rq_active'), 0)
 })
+
+const init = (stream: number) => streamingFrame({ type: T.StreamInit, id: stream, stream })
+const data = (stream: number) => streamingFrame({ type: T.StreamData, id: stream, stream })
+
+test('a client has as many streams as it may have requests under way; one more is refused', async () => {
+  await using server = await startEchoServer({ codec: streaming, handler: silent })
+  const filter = { maxInFlightPerConnection: 2 }
+  await using proxy = await startTestProxy({ codec: streaming, endpoints: [server.port], filter })
+  await using client = await connectClient({ port: proxy.port, codec: streaming })
+  for (const stream of [1, 2]) client.send(init(stream))
+  await proxy.until('stream_active', 2)
+  await server.arrived(2)
+  client.send(init(3))
+  const refused = await client.next()
+  assert.equal(refused.get('body'), 'meta protocol upstream request: too many connections')
+  client.send(streamingFrame({ type: T.StreamCloseTwoWay, id: 1, stream: 1 }))
+  await proxy.until('stream_active', 1)
+  client.send(init(4))
+  await proxy.until('stream_active', 2)
+})
+
+test('a frame that cannot be encoded for the client resets its stream, on both sides', async () => {
+  const picky: CodecDefinition = {
+    ...streaming,
+    create: (side, config) => {
+      const codec = bound(streaming.create(side, config))
+      return side === 'upstream' ? codec : { ...codec, encode: () => assert.fail('cannot') }
+    },
+  }
+  const handler: Handler = ({ type, streamId }, connection) => {
+    if (type === T.StreamData) connection.send(data(streamId))
+  }
+  await using server = await startEchoServer({ codec: streaming, handler })
+  await using proxy = await startTestProxy({ codec: picky, endpoints: [server.port] })
+  await using client = await connectClient({ port: proxy.port, codec: streaming })
+  client.send(Buffer.concat([init(9), data(9)]))
+  const reset = await client.next()
+  assert.deepEqual([reset.type, reset.streamId], [T.Error, 9])
+  await proxy.until('stream_active', 0)
+  await proxy.until('upstream_cx_active', 0)
+})
+
+/** The codec's methods as functions of their own. */
+function bound(codec: Codec): Codec {
+  return {
+    decode: (buffer, metadata) => codec.decode(buffer, metadata),
+    encode: (metadata, mutation, out) => codec.encode(metadata, mutation, out),
+    onError: (request, failure, out) => codec.onError(request, failure, out),
+  }
+}
