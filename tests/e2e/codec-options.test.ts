@@ -178,7 +178,7 @@ test('a codec written for another contract is refused', async () => {
   const { code, lines } = await validate(bootstrap('{ name: x }'), module)
   assert.equal(code, 1)
   assert.deepEqual(lines, [
-    "error: contract-2.ts: codecs[0]: codec 'x' is written for contract 2, this proxy speaks contract 1",
+    "error: contract-2.ts: codecs[0]: codec 'x' is written for contract 2, this proxy speaks contract 1: upgrade the proxy, or build the codec with @meltemi/sdk 0.1",
   ])
 })
 

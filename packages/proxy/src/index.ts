@@ -1,4 +1,5 @@
-export { absoluteModulePaths, CONTRACT, type LoadedModules, loadModules } from './modules.ts'
+export { CONTRACT, CONTRACT_VERSIONS, type ContractVersion } from './contract-versions.ts'
+export { absoluteModulePaths, type LoadedModules, loadModules } from './modules.ts'
 export type { ListeningSocket, ListenOptions, Network, Socket, SocketHandler } from './net/network.ts'
 export { nodeNetwork } from './net/node-network.ts'
 export { FAILURES } from './observe/failure-table.ts'

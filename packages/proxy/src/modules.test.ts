@@ -65,7 +65,7 @@ describe('what is wrong with a module is said in one line:', () => {
     [
       'other-contract.ts',
       "export const codecs = [{ name: 'x', contract: 2 }]",
-      /codecs\[0\]: codec 'x' is written for contract 2, this proxy speaks contract 1$/,
+      /codecs\[0\]: codec 'x' is written for contract 2, this proxy speaks contract 1: upgrade the proxy, /,
     ],
     [
       'no-correlation.ts',

@@ -9,9 +9,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Problem } from '@meltemi/api'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
-
-/** The version of the codec contract that this proxy speaks. */
-export const CONTRACT = 1
+import { contractFault } from './contract-versions.ts'
 
 const LOAD_TIMEOUT_MS = 10_000
 const SHARED_PACKAGES = ['@meltemi/sdk', '@meltemi/sdk/testing']
@@ -114,9 +112,8 @@ function take<T>(
 function codecFault(codec: Record<string, unknown>): string | undefined {
   if (!isName(codec['name'])) return "'name' should be a text that is not empty"
   const who = `codec '${codec['name']}'`
-  if (codec['contract'] !== CONTRACT) {
-    return `${who} is written for contract ${String(codec['contract'])}, this proxy speaks contract ${CONTRACT}`
-  }
+  const fault = contractFault(codec['contract'])
+  if (fault !== undefined) return `${who} ${fault}`
   if (codec['correlation'] !== 'id' && codec['correlation'] !== 'order') {
     return `${who}: 'correlation' should be 'id' or 'order'`
   }
