@@ -17,7 +17,11 @@ import {
   startServer,
 } from './peers.ts'
 
+const ERROR_CALLS = 20
 const MAX_ERROR_MS = 100
+/** Of the client's and the machine's own, once in a run; without one the slowest of a thousand errors takes 80 ms. */
+const MAX_PAUSE_MS = 100
+/** Part of the time in which a timeout is told. */
 const REQUEST_TIMEOUT_MS = 30
 const LOCAL_ERRORS = [
   ['noRoute', 1, /^meta protocol router: no matched route/],
@@ -82,11 +86,11 @@ function testDialect(options: PeerOptions): void {
         assertOutcomes(await runClient(client, options, drip.port, SMALL_CALLS), 'go')
       })
       for (const [listener, exceptionType, message] of LOCAL_ERRORS) {
-        test(`a ${client} client gets exception ${exceptionType} from the proxy itself, and goes on`, async () => {
-          const calls = ['text', 'item', 'text', 'text', 'text']
+        test(`a ${client} client gets exception ${exceptionType} from the proxy itself within ${MAX_ERROR_MS} ms, and goes on`, async () => {
+          const calls = Array.from({ length: ERROR_CALLS }, (_, n) => (n % 2 === 0 ? 'text' : 'item'))
           const outcomes = await runClient(client, options, meltemi.port(listener), calls)
           for (const outcome of outcomes) assertLocalError(outcome, exceptionType, message)
-          assertSomeFast(outcomes)
+          assertFast(outcomes)
         })
       }
     }
@@ -131,10 +135,13 @@ function assertLocalError(outcome: Outcome, exceptionType: number, message: RegE
   assert.match(String(outcome.message), message)
 }
 
-/** The fastest counts, for the machine may be busy with other tests. */
-function assertSomeFast(outcomes: readonly Outcome[]): void {
-  const leastMs = Math.min(...outcomes.map(({ ms }) => ms))
-  assert.ok(leastMs < MAX_ERROR_MS, `the errors took ${leastMs} ms and more`)
+/** The promised time holds for most of the errors, and for all of them but for a pause. */
+function assertFast(outcomes: readonly Outcome[]): void {
+  const times = outcomes.map(({ ms }) => ms).toSorted((a, b) => a - b)
+  const medianMs = times[times.length >> 1] as number
+  const maxMs = times.at(-1) as number
+  assert.ok(medianMs < MAX_ERROR_MS, `half of the errors took ${medianMs} ms and more`)
+  assert.ok(maxMs < MAX_ERROR_MS + MAX_PAUSE_MS, `one of the errors took ${maxMs} ms`)
 }
 
 async function unusedPort(): Promise<number> {
