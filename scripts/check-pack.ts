@@ -8,7 +8,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { bringNode, oldestNodeVersion } from './oldest-node.ts'
 import { ROOT, readWorkspace } from './workspace.ts'
 
@@ -52,7 +52,9 @@ async function tryOn(node: string, tarballs: readonly string[]): Promise<void> {
 }
 
 function checkContents(tarball: string): void {
-  const files = run('tar', ['-tzf', tarball], folder).trim().split('\n')
+  const packed = run('tar', ['-tzf', tarball], folder).trim().split('\n')
+  // a project to be copied, with tests and all; tryCreate looks at what comes of it
+  const files = packed.filter((file) => !file.startsWith('package/template/'))
   const missing = REQUIRED_FILES.filter((file) => !files.includes(file))
   const surplus = files.filter((file) => !/^package\/(?:dist\/|package\.json$|README\.md$|LICENSE$)/.test(file))
   const tests = files.filter((file) => file.includes('.test.'))
@@ -80,6 +82,25 @@ async function tryCommand(user: User): Promise<void> {
   copyFileSync(join(ROOT, SAMPLE), join(user.directory, 'sample.yaml'))
   expect(runAs(user, command, ['proxy', '-c', 'sample.yaml', '--mode', 'validate']), 'sample.yaml: valid')
   await tryServing(user, command)
+  tryCreate(user)
+}
+
+/** Every file of the template has come along, under the name that it has in a project. */
+function tryCreate(user: User): void {
+  runAs(user, join(user.directory, 'node_modules/.bin/create-meltemi-codec'), ['my-protocol'])
+  const created = filesBelow(join(user.directory, 'my-protocol'))
+  const template = join(ROOT, 'packages/create-meltemi-codec/template')
+  const wanted = ['common', 'length'].flatMap((part) => filesBelow(join(template, part)))
+  const expected = wanted.map((file) => file.replace('_gitignore', '.gitignore')).sort()
+  if (created.join() !== expected.join()) throw new Error(`expected ${expected} in the project, got ${created}`)
+}
+
+function filesBelow(directory: string): readonly string[] {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
+    .sort()
 }
 
 async function tryServing(user: User, command: string): Promise<void> {

@@ -5,9 +5,12 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT, type WorkspacePackage } from './workspace.ts'
 
-/** The first version that the `engines` of all packages allow, such as `22.18.0`. Throws when they differ. */
+/**
+ * The first version that the `engines` of all packages allow, such as `22.18.0`. Throws when they differ. Left out is
+ * what only creates projects: that runs on whatever Node a machine has.
+ */
 export function oldestNodeVersion(units: readonly WorkspacePackage[]): string {
-  const ranges = new Set(units.map((unit) => unit.nodeRange))
+  const ranges = new Set(units.filter(({ name }) => name.startsWith('@meltemi/')).map((unit) => unit.nodeRange))
   const [range = ''] = ranges
   const version = /^>=(\d+)\.(\d+)$/.exec(range)
   if (ranges.size !== 1 || version === null) {

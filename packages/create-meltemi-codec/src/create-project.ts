@@ -1,0 +1,70 @@
+/** Writes a project: the files that all framings share, those of one framing, with the protocol's name in them. */
+
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { FRAMINGS, type Framing } from './framing.ts'
+
+const TEMPLATE = fileURLToPath(new URL('../template', import.meta.url))
+/** npm leaves files of this name out of a package. */
+const IGNORE_FILE = { inTemplate: '_gitignore', inProject: '.gitignore' }
+const VENDOR = 'vendor'
+
+/** A package as a file, in place of one from the registry. */
+export interface Tarball {
+  readonly name: string
+  readonly file: string
+}
+
+export interface Project {
+  /** Lower case letters and digits, with single hyphens between them; it starts with a letter. */
+  readonly name: string
+  /** Made when it does not exist. What is in it already is kept, unless the project has a file of that name. */
+  readonly directory: string
+  readonly framing: Framing
+  /** Put into the project, which then depends on these files and not on published versions. */
+  readonly tarballs: readonly Tarball[]
+}
+
+/** Throws what the file system throws. */
+export function createProject(project: Project): void {
+  for (const part of ['common', project.framing]) copyTemplate(join(TEMPLATE, part), project)
+  if (project.tarballs.length > 0) vendor(project)
+}
+
+function copyTemplate(folder: string, project: Project): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const source = join(entry.parentPath, entry.name)
+    const target = join(project.directory, source.slice(folder.length)).replace(
+      IGNORE_FILE.inTemplate,
+      IGNORE_FILE.inProject,
+    )
+    mkdirSync(dirname(target), { recursive: true })
+    writeFileSync(target, personalise(readFileSync(source, 'utf8'), project))
+  }
+}
+
+/** The template is a project too, for a protocol `my-protocol`, so that it can be read as it is. */
+function personalise(text: string, { name, framing }: Project): string {
+  const words = name.split('-')
+  const { hello, bye } = FRAMINGS[framing]
+  return text
+    .replaceAll('my-protocol', name)
+    .replaceAll('my_protocol', words.join('_'))
+    .replaceAll('myprotocol', words.join(''))
+    .replaceAll('MyProtocol', words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(''))
+    .replaceAll('HELLO_COMMAND', hello)
+    .replaceAll('BYE_COMMAND', bye)
+}
+
+function vendor({ directory, tarballs }: Project): void {
+  mkdirSync(join(directory, VENDOR), { recursive: true })
+  const path = join(directory, 'package.json')
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as { dependencies: Record<string, string> }
+  for (const { name, file } of tarballs) {
+    copyFileSync(file, join(directory, VENDOR, basename(file)))
+    manifest.dependencies[name] = `file:${VENDOR}/${basename(file)}`
+  }
+  writeFileSync(path, `${JSON.stringify(manifest, null, 2)}\n`)
+}

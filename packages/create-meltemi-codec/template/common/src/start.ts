@@ -1,0 +1,153 @@
+/**
+ * `npm start`: two versions of the sample server, Meltemi with our codec in front of them, and a client that prints
+ * what comes back. `npm start -- --for 5` ends after five seconds, otherwise Ctrl-C ends everything.
+ *
+ *   client ──► Meltemi, as in proxy.yaml ──80 %──► server v1
+ *                                        └─20 %──► server v2
+ *
+ * Each line is a second on a connection of its own, so a change of codec.ts shows in the line that begins after it.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { SampleClient } from './client.ts'
+import { createSampleServer } from './server.ts'
+
+const PROJECT = join(import.meta.dirname, '..')
+/** As in proxy.yaml. Where one is taken, another is used. */
+const PORTS = { proxy: 9000, v1: 9001, v2: 9002, admin: 15000 }
+const CALLS_PER_LINE = 100
+const PAUSE_MS = 9
+const READY_TIMEOUT_MS = 15_000
+const END_TIMEOUT_MS = 5000
+
+const { values } = parseArgs({ options: { for: { type: 'string', default: 'Infinity' } } })
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
+process.exitCode = await main(Number(values.for)).catch((error: Error) => {
+  console.error(`error: ${error.message}`)
+  return 1
+})
+
+/** Starts everything, shows it, ends everything. Resolves with 0 when every call was answered well. */
+async function main(seconds: number): Promise<number> {
+  if (!(seconds > 0)) throw new Error('--for wants a number of seconds above 0')
+  const folder = mkdtempSync(join(tmpdir(), 'my-protocol-'))
+  const servers = { v1: createSampleServer('v1'), v2: createSampleServer('v2') }
+  let proxy: ChildProcess | undefined
+  try {
+    const ports = {
+      proxy: await findPort(PORTS.proxy),
+      v1: await listen(servers.v1, PORTS.v1),
+      v2: await listen(servers.v2, PORTS.v2),
+      admin: await findPort(PORTS.admin),
+    }
+    proxy = startProxy(ports, folder)
+    await ready(ports.proxy, proxy)
+    console.log(`my-protocol on 127.0.0.1:${ports.proxy}, servers v1 on :${ports.v1} and v2 on :${ports.v2}`)
+    console.log(`statistics on http://127.0.0.1:${ports.admin}/stats, Ctrl-C ends everything\n`)
+    return await show(ports.proxy, proxy, seconds)
+  } finally {
+    await end(proxy)
+    servers.v1.close()
+    servers.v2.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Resolves with the port that the server listens on: this one, or any other if it is taken. */
+async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    server.listen(0, '127.0.0.1')
+    return once(server, 'listening')
+  })
+  return (server.address() as AddressInfo).port
+}
+
+async function findPort(port: number): Promise<number> {
+  const probe = createServer()
+  const found = await listen(probe, port)
+  await new Promise((resolve) => probe.close(resolve))
+  return found
+}
+
+/** Meltemi on proxy.yaml with these ports. In a process group of its own: Ctrl-C comes to us alone, and we end it. */
+function startProxy(ports: typeof PORTS, folder: string): ChildProcess {
+  const config = join(folder, 'proxy.yaml')
+  const found = new Map(Object.entries(PORTS).map(([name, port]) => [port, ports[name as keyof typeof PORTS]]))
+  const yaml = readFileSync(join(PROJECT, 'proxy.yaml'), 'utf8')
+  writeFileSync(
+    config,
+    yaml.replaceAll(/(?<=port_value: )\d+/g, (port) => String(found.get(Number(port)) ?? port)),
+  )
+  const options = ['--module', join(PROJECT, 'src/codec.ts'), '--log-level', 'warn', '--drain-time-s', '1']
+  const proxy = spawn('meltemi', ['proxy', '-c', config, ...options], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+    signal: stop.signal, // SIGTERM, with which it ends in order
+  })
+  return proxy.on('error', ({ name, message }) => {
+    if (name !== 'AbortError') console.error(`${message}: npm start knows where meltemi is`)
+  })
+}
+
+async function ready(port: number, proxy: ChildProcess): Promise<void> {
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS
+  while (!stop.signal.aborted) {
+    const client = await SampleClient.connect(port).catch(() => undefined)
+    if (client !== undefined) return client.close()
+    if (proxy.pid === undefined || proxy.exitCode !== null) throw new Error('Meltemi did not start')
+    if (performance.now() > deadlineMs) throw new Error('Meltemi does not listen')
+    await sleep(50)
+  }
+}
+
+/** Prints one line after the other until the time is over, Ctrl-C, or Meltemi ends. */
+async function show(port: number, proxy: ChildProcess, seconds: number): Promise<number> {
+  const endMs = performance.now() + seconds * 1000
+  let exitCode = 0
+  console.log('      v1      v2  errors  last reply')
+  while (performance.now() < endMs && !stop.signal.aborted && proxy.exitCode === null) {
+    const { v1, v2, errors, last } = await callForASecond(port)
+    const cells = [`${v1} %`, `${v2} %`, String(errors)]
+    console.log(`${cells.map((cell) => cell.padStart(8)).join('')}  ${last}`)
+    if (errors > 0) exitCode = 1
+  }
+  return proxy.exitCode === null ? exitCode : 1
+}
+
+/** A hundred calls, so that counts are percentages. */
+async function callForASecond(port: number): Promise<{ v1: number; v2: number; errors: number; last: string }> {
+  const seen = { v1: 0, v2: 0, errors: 0, last: '' }
+  const client = await SampleClient.connect(port)
+  for (let n = 0; n < CALLS_PER_LINE && !stop.signal.aborted; n++) {
+    try {
+      seen.last = await client.hello('world')
+      seen[seen.last.endsWith('v1') ? 'v1' : 'v2']++
+    } catch (error: unknown) {
+      if (stop.signal.aborted) break
+      seen.last = String(error)
+      seen.errors++
+    }
+    await sleep(PAUSE_MS)
+  }
+  client.close()
+  return seen
+}
+
+/** Ends Meltemi, which lets go of what it holds first. */
+async function end(proxy: ChildProcess | undefined): Promise<void> {
+  stop.abort()
+  if (proxy?.pid === undefined || proxy.exitCode !== null) return
+  const force = setTimeout(() => proxy.kill('SIGKILL'), END_TIMEOUT_MS)
+  await once(proxy, 'exit')
+  clearTimeout(force)
+}
