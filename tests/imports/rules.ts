@@ -20,7 +20,7 @@ const PACKAGES: Readonly<Record<string, PackageRule>> = {
   console: { own: ['api/model'], libraries: ['preact', '@preact/signals', 'uplot', '@dagrejs/dagre'] },
   cli: {
     own: ['sdk', 'codecs', 'api', 'runtime', 'proxy', 'control-plane', 'ratelimit', 'console'],
-    libraries: ['commander', 'yocto-spinner'],
+    libraries: ['commander', 'esbuild', 'yocto-spinner'],
   },
   'create-meltemi-codec': { own: [], libraries: [] },
 }
@@ -31,6 +31,7 @@ const HIDDEN_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   re2js: ['packages/proxy/src/routing/match', 'packages/api/src/convert/match'],
   '@kubernetes/client-node': ['packages/control-plane/src/sources/kubernetes/'],
   ioredis: ['packages/ratelimit/src/counters/redis'],
+  esbuild: ['packages/cli/src/pack/bundle'],
 }
 
 /** Each folder may use those before it. Files directly in `proxy/src` build it all and may use everything. */
