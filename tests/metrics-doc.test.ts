@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TcpProxyConfig } from '@meltemi/api'
-import { type RunningProxy, startProxy } from '@meltemi/proxy'
+import { loadModules, type RunningProxy, startProxy } from '@meltemi/proxy'
 import { ROOT } from '../scripts/workspace.ts'
 import { uuid } from './harness/codecs/index.ts'
 import { testCluster, testRoute } from './harness/index.ts'
@@ -79,7 +79,8 @@ function readDocument(markdown: string): readonly string[] {
 async function statsOfRunningProxy(): Promise<readonly string[]> {
   const proxy = await startProxy({
     config: configuration(),
-    modules: [MODULE],
+    modules: (await loadModules([MODULE])).modules.map(({ version }) => version),
+    watchModules: false,
     concurrency: 1,
     adminAddress: { host: '127.0.0.1', port: 0 },
     drainTimeS: 0,
@@ -106,6 +107,7 @@ async function namesOf(proxy: RunningProxy, kind: string): Promise<readonly stri
       .replace('meta_protocol.uuid.here.', 'meta_protocol.<protocol>.<prefix>.')
       .replace('tcp.there.', 'tcp.<prefix>.')
       .replace('cluster.service.', 'cluster.<cluster>.')
+      .replace(/^codec\.meltemi\.test\.\w+\./, 'codec.<codec>.')
       .replace(/^listener\.127\.0\.0\.1_\d+\./, 'listener.<address>.')} ${kind}`
   })
 }

@@ -36,6 +36,7 @@ const HIDDEN_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
 
 /** Each folder may use those before it. Files directly in `proxy/src` build it all and may use everything. */
 const PROXY_FOLDERS = [
+  'modules',
   'util',
   'observe',
   'net',

@@ -1,5 +1,6 @@
 export { CONTRACT, CONTRACT_VERSIONS, type ContractVersion } from './contract-versions.ts'
-export { absoluteModulePaths, type LoadedModules, loadModules } from './modules.ts'
+export type { ModuleVersion } from './modules/module-version.ts'
+export { absoluteModulePaths, builtIn, type LoadedModules, loadModules } from './modules.ts'
 export type { ListeningSocket, ListenOptions, Network, Socket, SocketHandler } from './net/network.ts'
 export { nodeNetwork } from './net/node-network.ts'
 export { FAILURES } from './observe/failure-table.ts'

@@ -4,17 +4,26 @@
  */
 
 import { existsSync } from 'node:fs'
-import { type RegisterHooksOptions, registerHooks } from 'node:module'
 import { isAbsolute, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Problem } from '@meltemi/api'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 import { contractFault } from './contract-versions.ts'
+import { digestOf, type ModuleVersion, type SourceFile, withoutVersions } from './modules/module-version.ts'
+import { importSources } from './modules/source-hooks.ts'
 
 const LOAD_TIMEOUT_MS = 10_000
-const SHARED_PACKAGES = ['@meltemi/sdk', '@meltemi/sdk/testing']
+
+/** What one module brings. */
+export interface LoadedModule {
+  readonly version: ModuleVersion
+  readonly codecs: readonly CodecDefinition[]
+  readonly filters: readonly FilterDefinition[]
+}
 
 export interface LoadedModules {
+  readonly modules: readonly LoadedModule[]
+  /** Of all modules, in order. */
   readonly codecs: readonly CodecDefinition[]
   readonly filters: readonly FilterDefinition[]
   readonly problems: readonly Problem[]
@@ -26,28 +35,33 @@ export function absoluteModulePaths(paths: readonly string[]): readonly string[]
 }
 
 /**
- * Imports the modules in order and checks what they export. Never throws: what is wrong is in `problems`, and then
- * the rest must not be used. A module finds the proxy's own `@meltemi/sdk`, wherever it lies, when it imports it
- * statically.
+ * Imports the modules in order from the disk and checks what they export. Never throws: what is wrong is in
+ * `problems`, and then the rest must not be used. A module finds the proxy's own `@meltemi/sdk`, wherever it lies,
+ * when it imports it statically.
  */
 export async function loadModules(paths: readonly string[]): Promise<LoadedModules> {
-  const loaded = { codecs: [] as CodecDefinition[], filters: [] as FilterDefinition[], problems: [] as Problem[] }
-  const hooks = registerHooks(OWN_SDK)
-  try {
-    for (const path of absoluteModulePaths(paths)) await loadModule(path, loaded)
-  } finally {
-    hooks.deregister()
-  }
-  loaded.problems.push(...duplicates(loaded.codecs, 'codec'), ...duplicates(loaded.filters, 'filter'))
-  return loaded
+  const versions = absoluteModulePaths(paths).map((path, index) => firstVersion(path, index + 1))
+  return loadVersions(versions)
 }
 
-/** One copy of the sdk in a thread, and no installation beside a lone module: it resolves as if this file asked. */
-const OWN_SDK: RegisterHooksOptions = {
-  resolve(specifier, context, nextResolve) {
-    const own = SHARED_PACKAGES.includes(specifier)
-    return nextResolve(specifier, own ? { ...context, parentURL: import.meta.url } : context)
-  },
+/** A version that is still to be read from the disk. */
+export function firstVersion(path: string, id: number): ModuleVersion {
+  return { id, path, version: 1, digest: '', files: [], codecs: [], filters: [] }
+}
+
+/** Like `loadModules`; versions that have their files are loaded from these. */
+export async function loadVersions(versions: readonly ModuleVersion[]): Promise<LoadedModules> {
+  const modules: LoadedModule[] = []
+  const problems: Problem[] = []
+  for (const version of versions) {
+    const loaded = await loadVersion(version)
+    modules.push(loaded)
+    problems.push(...loaded.problems)
+  }
+  const codecs = modules.flatMap((loaded) => loaded.codecs)
+  const filters = modules.flatMap((loaded) => loaded.filters)
+  problems.push(...duplicates(codecs, 'codec'), ...duplicates(filters, 'filter'))
+  return { modules, codecs, filters, problems }
 }
 
 interface Loading {
@@ -56,25 +70,49 @@ interface Loading {
   readonly problems: Problem[]
 }
 
-async function loadModule(path: string, into: Loading): Promise<void> {
+/** One module; the version that comes back has its files and digest. */
+export async function loadVersion(
+  version: ModuleVersion,
+): Promise<LoadedModule & { readonly problems: readonly Problem[] }> {
+  const { path } = version
+  const into: Loading = { codecs: [], filters: [], problems: [] }
+  const known = new Map(version.files.map((file) => [file.url, file]))
   const report = (message: string, line = 0, column = 0): void => {
     into.problems.push({ severity: 'error', file: path, line, column, path: '', message })
   }
-  if (!existsSync(path)) return report('module does not exist')
-  try {
-    takeExports(await importInTime(path), into, report)
-  } catch (error: unknown) {
-    const place = placeOf(error, path)
-    report(`module cannot be loaded: ${describe(error, place?.other)}`, place?.line, place?.column)
+  if (known.size === 0 && !existsSync(path)) report('module does not exist')
+  else {
+    try {
+      const entry = version.files[0]?.url ?? pathToFileURL(path).href
+      takeExports(await inTime(importSources({ entry, version: version.version, known })), into, report)
+    } catch (error: unknown) {
+      const place = placeOf(error, path)
+      report(`module cannot be loaded: ${describe(error, place?.other)}`, place?.line, place?.column)
+    }
+  }
+  return { version: { ...version, ...describeModule([...known.values()], into) }, ...into }
+}
+
+function describeModule(files: readonly SourceFile[], { codecs, filters }: Loading): Partial<ModuleVersion> {
+  return {
+    files,
+    digest: digestOf(files),
+    codecs: codecs.map(({ name, contract, correlation }) => ({ name, contract, correlation })),
+    filters: filters.map(({ name }) => name),
   }
 }
 
-async function importInTime(path: string): Promise<Record<string, unknown>> {
+/** A module that comes with the proxy: every thread loads it from the disk, and it is never reloaded. */
+export function builtIn(version: ModuleVersion): ModuleVersion {
+  return { ...version, files: [], digest: '' }
+}
+
+async function inTime<T>(loading: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>()
   const message = `it has not finished loading after ${LOAD_TIMEOUT_MS / 1000} s`
   const timer = setTimeout(() => late.reject(new Error(message)), LOAD_TIMEOUT_MS)
   try {
-    return await Promise.race([import(pathToFileURL(path).href), late.promise])
+    return await Promise.race([loading, late.promise])
   } finally {
     clearTimeout(timer)
   }
@@ -146,7 +184,7 @@ function placeOf(
   error: unknown,
   path: string,
 ): { line: number; column: number; other: string | undefined } | undefined {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const stack = error instanceof Error ? withoutVersions(error.stack ?? '') : ''
   const match = /(?:file:\/\/)?(\/[^\s():]+):(\d+)(?::(\d+))?/.exec(stack)
   if (match === null || !isAbsolute(match[1] as string)) return undefined
   const [, file, line, column] = match

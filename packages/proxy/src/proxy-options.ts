@@ -1,9 +1,12 @@
 import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
+import type { ModuleVersion } from './modules/module-version.ts'
 
 export interface ProxyOptions {
   readonly config: ProxyConfig
-  /** Absolute paths of the modules that bring codecs and filters, the built-in ones among them. */
-  readonly modules: readonly string[]
+  /** As they were loaded and checked, the built-in one among them. */
+  readonly modules: readonly ModuleVersion[]
+  /** Reload a module when one of its files changes. */
+  readonly watchModules: boolean
   /** Worker threads; 0: traffic runs in the main thread. */
   readonly concurrency: number
   readonly adminAddress: SocketAddress

@@ -1,8 +1,17 @@
 import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
 import type { AdminServer, Logger, LogLevel, MergedRegistry } from '@meltemi/runtime'
-import type { EndpointReport, MemoryReport, ProxyInspector, ServerState } from './admin/inspector.ts'
+import type {
+  EndpointReport,
+  MemoryReport,
+  ModuleChange,
+  ModuleReport,
+  ProxyInspector,
+  ServerState,
+} from './admin/inspector.ts'
 import { startAdmin } from './admin/start-admin.ts'
 import type { DataPlane } from './data-plane.ts'
+import { describeLine } from './describe-line.ts'
+import type { ModuleStore } from './module-store.ts'
 import type { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { VERSION } from './version.ts'
@@ -20,6 +29,7 @@ export interface ProcessParts {
   readonly metrics: MergedRegistry
   readonly budget: MemoryBudget
   readonly dataPlane: DataPlane
+  readonly modules: ModuleStore
 }
 
 /**
@@ -44,8 +54,8 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     const { promise, resolve } = Promise.withResolvers<number>()
     this.config = parts.config
     this.metrics = parts.metrics
-    const { config: _, ...commandLineOptions } = parts.options
-    this.commandLineOptions = commandLineOptions
+    const { config: _, modules, ...commandLineOptions } = parts.options
+    this.commandLineOptions = { ...commandLineOptions, modules: modules.map(({ path }) => path) }
     this.done = promise
     this.#resolveDone = resolve
     this.#parts = parts
@@ -70,6 +80,20 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     return { limitBytes, usedBytes, overloadLevel: level }
   }
 
+  modules(): readonly ModuleReport[] {
+    return this.#parts.modules.lines.map(describeLine)
+  }
+
+  async changeModules(what: 'reload' | 'rollback', name: string | undefined): Promise<readonly ModuleChange[]> {
+    const { modules } = this.#parts
+    const changes: ModuleChange[] = []
+    for (const line of modules.find(name)) {
+      const { version, outcome, faults } = await modules[what](line)
+      changes.push({ module: line.path, outcome, version: version.version, digest: `sha256:${version.digest}`, faults })
+    }
+    return changes
+  }
+
   logLevels(): ReadonlyMap<string, LogLevel> {
     return this.#parts.logger.levels()
   }
@@ -87,7 +111,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   }
 
   async start(): Promise<void> {
-    const { dataPlane, budget, logger, options } = this.#parts
+    const { dataPlane, budget, logger, modules, options } = this.#parts
     try {
       // first, so that a port in use is known before any other opens
       this.#admin = await this.#startAdmin(options.adminAddress)
@@ -98,6 +122,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     }
     if (this.#isStopping) return
     budget.start()
+    modules.start(dataPlane, options.watchModules)
     this.#state = 'LIVE'
     const { host, port } = this.adminAddress
     logger.info('admin pages', { address: `${host}:${port}` })
@@ -120,8 +145,9 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     this.#isStopping = true
     const wasLive = this.#state !== 'PRE_INITIALIZING'
     this.#state = 'DRAINING'
-    const { dataPlane, budget, logger } = this.#parts
+    const { dataPlane, budget, logger, modules } = this.#parts
     budget.stop()
+    modules.close()
     await dataPlane.stop()
     await this.#admin?.close()
     if (wasLive) logger.info('stopped')

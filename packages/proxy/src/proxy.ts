@@ -1,8 +1,9 @@
 import type { ProxyConfig } from '@meltemi/api/model'
 import type { Clock, MetricRegistry } from '@meltemi/runtime'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
-import { buildListeners } from './config/build-listeners.ts'
+import { type BuildContext, buildListeners, rebuildServices } from './config/build-listeners.ts'
 import type { Listener } from './downstream/listener.ts'
+import { withoutVersions } from './modules/module-version.ts'
 import type { Network } from './net/network.ts'
 import { Flusher } from './net/outbox.ts'
 import { ClusterManager, type LimitShare } from './upstream/cluster-manager.ts'
@@ -11,10 +12,8 @@ import type { Random } from './util/random.ts'
 import { TimerWheel } from './util/timer-wheel.ts'
 import { TurnClock } from './util/turn-clock.ts'
 
-export interface ProxyParts {
+export interface ProxyParts extends ProxyCode {
   readonly config: ProxyConfig
-  readonly codecs: readonly CodecDefinition[]
-  readonly filters: readonly FilterDefinition[]
   readonly network: Network
   readonly clock: Clock
   readonly random: Random
@@ -23,6 +22,14 @@ export interface ProxyParts {
   /** 0 normal … 3; read for every request, so it must cost nothing. */
   overloadLevel(): number
   log(level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>): void
+  /** A codec threw something that is not a ProtocolError, or broke its contract. */
+  onCodecFault?(codec: CodecDefinition, error: unknown): void
+}
+
+/** What listeners run that is not the proxy's own. */
+export interface ProxyCode {
+  readonly codecs: readonly CodecDefinition[]
+  readonly filters: readonly FilterDefinition[]
 }
 
 /** What one thread tells of one endpoint, for `/clusters`. */
@@ -41,11 +48,13 @@ export interface EndpointStatus {
 }
 
 const SHED_INTERVAL_MS = 250
-const SHED_LEVEL = 3
+/** Of overload: from here on the connections that hold the most are closed. */
+export const SHED_LEVEL = 3
 
 /** The data plane of one thread, in a worker, in the main thread, or in the simulation. */
 export class Proxy {
   readonly #parts: ProxyParts
+  readonly #build: BuildContext
   readonly #thread: ThreadContext
   readonly #clusters: ClusterManager
   readonly #listeners: readonly Listener[]
@@ -55,6 +64,7 @@ export class Proxy {
   constructor(parts: ProxyParts) {
     const { config, clock, network, random, metrics } = parts
     const codecExceptions = metrics.counter('server.codec_exception')
+    for (const { name } of parts.codecs) metrics.counter(`codec.${name}.exception`)
     this.#parts = parts
     this.#thread = {
       clock,
@@ -64,13 +74,19 @@ export class Proxy {
       flusher: new Flusher(clock),
       timers: new TimerWheel(clock),
       logBadReply: (endpoint, reason) => parts.log('warn', 'bad bytes from a service', { endpoint, reason }),
-      onCodecException: (error) => {
+      onCodecException: (error, codec) => {
         codecExceptions.add(1)
-        parts.log('error', 'codec or filter threw', { error: error instanceof Error ? error.stack : String(error) })
+        metrics.counter(`codec.${codec.name}.exception`).add(1)
+        parts.log('error', 'codec threw', { codec: codec.name, error: stackOf(error) })
+        parts.onCodecFault?.(codec, error)
+      },
+      onFilterException: (error) => {
+        codecExceptions.add(1)
+        parts.log('error', 'filter threw', { error: stackOf(error) })
       },
     }
     this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share)
-    this.#listeners = buildListeners(config, {
+    this.#build = {
       thread: this.#thread,
       metrics,
       clusters: this.#clusters,
@@ -79,7 +95,8 @@ export class Proxy {
       share: parts.share,
       overloadLevel: parts.overloadLevel,
       logBadBytes: (remoteAddress, reason) => parts.log('warn', 'bad bytes', { remoteAddress, reason }),
-    })
+    }
+    this.#listeners = buildListeners(config, this.#build)
   }
 
   get listeners(): readonly Listener[] {
@@ -88,6 +105,11 @@ export class Proxy {
 
   get connectionCount(): number {
     return this.#listeners.reduce((sum, listener) => sum + listener.connectionCount, 0)
+  }
+
+  /** Bytes that connections of clients hold. */
+  get bufferedBytes(): number {
+    return this.#listeners.reduce((sum, listener) => sum + listener.bufferedBytes, 0)
   }
 
   /** Deadlines that are set; 0 when nothing is under way. */
@@ -105,6 +127,17 @@ export class Proxy {
       throw error
     }
     if (!this.#isStopped) this.#scheduleShedding()
+  }
+
+  /**
+   * Builds what the listeners need to run other code, and returns what puts it in force: for new connections, while
+   * those that are here go on as they are. Throws, with nothing changed, when it cannot be built.
+   */
+  prepare(code: ProxyCode): () => void {
+    const services = rebuildServices(this.#listeners, { ...this.#build, ...code })
+    return () => {
+      for (const [index, service] of services.entries()) this.#listeners[index]?.use(service)
+    }
   }
 
   /** No new connections, goodbye to clients, idle ones closed; what is under way goes on. */
@@ -151,4 +184,8 @@ export class Proxy {
       this.#scheduleShedding()
     })
   }
+}
+
+function stackOf(error: unknown): string {
+  return withoutVersions(error instanceof Error ? (error.stack ?? error.message) : String(error))
 }

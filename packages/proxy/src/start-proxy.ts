@@ -1,7 +1,9 @@
 import type { ProxyConfig } from '@meltemi/api/model'
 import { createLogger, MergedRegistry, systemClock, tryParseLogLevel } from '@meltemi/runtime'
 import { choosePorts } from './choose-ports.ts'
+import type { CodeFault } from './data-plane.ts'
 import { MainThread } from './main-thread.ts'
+import { ModuleStore } from './module-store.ts'
 import { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { ProxyProcess } from './proxy-process.ts'
@@ -19,9 +21,18 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     limitBytes: options.memoryLimitBytes,
     onChange: (level) => logger.warn('memory: overload level changed', { level, usedBytes: budget.usedBytes }),
   })
-  const parts = { config, modules: options.modules, metrics, overload: budget.shared, logger }
+  const modules = new ModuleStore({ config, modules: options.modules, metrics, logger: logger.child('codecs') })
+  const parts = {
+    config,
+    modules: options.modules,
+    metrics,
+    overload: budget.shared,
+    memoryLimitBytes: budget.limitBytes,
+    logger,
+    onFault: (fault: CodeFault) => modules.onFault(fault),
+  }
   const dataPlane = options.concurrency === 0 ? new MainThread(parts) : new Workers(parts, options.concurrency)
-  const running = new ProxyProcess({ options, config, logger, metrics, budget, dataPlane })
+  const running = new ProxyProcess({ options, config, logger, metrics, budget, dataPlane, modules })
   await running.start()
   return running
 }

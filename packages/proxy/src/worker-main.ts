@@ -1,29 +1,37 @@
 /** What runs in a worker thread: one Proxy, driven by messages of the main thread. */
+import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
-import { formatProblem } from '@meltemi/api/model'
 import { LocalRegistry, systemClock } from '@meltemi/runtime'
-import { loadModules } from './modules.ts'
+import type { ModuleVersion } from './modules/module-version.ts'
 import { nodeNetwork } from './net/node-network.ts'
 import { SharedOverloadLevel } from './observe/overload-level.ts'
-import { Proxy } from './proxy.ts'
+import { Proxy, SHED_LEVEL } from './proxy.ts'
+import { ThreadCode } from './thread-code.ts'
 import { createRandom } from './util/random.ts'
-import { type FromWorker, HEARTBEAT_MS, type ToWorker, type WorkerStart } from './worker-messages.ts'
+import {
+  type FromWorker,
+  HEARTBEAT_MS,
+  type Question,
+  type ToWorker,
+  Vital,
+  type WorkerStart,
+} from './worker-messages.ts'
 
 const LOG_LINES_PER_SECOND = 10
+const MIB = 1024 * 1024
 
 function tell(message: FromWorker): void {
   parentPort?.postMessage(message)
 }
 
 async function run(start: WorkerStart): Promise<void> {
-  beat(new Int32Array(start.heartbeat))
-  const { codecs, filters, problems } = await loadModules(start.modules)
-  if (problems.length > 0) throw new Error(problems.map(formatProblem).join('; '))
+  const vitals = new Int32Array(start.vitals)
+  const code = new ThreadCode(vitals.subarray(Vital.Running, Vital.LastRun + 1))
   const overload = new SharedOverloadLevel(start.overload)
+  const pulse = startPulse(vitals, overload)
   const proxy = new Proxy({
     config: start.config,
-    codecs,
-    filters,
+    ...(await code.load(start.modules)),
     network: nodeNetwork,
     clock: systemClock,
     random: createRandom(),
@@ -31,31 +39,81 @@ async function run(start: WorkerStart): Promise<void> {
     share: { cells: start.limitCells, workers: start.workers, worker: start.worker },
     overloadLevel: () => overload.current,
     log: limitedLog(),
+    onCodecFault: (codec, error) => {
+      tell({ kind: 'fault', module: code.originOf(codec)?.id ?? 0, text: `${codec.name}: ${String(error)}` })
+    },
   })
-  parentPort?.on('message', (message: ToWorker) => void obey(proxy, message))
+  pulse.heldBytes = () => proxy.bufferedBytes
+  const answers = new Answers(proxy, code)
+  parentPort?.on('message', (message: ToWorker) => void answers.obey(message))
   await proxy.start(true)
   tell({ kind: 'ready' })
 }
 
-async function obey(proxy: Proxy, message: ToWorker): Promise<void> {
-  switch (message.kind) {
-    case 'drain':
-      await proxy.drain()
-      break
-    case 'stop':
-      await proxy.stop()
+/** Does what the main thread says. */
+class Answers {
+  readonly #proxy: Proxy
+  readonly #code: ThreadCode
+  #prepared: (() => void) | undefined
+
+  constructor(proxy: Proxy, code: ThreadCode) {
+    this.#proxy = proxy
+    this.#code = code
+  }
+
+  async obey(message: ToWorker): Promise<void> {
+    if (message.kind === 'drain') await this.#proxy.drain()
+    else if (message.kind === 'stop') {
+      await this.#proxy.stop()
       process.exit(0)
-      break
-    case 'endpoints':
-      tell({ kind: 'endpoints', question: message.question, endpoints: proxy.endpoints() })
-      break
-    default:
-      message satisfies never
+    } else tell({ kind: 'answer', question: message.question, value: await this.#answer(message) })
+  }
+
+  async #answer(question: Question): Promise<unknown> {
+    switch (question.kind) {
+      case 'endpoints':
+        return this.#proxy.endpoints()
+      case 'prepare':
+        return this.#prepare(question.modules)
+      case 'use':
+        this.#prepared?.()
+        this.#prepared = undefined
+        return ''
+      case 'discard':
+        this.#prepared = undefined
+        return ''
+      default:
+        return question satisfies never
+    }
+  }
+
+  async #prepare(modules: readonly ModuleVersion[]): Promise<string> {
+    try {
+      this.#prepared = this.#proxy.prepare(await this.#code.load(modules))
+      return ''
+    } catch (error: unknown) {
+      return error instanceof Error ? error.message : String(error)
+    }
   }
 }
 
-function beat(cell: Int32Array): void {
-  setInterval(() => Atomics.add(cell, 0, 1), HEARTBEAT_MS)
+interface Pulse {
+  /** What connections are known to hold. */
+  heldBytes: () => number
+}
+
+function startPulse(vitals: Int32Array, overload: SharedOverloadLevel): Pulse {
+  const pulse: Pulse = { heldBytes: () => 0 }
+  setInterval(() => {
+    Atomics.add(vitals, Vital.Beats, 1)
+    vitals[Vital.HeldMib] = overload.current < SHED_LEVEL ? 0 : unexplainedBytes(pulse) / MIB
+  }, HEARTBEAT_MS)
+  return pulse
+}
+
+function unexplainedBytes(pulse: Pulse): number {
+  const { used_heap_size: heap, external_memory: buffers } = getHeapStatistics()
+  return Math.max(0, heap + buffers - pulse.heldBytes())
 }
 
 /** Hostile bytes must not become a flood of messages to the main thread. */

@@ -1,30 +1,53 @@
 import type { ProxyConfig } from '@meltemi/api/model'
 import type { MetricDefinition } from '@meltemi/runtime'
-import type { EndpointStatus } from './proxy.ts'
+import type { ModuleVersion } from './modules/module-version.ts'
 
 /** What a worker is started with. */
 export interface WorkerStart {
   readonly config: ProxyConfig
-  /** Absolute paths; each thread loads them itself. */
-  readonly modules: readonly string[]
+  readonly modules: readonly ModuleVersion[]
   readonly workers: number
   readonly worker: number
   readonly limitCells: SharedArrayBuffer
   readonly overload: SharedArrayBuffer
-  /** One Int32 that the worker counts up while its event loop turns. */
-  readonly heartbeat: SharedArrayBuffer
+  readonly vitals: SharedArrayBuffer
 }
 
+/** Int32 cells that a worker writes and the main thread reads. */
+export const Vital = {
+  /** Counted up while the event loop turns. */
+  Beats: 0,
+  /** Id of the module version whose code runs now; 0: none. */
+  Running: 1,
+  /** Id of the one that ran last. */
+  LastRun: 2,
+  /** MiB that JavaScript and buffers take, without what connections are known to hold. */
+  HeldMib: 3,
+} as const
+export const VITAL_CELLS: number = Object.keys(Vital).length
+
+/** What a worker answers; `question` says to which message. */
 export type ToWorker =
   | { readonly kind: 'drain' }
   | { readonly kind: 'stop' }
-  | { readonly kind: 'endpoints'; readonly question: number }
+  | ({ readonly question: number } & Question)
+
+export type Question =
+  /** Answer: EndpointStatus[]. */
+  | { readonly kind: 'endpoints' }
+  /** Load these and build with them. Answer: '' or why not. */
+  | { readonly kind: 'prepare'; readonly modules: readonly ModuleVersion[] }
+  /** Put in force what was prepared last, or forget it. Answer: ''. */
+  | { readonly kind: 'use' }
+  | { readonly kind: 'discard' }
 
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string }
   | { readonly kind: 'metric'; readonly definition: MetricDefinition }
-  | { readonly kind: 'endpoints'; readonly question: number; readonly endpoints: readonly EndpointStatus[] }
+  | { readonly kind: 'answer'; readonly question: number; readonly value: unknown }
+  /** Code of this module version threw where it may not. */
+  | { readonly kind: 'fault'; readonly module: number; readonly text: string }
   | {
       readonly kind: 'log'
       readonly level: 'warn' | 'error'

@@ -1,22 +1,29 @@
 import { Worker } from 'node:worker_threads'
 import type { Counter, Gauge } from '@meltemi/runtime'
-import type { DataPlane, DataPlaneOptions } from './data-plane.ts'
-import type { EndpointStatus } from './proxy.ts'
+import type { CodeFault, DataPlane, DataPlaneOptions } from './data-plane.ts'
+import type { ModuleVersion } from './modules/module-version.ts'
+import { type EndpointStatus, SHED_LEVEL } from './proxy.ts'
 import { limitCells, reclaimLimits } from './upstream/limits.ts'
-import { type FromWorker, HEARTBEAT_MS, type ToWorker, type WorkerStart } from './worker-messages.ts'
+import { Member } from './worker-member.ts'
+import { type FromWorker, Vital, type WorkerStart } from './worker-messages.ts'
 
 /** A worker whose event loop has not turned for this long is ended: with detection and restart within a second. */
 const HUNG_AFTER_MS = 700
 const CHECK_MS = 100
 /** A check that comes later than this says that the whole machine stood still, not the worker. */
 const LATE_CHECK_MS = 250
-const ANSWER_MS = 1000
-/** A worker that dies sooner than this after its start is restarted with a delay that doubles. */
-const STABLE_MS = 10_000
-const MAX_RESTART_DELAY_MS = 5000
-
+/** Loading code that was tried before takes milliseconds. */
+const PREPARE_MS = 5000
+/** Overload that goes on for so long, although the largest connections were closed, has another cause. */
+const OVERLOAD_MS = 500
+/** The part of the memory limit that a worker must hold without a connection to show for it to be that cause. */
+const UNEXPLAINED_PART = 0.5
 /** Most of what a request needs dies young: a larger space costs memory (240 against 212 MB) and saves no time. */
-const resourceLimits = { maxYoungGenerationSizeMb: 24 }
+const YOUNG_MIB = 24
+/** A worker's heap may take this part of its share of the process: it is to end before the process is ended. */
+const HEAP_PART = 0.75
+const MIN_HEAP_MIB = 64
+const MIB = 1024 * 1024
 
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js', import.meta.url)
 
@@ -29,6 +36,9 @@ export class Workers implements DataPlane {
   readonly #restarts: Counter
   readonly #hung: Counter
   readonly #live: Gauge
+  readonly #overload: Int32Array
+  #modules: readonly ModuleVersion[]
+  #overloadedSinceMs = 0
   #watchdog: NodeJS.Timeout | undefined
   #lastCheckMs = 0
   #isDraining = false
@@ -38,6 +48,8 @@ export class Workers implements DataPlane {
     this.#options = options
     this.#count = count
     this.#cells = limitCells(options.config.clusters.length + options.config.listeners.length, count)
+    this.#overload = new Int32Array(options.overload)
+    this.#modules = options.modules
     this.#restarts = options.metrics.counter('server.worker_restarted')
     this.#hung = options.metrics.counter('server.worker_hung')
     this.#live = options.metrics.gauge('server.workers')
@@ -64,6 +76,27 @@ export class Workers implements DataPlane {
     return Promise.resolve()
   }
 
+  async load(modules: readonly ModuleVersion[], isUrgent: boolean): Promise<void> {
+    if (isUrgent) this.#modules = modules
+    const members = this.#members.filter((member) => member.isReady)
+    const answers = await Promise.all(members.map((member) => member.ask({ kind: 'prepare', modules }, PREPARE_MS)))
+    const refusals = answers.flatMap((answer) => (answer === '' ? [] : [String(answer ?? 'a worker did not answer')]))
+    if (refusals.length > 0 && !isUrgent) {
+      await Promise.all(members.map((member) => member.ask({ kind: 'discard' })))
+      throw new Error(refusals[0])
+    }
+    this.#modules = modules
+    await Promise.all(members.map((member, index) => this.#use(member, answers[index] === '')))
+  }
+
+  async #use(member: Member, isPrepared: boolean): Promise<void> {
+    const { worker } = member
+    const { modules } = { modules: this.#modules }
+    if (isPrepared && (await member.ask({ kind: 'use' })) === '') member.modules = modules
+    // what does not take the code that must run is replaced by one that starts with it
+    else if (member.worker === worker) void worker?.terminate()
+  }
+
   async stop(): Promise<void> {
     this.#isStopping = true
     clearInterval(this.#watchdog)
@@ -71,31 +104,32 @@ export class Workers implements DataPlane {
   }
 
   async endpoints(): Promise<readonly EndpointStatus[]> {
-    const answers = await Promise.all(this.#members.map((member) => member.askEndpoints()))
-    return answers.flat()
+    const answers = await Promise.all(this.#members.map((member) => member.ask({ kind: 'endpoints' })))
+    return answers.flatMap((answer) => (answer as readonly EndpointStatus[] | undefined) ?? [])
   }
 
   /** Starts a thread; rejects when it cannot begin to serve. */
   #launch(member: Member): Promise<void> {
-    const { config, modules, overload, metrics, logger } = this.#options
-    const heartbeat = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+    const { config, overload, metrics, logger } = this.#options
+    const name = member.begin(this.#modules)
     const start: WorkerStart = {
       config,
-      modules,
+      modules: this.#modules,
       workers: this.#count,
       worker: member.index,
       limitCells: this.#cells,
       overload,
-      heartbeat,
+      vitals: member.vitals,
     }
-    const name = member.begin(heartbeat)
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MIB, maxOldGenerationSizeMb: this.#heapMib() }
     const worker = new Worker(ENTRY, { workerData: start, name: `meltemi-${member.index}`, resourceLimits })
     member.worker = worker
     const publish = metrics.attach(name)
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'metric') publish(message.definition)
-        else if (message.kind === 'endpoints') member.answer(message.question, message.endpoints)
+        else if (message.kind === 'answer') member.answer(message.question, message.value)
+        else if (message.kind === 'fault') this.#onFault('threw', message.module, message.text)
         else if (message.kind === 'log')
           logger[message.level](message.message, { worker: member.index, ...message.fields })
         else if (message.kind === 'ready') {
@@ -103,6 +137,7 @@ export class Workers implements DataPlane {
           member.lastBeatMs = performance.now()
           this.#live.add(1)
           resolve()
+          if (member.modules !== this.#modules) void this.#catchUp(member)
         } else {
           reject(Object.assign(new Error(message.message), { code: message.code }))
           void worker.terminate()
@@ -113,6 +148,8 @@ export class Workers implements DataPlane {
           worker: member.index,
           error: error instanceof Error ? error.stack : String(error),
         })
+        if ((error as NodeJS.ErrnoException)?.code !== 'ERR_WORKER_OUT_OF_MEMORY') return
+        this.#onFault('memory', this.#suspect(member), `worker ${member.index} had no heap left`)
       })
       worker.on('exit', () => {
         reject(new Error(`worker ${member.index} ended while starting`))
@@ -124,8 +161,9 @@ export class Workers implements DataPlane {
 
   #onExit(member: Member, worker: Worker): void {
     if (member.worker !== worker) return
-    member.worker = null
+    member.gone()
     if (member.isReady) this.#live.add(-1)
+    member.isReady = false
     reclaimLimits(this.#cells, this.#count, member.index)
     // one that dies while it drains has lost its connections, and new ones are not accepted any more
     if (this.#isStopping || this.#isDraining || this.#watchdog === undefined) return
@@ -151,85 +189,65 @@ export class Workers implements DataPlane {
       if (member.hasBeaten() || isLate) member.lastBeatMs = nowMs
       else if (nowMs - member.lastBeatMs > HUNG_AFTER_MS) {
         this.#hung.add(1)
-        this.#options.logger.error('worker does not answer and is ended', { worker: member.index })
-        member.lastBeatMs = nowMs
-        void member.worker.terminate()
+        this.#end(member, 'worker does not answer and is ended', nowMs)
+        this.#onFault(
+          'hung',
+          member.vital(Vital.Running),
+          `worker ${member.index} did not answer for ${HUNG_AFTER_MS} ms`,
+        )
       }
     }
-  }
-}
-
-/** One place among the workers; the thread in it may change. */
-class Member {
-  readonly index: number
-  worker: Worker | null = null
-  isReady = false
-  lastBeatMs = 0
-  #generation = 0
-  #heartbeat = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  #beats = 0
-  #startedMs = 0
-  #quickDeaths = 0
-  #question = 0
-  readonly #answers = new Map<number, (endpoints: readonly EndpointStatus[]) => void>()
-
-  constructor(index: number) {
-    this.index = index
+    this.#checkMemory(nowMs)
   }
 
-  /** Prepares for a new thread and returns its name. */
-  begin(heartbeat: SharedArrayBuffer): string {
-    this.#heartbeat = new Int32Array(heartbeat)
-    this.#beats = 0
-    this.isReady = false
-    this.#startedMs = performance.now()
-    this.lastBeatMs = this.#startedMs
-    return `worker-${this.index}.${this.#generation++}`
+  /** A worker that grows without having connections to show for it is ended: what it holds is what its code keeps. */
+  #checkMemory(nowMs: number): void {
+    if (Atomics.load(this.#overload, 0) < SHED_LEVEL) {
+      this.#overloadedSinceMs = 0
+      return
+    }
+    this.#overloadedSinceMs ||= nowMs
+    if (nowMs - this.#overloadedSinceMs < OVERLOAD_MS) return
+    const limitMib = (this.#options.memoryLimitBytes * UNEXPLAINED_PART) / MIB
+    for (const member of this.#members) {
+      const heldMib = member.vital(Vital.HeldMib)
+      if (!member.isReady || heldMib < limitMib) continue
+      this.#overloadedSinceMs = 0
+      this.#end(member, 'worker holds too much memory and is ended', nowMs, { heldMib })
+      this.#onFault(
+        'memory',
+        this.#suspect(member),
+        `worker ${member.index} held ${heldMib} MiB beyond its connections`,
+      )
+    }
   }
 
-  hasBeaten(): boolean {
-    const beats = Atomics.load(this.#heartbeat, 0)
-    if (beats === this.#beats) return false
-    this.#beats = beats
-    return true
+  #end(member: Member, message: string, nowMs: number, fields: object = {}): void {
+    this.#options.logger.error(message, { worker: member.index, ...fields })
+    member.lastBeatMs = nowMs
+    member.isReady = false
+    this.#live.add(-1)
+    void member.worker?.terminate()
   }
 
-  restartDelayMs(): number {
-    const isStable = performance.now() - this.#startedMs > STABLE_MS
-    this.#quickDeaths = isStable ? 0 : this.#quickDeaths + 1
-    return this.#quickDeaths <= 1 ? 0 : Math.min(HEARTBEAT_MS * 2 ** this.#quickDeaths, MAX_RESTART_DELAY_MS)
+  /** Whose code ran when memory ran out, or ran last. */
+  #suspect(member: Member): number {
+    return member.vital(Vital.Running) || member.vital(Vital.LastRun)
   }
 
-  tell(message: ToWorker): void {
-    this.worker?.postMessage(message)
+  #onFault(kind: CodeFault['kind'], module: number, text: string): void {
+    this.#options.onFault({ kind, module, text })
   }
 
-  /** Empty when the worker is busy for longer than a second: whoever asks must not wait for it. */
-  askEndpoints(): Promise<readonly EndpointStatus[]> {
-    if (this.worker === null || !this.isReady) return Promise.resolve([])
-    const question = ++this.#question
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.answer(question, []), ANSWER_MS)
-      this.#answers.set(question, (endpoints) => {
-        clearTimeout(timer)
-        resolve(endpoints)
-      })
-      this.tell({ kind: 'endpoints', question })
-    })
+  /** It was started before the code that all others run by now. */
+  async #catchUp(member: Member): Promise<void> {
+    const modules = this.#modules
+    const answer = await member.ask({ kind: 'prepare', modules }, PREPARE_MS)
+    if (modules === this.#modules) await this.#use(member, answer === '')
   }
 
-  answer(question: number, endpoints: readonly EndpointStatus[]): void {
-    this.#answers.get(question)?.(endpoints)
-    this.#answers.delete(question)
-  }
-
-  async stop(): Promise<void> {
-    const { worker } = this
-    if (worker === null) return
-    const isGone = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-    this.tell({ kind: 'stop' })
-    const timer = setTimeout(() => void worker.terminate(), ANSWER_MS)
-    await isGone
-    clearTimeout(timer)
+  #heapMib(): number {
+    const shareMib = this.#options.memoryLimitBytes / MIB / this.#count
+    return Math.max(MIN_HEAP_MIB, Math.floor(shareMib * HEAP_PART))
   }
 }

@@ -2,7 +2,7 @@
 
 import { dirname, resolve } from 'node:path'
 import { formatProblem, loadBootstrap, type Problem, type ProxyConfig, type SocketAddress } from '@meltemi/api'
-import { absoluteModulePaths, loadModules } from '@meltemi/proxy'
+import { absoluteModulePaths, builtIn, loadModules, type ModuleVersion } from '@meltemi/proxy'
 import { LOG_LEVELS, type LogLevel } from '@meltemi/runtime'
 import { Command, Option } from 'commander'
 import { CommandError } from '../command-error.ts'
@@ -15,6 +15,7 @@ interface ProxyFlags {
   readonly mode: 'serve' | 'validate'
   readonly concurrency: number
   readonly module: readonly string[]
+  readonly watch?: true
   readonly adminAddress?: SocketAddress
   readonly drainTimeS: number
   readonly logLevel: LogLevel
@@ -68,6 +69,9 @@ export function createProxyCommand(console: Console, result: { exitCode: number 
         .default([], 'none'),
     )
     .addOption(
+      option('--watch', 'reload a module as soon as one of its files changes, without losing a connection', 'WATCH'),
+    )
+    .addOption(
       option(
         '--admin-address <host:port>',
         `admin pages, /ready among them (default: ${ADMIN_DEFAULT})`,
@@ -114,6 +118,7 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
   return serve({
     config,
     modules,
+    watchModules: flags.watch ?? false,
     concurrency: flags.concurrency,
     adminAddress: flags.adminAddress ?? config.admin ?? DEFAULT_ADMIN_ADDRESS,
     drainTimeS: flags.drainTimeS,
@@ -124,8 +129,8 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
 
 interface Loaded {
   readonly config: ProxyConfig
-  /** Absolute paths, the built-in one first; worker threads load them again. */
-  readonly modules: readonly string[]
+  /** The built-in one first; worker threads load them again. */
+  readonly modules: readonly ModuleVersion[]
 }
 
 /** Configuration names modules, and codecs of these modules check configuration: so it is read twice. */
@@ -133,8 +138,7 @@ async function load(flags: ProxyFlags, console: Console): Promise<Loaded> {
   const allowUnknownFields = flags.allowUnknownFields ?? false
   const folder = dirname(flags.config)
   const named = loadBootstrap(flags.config, { allowUnknownFields }).modules.map((file) => resolve(folder, file))
-  const modules = absoluteModulePaths([builtInModule, ...flags.module, ...named])
-  const loaded = await loadModules(modules)
+  const loaded = await loadModules(absoluteModulePaths([builtInModule, ...flags.module, ...named]))
   report(loaded.problems, console)
   const { config, problems } = loadBootstrap(flags.config, {
     allowUnknownFields,
@@ -143,6 +147,7 @@ async function load(flags: ProxyFlags, console: Console): Promise<Loaded> {
   })
   report(problems, console)
   if (config === undefined) throw new CommandError([`${flags.config}: no configuration`])
+  const modules = loaded.modules.map(({ version }) => (version.path === builtInModule ? builtIn(version) : version))
   return { config, modules }
 }
 

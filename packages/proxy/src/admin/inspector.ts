@@ -25,6 +25,34 @@ export interface MemoryReport {
   readonly overloadLevel: number
 }
 
+/** One module and its versions. */
+export interface ModuleReport {
+  /** Absolute path; `built-in` for what comes along. */
+  readonly module: string
+  readonly version: number
+  /** `sha256:…`; empty for what comes along. */
+  readonly digest: string
+  /** ISO 8601. */
+  readonly since: string
+  readonly codecs: readonly { readonly name: string; readonly contract: number; readonly correlation: string }[]
+  readonly filters: readonly string[]
+  /** That can be gone back to, oldest first. */
+  readonly previous: readonly { readonly version: number; readonly digest: string }[]
+  /** Of the last attempt to reload, when it failed. */
+  readonly refused: { readonly digest: string; readonly at: string; readonly faults: readonly string[] } | null
+}
+
+/** What came of a wish to reload or to go back. */
+export interface ModuleChange {
+  readonly module: string
+  readonly outcome: 'reloaded' | 'unchanged' | 'rolled back' | 'refused'
+  /** In force now. */
+  readonly version: number
+  readonly digest: string
+  /** Why not. */
+  readonly faults: readonly string[]
+}
+
 /** What the admin pages may see and do; the process implements it on the main thread. */
 export interface ProxyInspector {
   /** With the ports that were really taken. */
@@ -38,6 +66,9 @@ export interface ProxyInspector {
   state(): ServerState
   endpoints(): Promise<readonly EndpointReport[]>
   memory(): MemoryReport
+  modules(): readonly ModuleReport[]
+  /** Of the modules that `name` means, a codec or a file; without it of all. */
+  changeModules(what: 'reload' | 'rollback', name: string | undefined): Promise<readonly ModuleChange[]>
   logLevels(): ReadonlyMap<string, LogLevel>
   /** Of one component, or of all; false when there is no such component. */
   setLogLevel(level: LogLevel, component?: string): boolean

@@ -100,6 +100,29 @@ async function startWith(t: TestContext) {
     endpoints: () =>
       Promise.resolve([report('10.0.0.1:80'), report('10.0.0.2:80'), report('10.0.0.1:80', { healthy: false })]),
     memory: () => ({ limitBytes: 1000, usedBytes: 900, overloadLevel: 1 }),
+    modules: () => [
+      {
+        module: '/etc/codec.ts',
+        version: 2,
+        digest: 'sha256:ab',
+        since: '2026-01-01T00:00:00.000Z',
+        codecs: [{ name: 'mine', contract: 1, correlation: 'id' }],
+        filters: [],
+        previous: [],
+        refused: null,
+      },
+    ],
+    changeModules: (what, name) => {
+      done.push(`${what} ${name}`)
+      const fault = {
+        module: '/etc/codec.ts',
+        version: 2,
+        digest: 'sha256:ab',
+        outcome: 'refused',
+        faults: ['no'],
+      } as const
+      return Promise.resolve(name === 'mine' ? [fault] : [])
+    },
     logLevels: () => logger.levels(),
     setLogLevel: (level, component) => logger.setLevel(level, component),
     drainListeners: () => done.push('drain'),
@@ -291,12 +314,26 @@ test('/drain_listeners and /quitquitquit act on POST only', async (t) => {
   await hasQuit
 })
 
+test('/codecs shows modules and changes them by POST only, with 409 for what was refused', async (t) => {
+  const { call, done } = await startWith(t)
+  const { modules } = JSON.parse((await call('/codecs')).text) as { modules: { module: string; version: number }[] }
+  assert.deepEqual([modules[0]?.module, modules[0]?.version], ['/etc/codec.ts', 2])
+  assert.equal((await call('/codecs/reload')).status, 405)
+  assert.equal((await call('/codecs/rollback', POST)).status, 400)
+  assert.deepEqual(done, [])
+  const refused = await call('/codecs/reload?name=mine', POST)
+  assert.equal(refused.status, 409)
+  assert.match(refused.text, /"no"/)
+  assert.match((await call('/codecs/rollback?name=other', POST)).text, /no module .* for 'other'/)
+  assert.deepEqual(done, ['reload mine', 'rollback other'])
+})
+
 test('the start page links to every endpoint, and an unknown one lists them', async (t) => {
   const { call } = await startWith(t)
   const { text, type } = await call('/')
   assert.equal(type, 'text/html; charset=utf-8')
   const links = [...text.matchAll(/href="([^"]+)"/g)].map((match) => match[1] ?? '')
-  assert.equal(links.length, 9)
+  assert.equal(links.length, 10)
   for (const link of links) assert.notEqual((await call(link)).status, 404, link)
   assert.match((await call('/nothing')).text, /POST \/quitquitquit/)
 })

@@ -1,5 +1,6 @@
 import { type AdminAddress, type AdminRoute, type AdminServer, type Logger, startAdminServer } from '@meltemi/runtime'
 import { clustersRoute } from './clusters.ts'
+import { codecsRoutes } from './codecs.ts'
 import { configDumpRoute } from './config-dump.ts'
 import { drainListenersRoute } from './drain-listeners.ts'
 import { helpRoute } from './help.ts'
@@ -31,6 +32,7 @@ export function startAdmin(options: AdminOptions): Promise<AdminServer> {
 function adminRoutes(inspector: ProxyInspector): AdminRoute[] {
   const routes = [
     clustersRoute(inspector),
+    ...codecsRoutes(inspector),
     configDumpRoute(inspector),
     drainListenersRoute(inspector),
     listenersRoute(inspector),

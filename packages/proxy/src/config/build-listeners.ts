@@ -1,7 +1,7 @@
 import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TcpProxyConfig } from '@meltemi/api/model'
 import type { MetricRegistry } from '@meltemi/runtime'
 import type { CodecDefinition, Filter, FilterDefinition } from '@meltemi/sdk'
-import { Listener, type ListenerService } from '../downstream/listener.ts'
+import { Listener, type ListenerCode, type ListenerService } from '../downstream/listener.ts'
 import { downstreamStats } from '../downstream/stats.ts'
 import { tcpStats } from '../downstream/tcp-proxy.ts'
 import { FilterChain } from '../filters/chain.ts'
@@ -44,6 +44,19 @@ export function buildListeners(config: ProxyConfig, build: BuildContext): Listen
   })
 }
 
+/**
+ * The services of the same listeners with other code: a listener whose codec and filters are what they were keeps the
+ * service that it has. Throws as `buildListeners` does.
+ */
+export function rebuildServices(listeners: readonly Listener[], build: BuildContext): readonly ListenerService[] {
+  return listeners.map(({ config, service }) => {
+    if (config.filter.kind === 'tcp-proxy' || service.kind === 'tcp-proxy') return service
+    const code = findCode(config, config.filter, build)
+    const isSame = code.every((definition, index) => definition === service.code[index])
+    return isSame ? service : metaService(config, config.filter, build)
+  })
+}
+
 function buildService(listener: ListenerConfig, build: BuildContext): ListenerService {
   const { filter } = listener
   return filter.kind === 'tcp-proxy' ? tcpService(listener, filter, build) : metaService(listener, filter, build)
@@ -58,15 +71,17 @@ function tcpService(listener: ListenerConfig, config: TcpProxyConfig, build: Bui
 function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build: BuildContext): ListenerService {
   const { thread, clusters, metrics } = build
   const stats = downstreamStats(metrics, config.applicationProtocol, config.statPrefix)
-  const definition = findCodec(build.codecs, config.codec.name, listener.name)
+  const code = findCode(listener, config, build)
+  const [definition, ...filters] = code
   return {
     kind: 'meta-protocol',
+    code,
     context: {
       thread,
       listener,
       config,
       protocol: new UpstreamProtocol({ ...config, definition, options: config.codec.options }),
-      chain: new FilterChain(buildFilters(listener, config, build)),
+      chain: new FilterChain(buildFilters(listener, config, build, filters)),
       routes: new RouteTable(config.routes),
       clusters,
       stats,
@@ -74,7 +89,7 @@ function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build
       overloadLevel: build.overloadLevel,
       onFilterException: (error) => {
         stats.filterException.add(1)
-        thread.onCodecException(error)
+        thread.onFilterException(error)
       },
       logBadBytes: build.logBadBytes,
     },
@@ -87,10 +102,23 @@ function findCodec(codecs: readonly CodecDefinition[], name: string, listener: s
   return found
 }
 
-function buildFilters(listener: ListenerConfig, config: MetaProtocolConfig, build: BuildContext): Filter[] {
-  return config.filters.map((filter, slot) => {
-    const definition = build.filters.find((known) => known.typeUrl === filter.typeUrl || known.name === filter.name)
-    if (definition === undefined) throw new Error(`listener '${listener.name}': filter '${filter.name}' is not known`)
+function findCode(listener: ListenerConfig, config: MetaProtocolConfig, build: BuildContext): ListenerCode {
+  const filters = config.filters.map(({ name, typeUrl }) => {
+    const definition = build.filters.find((known) => known.typeUrl === typeUrl || known.name === name)
+    if (definition === undefined) throw new Error(`listener '${listener.name}': filter '${name}' is not known`)
+    return definition
+  })
+  return [findCodec(build.codecs, config.codec.name, listener.name), ...filters]
+}
+
+function buildFilters(
+  listener: ListenerConfig,
+  config: MetaProtocolConfig,
+  build: BuildContext,
+  definitions: readonly FilterDefinition[],
+): Filter[] {
+  return definitions.map((definition, slot) => {
+    const filter = config.filters[slot] as (typeof config.filters)[number]
     const faults: string[] = []
     const parsed = definition.parse(filter.config ?? {}, (path, message) => faults.push(`${path}: ${message}`))
     if (faults.length > 0) throw new Error(`listener '${listener.name}': filter '${filter.name}': ${faults.join('; ')}`)

@@ -51,7 +51,7 @@ export class ClientWriter {
       writeMessage(this.#codec, message, mutation, requestId, streamId, this.#outbox.writer)
     } catch (error: unknown) {
       this.#listener.stats.codecException.add(1)
-      this.#listener.thread.onCodecException(error)
+      this.#listener.thread.onCodecException(error, this.#listener.protocol.definition)
       return false
     }
     this.#written()

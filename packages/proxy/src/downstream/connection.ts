@@ -175,7 +175,7 @@ export class DownstreamConnection
     try {
       this.#hasSaidGoodbye = this.#writer.goAway()
     } catch (error: unknown) {
-      this.listener.thread.onCodecException(error)
+      this.listener.thread.onCodecException(error, this.listener.protocol.definition)
     }
     this.#endIfDone()
   }
@@ -473,7 +473,7 @@ export class DownstreamConnection
     stats.requestDecodingError.add(1)
     if (!(error instanceof Error && error.name === 'ProtocolError')) {
       stats.codecException.add(1)
-      this.listener.thread.onCodecException(error)
+      this.listener.thread.onCodecException(error, this.listener.protocol.definition)
     }
     this.listener.logBadBytes(this.remoteAddress, reason)
     this.close()

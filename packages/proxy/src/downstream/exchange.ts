@@ -310,7 +310,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     } catch (error: unknown) {
       // a codec's `dialect` may throw, also where a filter resumes and nobody above would catch it
       this.#listener.stats.codecException.add(1)
-      this.thread.onCodecException(error)
+      this.thread.onCodecException(error, this.protocol.definition)
       this.fail(failure(FAILURES.encodeFailed, textOf(error)))
     }
   }

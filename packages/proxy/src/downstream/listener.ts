@@ -1,17 +1,26 @@
 import type { ListenerConfig } from '@meltemi/api/model'
 import type { MetricRegistry } from '@meltemi/runtime'
+import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 import type { ListeningSocket, Socket, SocketHandler } from '../net/network.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import { LimitKind, type Limits } from '../upstream/limits.ts'
 import { DownstreamConnection } from './connection.ts'
 import type { ListenerContext } from './listener-context.ts'
+import { OldServices } from './old-services.ts'
 import { ProxyHeaderReader } from './proxy-header-reader.ts'
 import { TcpConnection, type TcpContext } from './tcp-proxy.ts'
 
 /** What handles a listener's connections. */
 export type ListenerService =
-  | { readonly kind: 'meta-protocol'; readonly context: ListenerContext }
+  | {
+      readonly kind: 'meta-protocol'
+      readonly context: ListenerContext
+      /** The codec, then the filters that it was built of. */
+      readonly code: ListenerCode
+    }
   | { readonly kind: 'tcp-proxy'; readonly context: TcpContext }
+
+export type ListenerCode = readonly [CodecDefinition, ...FilterDefinition[]]
 
 export interface ListenerParts {
   readonly config: ListenerConfig
@@ -33,17 +42,32 @@ export class Listener {
   readonly #connections = new Set<Connection>()
   /** Accepted, but without their PROXY header yet. */
   readonly #unnamed = new Set<ProxyHeaderReader>()
+  readonly #old: OldServices
+  #service: ListenerService
   #socket: ListeningSocket | null = null
   #isDraining = false
 
   constructor(parts: ListenerParts) {
     this.config = parts.config
     this.#parts = parts
+    this.#service = parts.service
     this.#stats = listenerStats(parts.metrics, parts.config)
+    this.#old = new OldServices(this.#stats.cxOldCode)
   }
 
   get connectionCount(): number {
     return this.#connections.size + this.#unnamed.size
+  }
+
+  /** Held by its connections. */
+  get bufferedBytes(): number {
+    let sum = 0
+    for (const connection of this.#connections) sum += connection.bufferedBytes
+    return sum
+  }
+
+  get service(): ListenerService {
+    return this.#service
   }
 
   get port(): number {
@@ -57,6 +81,18 @@ export class Listener {
     this.#socket = await this.#parts.thread.network.listen({ host, port, reusePort }, (socket) => this.#accept(socket))
     // told to drain meanwhile
     if (this.#isDraining) await this.#socket.close()
+  }
+
+  /** New connections get this service; those that are here keep what they have, which is released with the last of them. */
+  use(service: ListenerService): void {
+    const old = this.#service
+    this.#service = service
+    if (old.kind !== 'meta-protocol' || service === old) return
+    let count = 0
+    for (const connection of this.#connections) {
+      if (connection instanceof DownstreamConnection && connection.listener === old.context) count++
+    }
+    this.#old.add(old.context, count)
   }
 
   /** No new connections; those that are here finish. */
@@ -86,6 +122,7 @@ export class Listener {
 
   onGone(connection: Connection): void {
     if (!this.#connections.delete(connection)) return
+    if (connection instanceof DownstreamConnection) this.#old.onGone(connection.listener)
     this.#release()
   }
 
@@ -111,7 +148,7 @@ export class Listener {
   }
 
   #connect(socket: Socket, properties: ReadonlyMap<string, string> | undefined): SocketHandler {
-    const { service } = this.#parts
+    const service = this.#service
     if (service.kind === 'tcp-proxy') {
       const connection = new TcpConnection(socket, service.context, this)
       this.#connections.add(connection)
@@ -125,7 +162,7 @@ export class Listener {
       return connection
     } catch (error: unknown) {
       // a codec that cannot be made costs this client, not the thread
-      service.context.thread.onCodecException(error)
+      service.context.thread.onCodecException(error, service.context.protocol.definition)
       this.#release()
       socket.destroy()
       return DEAF
@@ -155,6 +192,7 @@ function listenerStats(metrics: MetricRegistry, config: ListenerConfig) {
     cxTotal: metrics.counter(`${prefix}downstream_cx_total`),
     cxActive: metrics.gauge(`${prefix}downstream_cx_active`),
     cxDestroy: metrics.counter(`${prefix}downstream_cx_destroy`),
+    cxOldCode: metrics.gauge(`${prefix}downstream_cx_old_code`),
     cxOverflow: metrics.counter(`${prefix}downstream_cx_overflow`),
     cxOverloadReject: metrics.counter(`${prefix}downstream_cx_overload_reject`),
     overloadClosed: metrics.counter(`${prefix}downstream_cx_overload_closed`),

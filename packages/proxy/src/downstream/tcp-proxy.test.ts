@@ -79,6 +79,7 @@ async function setUp(changes: Partial<TcpProxyConfig> = {}) {
     flusher: new Flusher(clock),
     timers: new TimerWheel(clock),
     onCodecException: () => {},
+    onFilterException: () => {},
     logBadReply: () => {},
   }
   const metrics = new LocalRegistry(() => {})

@@ -3,6 +3,7 @@ import type { MetricRegistry } from '@meltemi/runtime'
 import { Cluster } from './cluster.ts'
 import type { IdleHolder, ThreadContext } from './context.ts'
 import { Limits } from './limits.ts'
+import type { UpstreamProtocol } from './protocol.ts'
 import { clusterStats } from './stats.ts'
 
 /** Where this thread stands among all that share the limits. */
@@ -41,6 +42,13 @@ export class ClusterManager {
   /** Resolves when every cluster has had its first look for endpoints. */
   async start(): Promise<void> {
     await Promise.all([...this.#clusters.values()].map((cluster) => cluster.start()))
+  }
+
+  /** See `Endpoint.release`. */
+  release(protocol: UpstreamProtocol): void {
+    for (const cluster of this.#clusters.values()) {
+      for (const endpoint of cluster.endpoints) endpoint.release(protocol)
+    }
   }
 
   drain(): void {

@@ -48,6 +48,7 @@ function clusterOf(endpoints: readonly EndpointConfig[], discovery: ClusterConfi
     flusher: new Flusher(clock),
     timers: new TimerWheel(clock),
     onCodecException: () => {},
+    onFilterException: () => {},
     logBadReply: () => {},
   }
   const manager = new ClusterManager([config], thread, metrics, { cells: limitCells(1, 1), workers: 1, worker: 0 })

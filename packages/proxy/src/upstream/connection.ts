@@ -388,7 +388,9 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   #undecodable(error: unknown): void {
     const text = error instanceof Error ? error.message : String(error)
     this.pool.context.stats.cxProtocolError.add(1)
-    if (!(error instanceof Error && error.name === 'ProtocolError')) this.pool.context.onCodecException(error)
+    if (!(error instanceof Error && error.name === 'ProtocolError')) {
+      this.pool.context.onCodecException(error, this.pool.protocol.definition)
+    }
     this.pool.context.logBadReply(this.address, text)
     this.close('bad-response', text)
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '@meltemi/runtime'
+import type { CodecDefinition } from '@meltemi/sdk'
 import type { Network } from '../net/network.ts'
 import type { Flusher } from '../net/outbox.ts'
 import type { Random } from '../util/random.ts'
@@ -16,7 +17,8 @@ export interface ThreadContext {
   readonly timers: TimerWheel
   readonly random: Random
   /** A codec threw something that is not a ProtocolError: its own fault, not the bytes'. */
-  onCodecException(error: unknown): void
+  onCodecException(error: unknown, codec: CodecDefinition): void
+  onFilterException(error: unknown): void
   /** One line per connection to a service that broke its protocol. */
   logBadReply(endpoint: string, reason: string): void
 }

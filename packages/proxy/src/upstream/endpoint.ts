@@ -54,6 +54,17 @@ export class Endpoint implements Balanceable, Target {
     for (const dialects of this.#pools.values()) for (const pool of dialects.values()) pool.close()
   }
 
+  /** Nobody will ask for this protocol again: its pools finish what is under way and are forgotten. */
+  release(protocol: UpstreamProtocol): void {
+    const dialects = this.#pools.get(protocol)
+    if (dialects === undefined) return
+    this.#pools.delete(protocol)
+    for (const pool of dialects.values()) pool.drain()
+    if (this.#lastProtocol !== protocol) return
+    this.#lastProtocol = null
+    this.#lastPool = null
+  }
+
   #findPool(protocol: UpstreamProtocol, dialect: string): Pool {
     let dialects = this.#pools.get(protocol)
     if (dialects === undefined) {

@@ -157,6 +157,7 @@ function setUp({ multiplexing = false, correlation = 'id', maxConnections = 8, m
     flusher: new Flusher(clock),
     timers: new TimerWheel(clock),
     onCodecException: () => {},
+    onFilterException: () => {},
     logBadReply: () => {},
     stats: clusterStats(new LocalRegistry(() => {}), 'test'),
     limits,

@@ -179,7 +179,7 @@ export class Pool implements ConnectionHome, IdleHolder {
     try {
       return new UpstreamConnection(this, kind)
     } catch (error: unknown) {
-      this.context.onCodecException(error)
+      this.context.onCodecException(error, this.protocol.definition)
       return null
     }
   }

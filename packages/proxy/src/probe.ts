@@ -1,0 +1,39 @@
+import { Worker } from 'node:worker_threads'
+import type { ModuleVersion } from './modules/module-version.ts'
+import type { ProbeStart } from './probe-main.ts'
+
+const TIMEOUT_MS = 10_000
+const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 }
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './probe-main.ts' : './probe-main.js', import.meta.url)
+
+export interface ProbeResult {
+  /** The version with all that was read of it, also when it is faulty. */
+  readonly version: ModuleVersion
+  /** Why it cannot be used; empty: it can. */
+  readonly faults: readonly string[]
+}
+
+/** Tries `candidate` in a thread of its own, which is gone afterwards whatever the module does in it. Never rejects. */
+export async function probeModule(start: ProbeStart): Promise<ProbeResult> {
+  const worker = new Worker(ENTRY, {
+    workerData: start,
+    name: 'meltemi-probe',
+    resourceLimits,
+    stdout: true,
+    stderr: true,
+  })
+  const { promise, resolve } = Promise.withResolvers<ProbeResult>()
+  const fail = (why: string): void => resolve({ version: start.candidate, faults: [why] })
+  const timer = setTimeout(() => fail(`it has not finished loading after ${TIMEOUT_MS / 1000} s`), TIMEOUT_MS)
+  worker.on('message', resolve)
+  worker.on('error', (error: unknown) =>
+    fail(error instanceof Error ? `it threw ${error.name}: ${error.message}` : 'it threw'),
+  )
+  worker.on('exit', (code) => fail(`it ended its thread with code ${code}`))
+  try {
+    return await promise
+  } finally {
+    clearTimeout(timer)
+    await worker.terminate()
+  }
+}
