@@ -61,10 +61,8 @@ function personalise(text: string, { name, framing }: Project): string {
 function vendor({ directory, tarballs }: Project): void {
   mkdirSync(join(directory, VENDOR), { recursive: true })
   const path = join(directory, 'package.json')
-  const manifest = JSON.parse(readFileSync(path, 'utf8')) as { dependencies: Record<string, string> }
-  for (const { name, file } of tarballs) {
-    copyFileSync(file, join(directory, VENDOR, basename(file)))
-    manifest.dependencies[name] = `file:${VENDOR}/${basename(file)}`
-  }
-  writeFileSync(path, `${JSON.stringify(manifest, null, 2)}\n`)
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as object
+  for (const { file } of tarballs) copyFileSync(file, join(directory, VENDOR, basename(file)))
+  const dependencies = Object.fromEntries(tarballs.map(({ name, file }) => [name, `file:${VENDOR}/${basename(file)}`]))
+  writeFileSync(path, `${JSON.stringify({ ...manifest, dependencies }, null, 2)}\n`)
 }

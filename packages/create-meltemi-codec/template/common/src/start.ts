@@ -88,7 +88,7 @@ function startProxy(ports: typeof PORTS, folder: string): ChildProcess {
     config,
     yaml.replaceAll(/(?<=port_value: )\d+/g, (port) => String(found.get(Number(port)) ?? port)),
   )
-  const options = ['--module', join(PROJECT, 'src/codec.ts'), '--log-level', 'warn', '--drain-time-s', '1']
+  const options = ['--module', join(PROJECT, 'src/codec.ts'), '--watch', '--log-level', 'warn', '--drain-time-s', '1']
   const proxy = spawn('meltemi', ['proxy', '-c', config, ...options], {
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
