@@ -3,7 +3,8 @@
 import { Command } from 'commander'
 import type { Console } from '../console.ts'
 
-export function createCodecCommand(_console: Console, _result: { exitCode: number }): Command {
+export function createCodecCommand(console: Console, result: { exitCode: number }): Command {
   const command = new Command('codec').description('Tests, fuzzes, measures, inspects and packs a codec.')
+  command.addCommand(createCodecPackCommand(console, result))
   return command
 }
