@@ -2,9 +2,16 @@
 
 import { Command } from 'commander'
 import type { Console } from '../console.ts'
+import { createCodecInspectCommand } from './codec/inspect.ts'
+import { createCodecPackCommand } from './codec/pack.ts'
+import { createCodecListCommand, createCodecReloadCommand, createCodecRollbackCommand } from './codec/running.ts'
 
 export function createCodecCommand(console: Console, result: { exitCode: number }): Command {
-  const command = new Command('codec').description('Tests, fuzzes, measures, inspects and packs a codec.')
+  const command = new Command('codec').description('Tests, fuzzes, measures, inspects, packs and reloads a codec.')
+  command.addCommand(createCodecInspectCommand(console, result))
   command.addCommand(createCodecPackCommand(console, result))
+  command.addCommand(createCodecListCommand(console))
+  command.addCommand(createCodecReloadCommand(console))
+  command.addCommand(createCodecRollbackCommand(console))
   return command
 }
