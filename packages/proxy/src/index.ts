@@ -1,3 +1,4 @@
+export type { ModuleChange, ModuleReport } from './admin/inspector.ts'
 export { CONTRACT, CONTRACT_VERSIONS, type ContractVersion } from './contract-versions.ts'
 export type { ModuleVersion } from './modules/module-version.ts'
 export { absoluteModulePaths, builtIn, type LoadedModules, loadModules } from './modules.ts'
