@@ -33,6 +33,8 @@ export class EchoServer implements AsyncDisposable {
   readonly received: Metadata[] = []
   /** All connections ever accepted, also closed ones. */
   readonly connections: EchoConnection[] = []
+  /** How many were open at once, at most. */
+  mostOpen = 0
   /** What clients sent that was not this protocol. */
   readonly problems: unknown[] = []
   readonly handlerErrors: unknown[] = []
@@ -98,6 +100,7 @@ export async function startEchoServer(options: EchoServerOptions): Promise<EchoS
   const accept = (socket: Socket) => {
     const connection = new EchoConnection(socket, { ...options, handler, answer }, echoServer)
     echoServer.connections.push(connection)
+    echoServer.mostOpen = Math.max(echoServer.mostOpen, echoServer.openConnections.length)
     echoServer.changed()
   }
   const server = createServer({ allowHalfOpen: true, noDelay: true }, accept)

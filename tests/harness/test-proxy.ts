@@ -8,7 +8,15 @@ import type {
   RouteConfig,
   TcpProxyConfig,
 } from '@meltemi/api'
-import { limitCells, type Network, nodeNetwork, Proxy, SeededRandom } from '@meltemi/proxy'
+import {
+  type LimitShare,
+  limitCells,
+  limitsInUse,
+  type Network,
+  nodeNetwork,
+  Proxy,
+  SeededRandom,
+} from '@meltemi/proxy'
 import { type Clock, MergedRegistry, systemClock } from '@meltemi/runtime'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
@@ -30,6 +38,8 @@ export interface TestProxyOptions {
   readonly filters?: readonly FilterDefinition[]
   readonly overloadLevel?: () => number
   readonly seed?: number
+  /** Of how many workers this is which, and the memory of their limits; alone if not said. */
+  readonly share?: LimitShare
   /** Instead of the machine's own. */
   readonly network?: Network
   readonly clock?: Clock
@@ -44,13 +54,17 @@ export interface LogLine {
 export class TestProxy implements AsyncDisposable {
   readonly proxy: Proxy
   readonly metrics: MergedRegistry
-  readonly cells: SharedArrayBuffer
+  readonly share: LimitShare
   readonly log: LogLine[] = []
 
   constructor(options: TestProxyOptions) {
     const config = testConfig(options)
     this.metrics = new MergedRegistry()
-    this.cells = limitCells(config.clusters.length + config.listeners.length, 1)
+    this.share = options.share ?? {
+      cells: limitCells(config.clusters.length + config.listeners.length, 1),
+      workers: 1,
+      worker: 0,
+    }
     this.proxy = new Proxy({
       config,
       codecs: [options.codec],
@@ -59,7 +73,7 @@ export class TestProxy implements AsyncDisposable {
       clock: options.clock ?? systemClock,
       random: new SeededRandom(options.seed ?? 1),
       metrics: this.metrics,
-      share: { cells: this.cells, workers: 1, worker: 0 },
+      share: this.share,
       overloadLevel: options.overloadLevel ?? (() => 0),
       log: (level, message, fields) => this.log.push({ level, message, fields }),
     })
@@ -67,6 +81,11 @@ export class TestProxy implements AsyncDisposable {
 
   get port(): number {
     return this.proxy.listeners[0]?.port ?? 0
+  }
+
+  /** What is held of all limits, and wants to be, by all that share them. */
+  get limitsInUse(): number {
+    return limitsInUse(this.share.cells, this.share.workers)
   }
 
   /** A counter or gauge whose name ends like this; the sum where several do. 0 when there is none. */

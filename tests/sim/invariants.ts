@@ -1,3 +1,4 @@
+import { limitsInUse } from '@meltemi/proxy'
 import { SERVICES_END_MS } from './draw-scenario.ts'
 import { Behaviour } from './payload.ts'
 import type { Run } from './stage.ts'
@@ -174,9 +175,7 @@ function stopped(run: Run): void {
     run.problem(`socket ${socket.number} of the proxy to ${socket.remoteAddress} is left open`)
   for (const [name, value] of metrics.entries())
     if (name.endsWith('_active') && value !== 0) run.problem(`${name} is ${value} at the end`)
-  new Int32Array(cells).forEach((value, at) => {
-    if (value !== 0) run.problem(`limit cell ${at} is ${value} at the end`)
-  })
+  expectEqual(run, 'limits', limitsInUse(cells, 1), 0)
   checkBooks(run)
 }
 

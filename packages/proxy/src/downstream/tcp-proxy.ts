@@ -5,7 +5,6 @@ import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import type { Endpoint } from '../upstream/endpoint.ts'
-import { LimitKind } from '../upstream/limits.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
 
 /** Envoy's statistics of its TCP proxy. */
@@ -194,7 +193,9 @@ export class TcpConnection implements SocketHandler, TimerNode {
   #connect(cluster: Cluster): void {
     const { random } = this.#context.thread
     const endpoint = cluster.pick({ hasHash: false, hashHigh: 0, hashLow: 0, tried: this.#tried, random })
-    if (endpoint === undefined || !cluster.context.limits.tryAcquire(LimitKind.Connections)) {
+    const { places } = cluster.context
+    const hasPlace = endpoint !== undefined && (places.tryTake() || (places.closeIdle() && places.tryTake()))
+    if (!hasPlace) {
       if (endpoint === undefined) cluster.context.stats.cxNoneHealthy.add(1)
       else cluster.context.stats.cxOverflow.add(1)
       this.close()
@@ -286,9 +287,9 @@ export class TcpUpstream implements SocketHandler, TimerNode {
   #over(): void {
     if (this.#isOver) return
     this.#isOver = true
-    const { stats, limits, timers } = this.cluster.context
+    const { stats, places, timers } = this.cluster.context
     timers.cancel(this)
-    limits.release(LimitKind.Connections)
+    places.release()
     stats.cxActive.add(-1)
     this.#endpoint.connectionsActive--
     this.#endpoint.activeRequests--

@@ -1,8 +1,9 @@
 import type { ClusterConfig } from '@meltemi/api/model'
 import type { MetricRegistry } from '@meltemi/runtime'
 import { Cluster } from './cluster.ts'
-import type { IdleHolder, ThreadContext } from './context.ts'
+import type { ThreadContext } from './context.ts'
 import { Limits } from './limits.ts'
+import { Places } from './places.ts'
 import type { UpstreamProtocol } from './protocol.ts'
 import { clusterStats } from './stats.ts'
 
@@ -19,11 +20,12 @@ export class ClusterManager {
 
   constructor(configs: readonly ClusterConfig[], thread: ThreadContext, metrics: MetricRegistry, share: LimitShare) {
     configs.forEach((config, index) => {
+      const limits = new Limits(share.cells, index, share.workers, share.worker, config.circuitBreaker)
       const context = {
         ...thread,
         stats: clusterStats(metrics, config.statName),
-        limits: new Limits(share.cells, index, share.workers, share.worker, config.circuitBreaker),
-        pools: new Set<IdleHolder>(),
+        limits,
+        places: new Places(limits, thread.turn, thread.clock),
         connectTimeoutMs: config.connectTimeoutMs,
         bufferLimitBytes: config.bufferLimitBytes,
       }

@@ -41,6 +41,7 @@ export class Cluster {
   stop(): void {
     this.#resolver?.stop()
     for (const endpoint of this.#endpoints) endpoint.close()
+    this.context.places.stop()
   }
 
   drain(): void {

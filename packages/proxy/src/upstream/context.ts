@@ -6,6 +6,7 @@ import type { Random } from '../util/random.ts'
 import type { TimerWheel } from '../util/timer-wheel.ts'
 import type { TurnClock } from '../util/turn-clock.ts'
 import type { Limits } from './limits.ts'
+import type { Places } from './places.ts'
 import type { ClusterStats } from './stats.ts'
 
 /** What every part of one thread's data plane shares. */
@@ -23,18 +24,11 @@ export interface ThreadContext {
   logBadReply(endpoint: string, reason: string): void
 }
 
-/** A pool, as the others of its cluster see it. */
-export interface IdleHolder {
-  /** Closes one connection that nobody uses; false: there is none. */
-  closeIdle(): boolean
-}
-
 /** What everything of one cluster shares. */
 export interface ClusterContext extends ThreadContext {
   readonly stats: ClusterStats
   readonly limits: Limits
-  /** All that are in use, so that one can give up an idle connection for another: they share one limit. */
-  readonly pools: Set<IdleHolder>
+  readonly places: Places
   readonly connectTimeoutMs: number
   readonly bufferLimitBytes: number
 }

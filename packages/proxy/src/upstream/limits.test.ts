@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import { LimitKind, Limits, limitCells, reclaimLimits } from './limits.ts'
+import { LimitKind, Limits, limitCells, limitsInUse, reclaimLimits } from './limits.ts'
 
 const MAXIMA = { maxConnections: 3, maxPendingRequests: 2, maxRequests: 5, maxRetries: 0 }
 
@@ -45,10 +45,45 @@ test('what a dead worker held is taken back, once, and the others keep theirs', 
   )
   assert.equal(elsewhere.used(LimitKind.Pending), 0)
   b.release(LimitKind.Connections)
+  assert.equal(limitsInUse(cells, 2), 0)
+})
+
+test('of workers without a connection those that wait longer go first, before all that have one', () => {
+  const { cells, of } = shares(3)
+  const [a, b, c] = of(0) as [Limits, Limits, Limits]
+  a.tryAcquire(LimitKind.Connections)
+  b.want()
+  c.want()
   assert.deepEqual(
-    [...new Int32Array(cells)].filter((cell) => cell !== 0),
-    [],
+    [a, b, c].map((limits) => limits.starvingBefore()),
+    [2, 0, 1],
   )
+  b.tryAcquire(LimitKind.Connections)
+  b.unwant()
+  assert.deepEqual(
+    [a, b, c].map((limits) => limits.starvingBefore()),
+    [1, 1, 0],
+  )
+  reclaimLimits(cells, 3, 2)
+  assert.deepEqual([a.starvingBefore(), a.isWanted], [0, false])
+})
+
+test('a bell that rings in one worker is heard in the others, also when it rang before they listened', async () => {
+  const { of } = shares(2)
+  const [a, b] = of(0) as [Limits, Limits]
+  const [elsewhere] = of(1) as [Limits]
+  const heard = b.nextRing(0)
+  let isHeardElsewhere = false
+  void elsewhere.nextRing(0).then(() => {
+    isHeardElsewhere = true
+  })
+  a.ring()
+  assert.equal(await heard, 1)
+  a.ring()
+  a.ring()
+  assert.equal(await b.nextRing(1), 3)
+  assert.equal(isHeardElsewhere, false)
+  elsewhere.ring()
 })
 
 const RACE = `

@@ -4,33 +4,55 @@ import type { CircuitBreakerConfig } from '@meltemi/api/model'
  * One Int32Array for all clusters, shared by all threads. Per cluster the totals, then a copy per worker, so that
  * the main thread can take back what a dead worker held:
  *
- *   [ total: cx pending rq retry ][ worker 0: cx pending rq retry ][ worker 1: … ]
+ *   [ total: cx pending rq retry wanting tickets bell ][ worker 0: cx pending rq retry wanting ticket - ][ worker 1: … ]
+ *
+ * wanting: whether a worker waits for the place of a connection; ticket: since when, compared with others; bell: a
+ * number that changes when whoever waits, or could make room, should look again.
  */
-const KINDS = 4
 export const LimitKind = { Connections: 0, Pending: 1, Requests: 2, Retries: 3 } as const
 export type LimitKind = (typeof LimitKind)[keyof typeof LimitKind]
+const WANTING = 4
+const TICKET = 5
+const BELL = 6
+const CELLS = 7
 
 export function limitCells(clusters: number, workers: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(clusters * (workers + 1) * KINDS * Int32Array.BYTES_PER_ELEMENT)
+  return new SharedArrayBuffer(clusters * (workers + 1) * CELLS * Int32Array.BYTES_PER_ELEMENT)
 }
 
 /** Takes back what a worker that is gone had acquired. Call while it does not run. */
 export function reclaimLimits(cells: SharedArrayBuffer, workers: number, worker: number): void {
   const array = new Int32Array(cells)
-  const stride = (workers + 1) * KINDS
+  const stride = (workers + 1) * CELLS
   for (let base = 0; base < array.length; base += stride) {
-    for (let kind = 0; kind < KINDS; kind++) {
-      const held = Atomics.exchange(array, base + (worker + 1) * KINDS + kind, 0)
-      Atomics.sub(array, base + kind, held)
+    const own = base + (worker + 1) * CELLS
+    for (let kind = 0; kind <= WANTING; kind++) {
+      Atomics.sub(array, base + kind, Atomics.exchange(array, own + kind, 0))
     }
+    Atomics.store(array, own + TICKET, 0)
+    ring(array, base)
   }
+}
+
+/** What is held of all limits, of all clusters, over all workers; 0 when nothing is under way or waits. */
+export function limitsInUse(cells: SharedArrayBuffer, workers: number): number {
+  const array = new Int32Array(cells)
+  let sum = 0
+  for (let base = 0; base < array.length; base += CELLS) {
+    const isTotal = base % ((workers + 1) * CELLS) === 0
+    for (let at = 0; at < (isTotal ? TICKET : CELLS); at++) sum += Math.abs(Atomics.load(array, base + at))
+  }
+  return sum
 }
 
 /** The limits of one cluster as one worker sees them: exact over all workers. */
 export class Limits {
+  /** Whether there are other workers. */
+  readonly isShared: boolean
   readonly #cells: Int32Array
   readonly #total: number
   readonly #own: number
+  readonly #workers: number
   readonly #maxima: readonly number[]
 
   constructor(
@@ -40,9 +62,11 @@ export class Limits {
     worker: number,
     config: CircuitBreakerConfig,
   ) {
+    this.isShared = workers > 1
     this.#cells = new Int32Array(cells)
-    this.#total = cluster * (workers + 1) * KINDS
-    this.#own = this.#total + (worker + 1) * KINDS
+    this.#total = cluster * (workers + 1) * CELLS
+    this.#own = this.#total + (worker + 1) * CELLS
+    this.#workers = workers
     this.#maxima = [config.maxConnections, config.maxPendingRequests, config.maxRequests, config.maxRetries]
   }
 
@@ -66,7 +90,72 @@ export class Limits {
     return Atomics.load(this.#cells, this.#total + kind)
   }
 
+  /** In use now by this worker. */
+  held(kind: LimitKind): number {
+    return this.#cells[this.#own + kind] as number
+  }
+
+  /** How many more there may be. */
+  free(kind: LimitKind): number {
+    return Math.max(0, (this.#maxima[kind] as number) - this.used(kind))
+  }
+
   isOpen(kind: LimitKind): boolean {
     return this.used(kind) >= (this.#maxima[kind] as number)
   }
+
+  /** Some worker waits for the place of a connection. Asked for every reply. */
+  get isWanted(): boolean {
+    return Atomics.load(this.#cells, this.#total + WANTING) > 0
+  }
+
+  /** This worker waits for the place of a connection from now on. */
+  want(): void {
+    this.waitAnew()
+    Atomics.store(this.#cells, this.#own + WANTING, 1)
+    Atomics.add(this.#cells, this.#total + WANTING, 1)
+  }
+
+  unwant(): void {
+    Atomics.store(this.#cells, this.#own + TICKET, 0)
+    Atomics.store(this.#cells, this.#own + WANTING, 0)
+    Atomics.sub(this.#cells, this.#total + WANTING, 1)
+  }
+
+  /** Its wait begins anew, behind that of others: it has just had one. */
+  waitAnew(): void {
+    // 0 is no ticket
+    const ticket = (Atomics.add(this.#cells, this.#total + TICKET, 1) + 1) | 0 || 1
+    Atomics.store(this.#cells, this.#own + TICKET, ticket)
+  }
+
+  /** Other workers that have no connection and wait for one; where this one has none either, those that wait longer. */
+  starvingBefore(): number {
+    const mine = this.held(LimitKind.Connections) > 0 ? 0 : (this.#cells[this.#own + TICKET] as number)
+    let count = 0
+    for (let worker = 1; worker <= this.#workers; worker++) {
+      const other = this.#total + worker * CELLS
+      if (other === this.#own || Atomics.load(this.#cells, other + LimitKind.Connections) > 0) continue
+      const ticket = Atomics.load(this.#cells, other + TICKET)
+      if (ticket !== 0 && (mine === 0 || ((ticket - mine) | 0) < 0)) count++
+    }
+    return count
+  }
+
+  /** Tells all workers that they should look again. */
+  ring(): void {
+    ring(this.#cells, this.#total)
+  }
+
+  /** Resolves with the number the bell then stands at, when it does not stand at `heard` any more. */
+  async nextRing(heard: number): Promise<number> {
+    const { async: isWaiting, value } = Atomics.waitAsync(this.#cells, this.#total + BELL, heard)
+    if (isWaiting) await value
+    return Atomics.load(this.#cells, this.#total + BELL)
+  }
+}
+
+function ring(cells: Int32Array, total: number): void {
+  Atomics.add(cells, total + BELL, 1)
+  Atomics.notify(cells, total + BELL)
 }

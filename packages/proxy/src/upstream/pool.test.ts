@@ -20,6 +20,7 @@ import { TurnClock } from '../util/turn-clock.ts'
 import type { ConnectionOwner, ReplySink, UpstreamConnection } from './connection.ts'
 import type { ClusterContext } from './context.ts'
 import { LimitKind, Limits, limitCells } from './limits.ts'
+import { Places } from './places.ts'
 import { Pool, type PoolClient } from './pool.ts'
 import { UpstreamProtocol } from './protocol.ts'
 import { clusterStats } from './stats.ts'
@@ -149,9 +150,10 @@ function setUp({ multiplexing = false, correlation = 'id', maxConnections = 8, m
   }
   const maxima = { maxConnections, maxPendingRequests, maxRequests: 8, maxRetries: 0 }
   const limits = new Limits(limitCells(1, 1), 0, 1, 0, maxima)
+  const turn = new TurnClock(clock)
   const context: ClusterContext = {
     clock,
-    turn: new TurnClock(clock),
+    turn,
     network,
     random: new SeededRandom(1),
     flusher: new Flusher(clock),
@@ -161,7 +163,7 @@ function setUp({ multiplexing = false, correlation = 'id', maxConnections = 8, m
     logBadReply: () => {},
     stats: clusterStats(new LocalRegistry(() => {}), 'test'),
     limits,
-    pools: new Set(),
+    places: new Places(limits, turn, clock),
     connectTimeoutMs: 5000,
     bufferLimitBytes: 1024,
   }

@@ -1,8 +1,10 @@
 import type { Failure } from '@meltemi/sdk'
 import { FAILURES, failure } from '../observe/failure-table.ts'
+import type { TimerNode } from '../util/timer-wheel.ts'
 import { type CloseCause, type ConnectionHome, type ConnectionKind, UpstreamConnection } from './connection.ts'
-import type { ClusterContext, IdleHolder } from './context.ts'
-import { LimitKind } from './limits.ts'
+import type { ClusterContext } from './context.ts'
+import { Lane } from './lane.ts'
+import type { PlaceHolder } from './places.ts'
 import type { UpstreamProtocol } from './protocol.ts'
 import type { Target } from './target.ts'
 
@@ -13,29 +15,26 @@ export interface PoolClient {
   onNoConnection(failure: Failure): void
 }
 
-/** Idle connections kept beyond this are closed, the one used longest ago first. */
-const MAX_IDLE = 1024
-
 /**
  * The connections of one thread to one endpoint in one protocol and dialect. Whether requests share a connection or
  * have one each is decided here and nowhere else.
  */
-export class Pool implements ConnectionHome, IdleHolder {
+export class Pool implements ConnectionHome, PlaceHolder, TimerNode {
+  timerNext: TimerNode | null = null
+  timerPrev: TimerNode | null = null
+  timerTick = 0
   readonly endpoint: Target
   readonly protocol: UpstreamProtocol
   readonly dialect: string
   readonly context: ClusterContext
-  readonly #kind: ConnectionKind
   readonly #connections = new Set<UpstreamConnection>()
-  /** Ready connections without an owner that may take a request; last in, first out, so that the rest can go idle. */
-  readonly #free: UpstreamConnection[] = []
-  readonly #freeDedicated: UpstreamConnection[] = []
-  readonly #waiting: WaitingQueue
-  readonly #waitingDedicated: WaitingQueue
-  #connecting = 0
-  #connectingDedicated = 0
+  readonly #common: Lane
+  readonly #dedicated: Lane
+  readonly #lanes: readonly Lane[]
   #isDraining = false
   #isClosed = false
+  /** There was no place for a connection that is needed: `onPlace` will be called. */
+  #isWanting = false
   /** Whose room is being given out just now. */
   #serving: UpstreamConnection | null = null
 
@@ -44,9 +43,9 @@ export class Pool implements ConnectionHome, IdleHolder {
     this.protocol = protocol
     this.dialect = dialect
     this.context = context
-    this.#kind = protocol.multiplexing ? 'shared' : 'exclusive'
-    this.#waiting = new WaitingQueue(context)
-    this.#waitingDedicated = new WaitingQueue(context)
+    this.#common = new Lane(protocol.multiplexing ? 'shared' : 'exclusive', context)
+    this.#dedicated = new Lane('dedicated', context)
+    this.#lanes = [this.#common, this.#dedicated]
   }
 
   /**
@@ -54,54 +53,47 @@ export class Pool implements ConnectionHome, IdleHolder {
    * `dedicated`: one that nobody else uses; the caller becomes its owner.
    */
   acquire(client: PoolClient, dedicated = false): UpstreamConnection | null {
-    const free = dedicated ? this.#freeDedicated : this.#free
-    for (let at = free.length - 1; at >= 0; at--) {
-      const top = free[at] as UpstreamConnection
-      const hasRoom = top.hasRoom
-      if (!hasRoom || top.kind !== 'shared') {
-        free.pop()
-        top.isFree = false
-      }
-      if (hasRoom) return top
-    }
-    this.#wait(client, dedicated)
-    return null
+    const lane = dedicated ? this.#dedicated : this.#common
+    const connection = lane.take()
+    if (connection === null) this.#wait(client, lane)
+    return connection
   }
 
   /** The client no longer wants a connection. */
   cancel(client: PoolClient): void {
-    if (!this.#waiting.remove(client)) this.#waitingDedicated.remove(client)
+    if (!this.#common.waiting.remove(client)) this.#dedicated.waiting.remove(client)
+    if (this.#isWanting) this.#wantIfNeeded()
   }
 
   onConnected(connection: UpstreamConnection, elapsedMs: number): void {
-    this.#countConnecting(connection.kind, -1)
+    const lane = this.#laneOf(connection)
+    lane.connecting--
     this.context.stats.cxConnectMs.record(elapsedMs)
-    this.onRoom(connection)
+    // others may want it, but not before it was of use here
+    this.#serve(connection, lane)
     // more may have waited for it than it takes
-    this.#replace(connection.kind === 'dedicated')
+    this.#replace(lane)
   }
 
   /** A connection can take a request (again). */
   onRoom(connection: UpstreamConnection): void {
-    // a one-way message is over once sent, and comes back here: the loop below goes on with the next
-    const outer = this.#serving
-    if (outer === connection) return
+    // a one-way message is over once sent, and comes back here: the loop that sent it goes on with the next
+    if (this.#serving === connection) return
+    const lane = this.#laneOf(connection)
     if (connection.owner === null && connection.isIdle) connection.resume()
-    const waiting = connection.kind === 'dedicated' ? this.#waitingDedicated : this.#waiting
-    this.#serving = connection
-    while (waiting.size > 0 && connection.hasRoom) waiting.shift()?.onConnection(connection)
-    this.#serving = outer
-    if (connection.isDraining || (this.#isDraining && waiting.size === 0)) connection.drain()
-    else if (!connection.isFree && connection.hasRoom) this.#keep(connection)
+    const { places } = this.context
+    if (places.isWanted && places.isNeededElsewhere(connection, lane.waiting.size > 0)) connection.closeSoon()
+    else this.#serve(connection, lane)
   }
 
   onClosed(connection: UpstreamConnection, cause: CloseCause, bytesSent: number): void {
-    const { stats, limits } = this.context
+    const { stats, places } = this.context
+    const lane = this.#laneOf(connection)
     this.#connections.delete(connection)
-    if (this.#connections.size === 0) this.context.pools.delete(this)
-    if (!connection.isReady) this.#countConnecting(connection.kind, -1)
-    if (connection.isFree) removeFrom(connection.kind === 'dedicated' ? this.#freeDedicated : this.#free, connection)
-    limits.release(LimitKind.Connections)
+    if (this.#connections.size === 0) places.leave(this)
+    if (!connection.isReady) lane.connecting--
+    if (connection.isFree) lane.remove(connection)
+    places.release()
     this.endpoint.connectionsActive--
     stats.cxActive.add(-1)
     stats.cxTxBytes.add(bytesSent)
@@ -109,12 +101,12 @@ export class Pool implements ConnectionHome, IdleHolder {
     else if (cause === 'local' || cause === 'bad-response') stats.cxDestroyLocal.add(1)
     if (!connection.isIdle) stats.cxDestroyWithActive.add(1)
     if (cause === 'connect-failure' || cause === 'connect-timeout') this.#connectFailed(connection, cause)
-    else for (const dedicated of [false, true]) this.#replace(dedicated)
+    else for (const each of this.#lanes) this.#replace(each)
   }
 
   drain(): void {
     this.#isDraining = true
-    const hasWaiting = this.#waiting.size + this.#waitingDedicated.size > 0
+    const hasWaiting = this.#lanes.some((lane) => lane.waiting.size > 0)
     // what waits is under way too: connections still being made serve it
     for (const connection of this.#connections) if (connection.isReady || !hasWaiting) connection.drain()
   }
@@ -123,58 +115,85 @@ export class Pool implements ConnectionHome, IdleHolder {
     this.#isDraining = true
     this.#isClosed = true
     for (const connection of this.#connections) connection.close('local')
-    this.#failWaiting(failure(FAILURES.localFailure, this.endpoint.address))
+    for (const lane of this.#lanes) this.#failWaiting(lane, failure(FAILURES.localFailure, this.endpoint.address))
   }
 
   closeIdle(): boolean {
-    const idle = this.#free.find((free) => free.isIdle) ?? this.#freeDedicated[0]
+    const idle = this.#common.findIdle() ?? this.#dedicated.findIdle()
     idle?.closeSoon()
     return idle !== undefined
   }
 
-  #wait(client: PoolClient, dedicated: boolean): void {
-    const waiting = dedicated ? this.#waitingDedicated : this.#waiting
-    if (!waiting.push(client)) {
+  onPlace(): void {
+    let hasConnected = false
+    for (const lane of this.#lanes) while (lane.needsConnection && this.#connect(lane)) hasConnected = true
+    this.#wantIfNeeded()
+    if (hasConnected && this.#isWanting) this.context.places.wantMore()
+  }
+
+  /** Nobody left a place in time. */
+  onTimer(): void {
+    this.context.turn.refresh()
+    for (const lane of this.#lanes) if (this.#isHopeless(lane)) this.#failWaiting(lane, failure(FAILURES.overflow, ''))
+  }
+
+  /** After this the wait for a connection has begun, or the client has been told that there will be none. */
+  #wait(client: PoolClient, lane: Lane): void {
+    if (!lane.waiting.push(client)) {
       this.context.stats.rqPendingOverflow.add(1)
       client.onNoConnection(failure(FAILURES.overflow, ''))
       return
     }
-    if (!this.#needsConnection(dedicated)) return
-    if (this.#connect(dedicated ? 'dedicated' : this.#kind)) return
-    // the end of one in this pool lets those that wait connect; in another it only makes room
-    for (const pool of this.context.pools) if (pool.closeIdle()) break
-    if (!this.#needsConnection(dedicated) || this.#connect(dedicated ? 'dedicated' : this.#kind)) return
+    if (!lane.needsConnection || this.#connect(lane)) return
+    // the end of an idle one in this pool lets those that wait connect; in another it only makes room
+    if (this.context.places.closeIdle() && (!lane.needsConnection || this.#connect(lane))) return
     this.context.stats.cxOverflow.add(1)
-    // without any connection nobody would ever come to free one
-    if (this.#connections.size > 0 && !dedicated) return
-    if (waiting.remove(client)) client.onNoConnection(failure(FAILURES.overflow, ''))
+    if (this.#canWait(lane)) this.#wantIfNeeded()
+    else if (lane.waiting.remove(client)) client.onNoConnection(failure(FAILURES.overflow, ''))
   }
 
-  #needsConnection(dedicated: boolean): boolean {
-    if (dedicated) return this.#connectingDedicated < this.#waitingDedicated.size
-    if (this.#kind === 'shared') return this.#connecting === 0
-    return this.#connecting < this.#waiting.size
+  /** Without a connection of its own and without others' there would be nobody who ever came to free one. */
+  #canWait(lane: Lane): boolean {
+    return !this.#isHopeless(lane) || this.context.places.isWorthWaiting
   }
 
-  #connect(kind: ConnectionKind): boolean {
-    const { stats, limits } = this.context
-    if (!limits.tryAcquire(LimitKind.Connections)) return false
-    const connection = this.#make(kind)
+  /** What waits in the lane can only hope for a place that others leave. */
+  #isHopeless(lane: Lane): boolean {
+    return lane.needsConnection && lane.connecting === 0 && (lane.kind === 'dedicated' || this.#connections.size === 0)
+  }
+
+  #serve(connection: UpstreamConnection, lane: Lane): void {
+    const { waiting } = lane
+    const outer = this.#serving
+    this.#serving = connection
+    while (waiting.size > 0 && connection.hasRoom) waiting.shift()?.onConnection(connection)
+    this.#serving = outer
+    if (this.#isWanting) this.#wantIfNeeded()
+    if (connection.isDraining || (this.#isDraining && waiting.size === 0)) connection.drain()
+    else if (!connection.isFree && connection.hasRoom) lane.keep(connection)
+  }
+
+  /** False when there is no place for it. Where the codec cannot be made, those that wait are told so. */
+  #connect(lane: Lane): boolean {
+    const { stats, places } = this.context
+    if (!places.tryTake()) return false
+    const connection = this.#make(lane.kind)
     if (connection === null) {
-      limits.release(LimitKind.Connections)
-      return false
+      places.release()
+      this.#failWaiting(lane, failure(FAILURES.localFailure, this.endpoint.address))
+      return true
     }
     stats.cxTotal.add(1)
     stats.cxActive.add(1)
     this.endpoint.connectionsActive++
     this.endpoint.connectionsTotal++
-    this.#countConnecting(kind, 1)
+    lane.connecting++
     this.#connections.add(connection)
-    this.context.pools.add(this)
+    places.join(this)
     return true
   }
 
-  /** null when the codec cannot be made: its own fault, which must not hold a place among the connections. */
+  /** null when the codec cannot be made. */
   #make(kind: ConnectionKind): UpstreamConnection | null {
     try {
       return new UpstreamConnection(this, kind)
@@ -184,9 +203,8 @@ export class Pool implements ConnectionHome, IdleHolder {
     }
   }
 
-  #countConnecting(kind: ConnectionKind, change: number): void {
-    if (kind === 'dedicated') this.#connectingDedicated += change
-    else this.#connecting += change
+  #laneOf(connection: UpstreamConnection): Lane {
+    return connection.kind === 'dedicated' ? this.#dedicated : this.#common
   }
 
   #connectFailed(connection: UpstreamConnection, cause: CloseCause): void {
@@ -195,75 +213,38 @@ export class Pool implements ConnectionHome, IdleHolder {
     else stats.cxConnectFail.add(1)
     this.endpoint.connectFailures++
     // as Envoy: what waits for this endpoint fails with the attempt, so that it can be tried elsewhere
-    this.#failWaiting(connection.closeFailure())
+    for (const lane of this.#lanes) this.#failWaiting(lane, connection.closeFailure())
   }
 
   /** Requests may wait for the room on a connection that is gone, or for its place among those allowed. */
-  #replace(dedicated: boolean): void {
-    const waiting = dedicated ? this.#waitingDedicated : this.#waiting
-    if (waiting.size === 0 || this.#isClosed || !this.#needsConnection(dedicated)) return
-    if (this.#connect(dedicated ? 'dedicated' : this.#kind) || this.#connections.size > 0) return
-    this.#failWaiting(failure(FAILURES.overflow, ''))
+  #replace(lane: Lane): void {
+    if (this.#isClosed || !lane.needsConnection || this.#connect(lane)) return
+    if (this.#canWait(lane)) this.#wantIfNeeded()
+    else this.#failWaiting(lane, failure(FAILURES.overflow, ''))
   }
 
-  #failWaiting(cause: Failure): void {
+  #failWaiting(lane: Lane, cause: Failure): void {
     // only those who wait now: a client may come back at once
-    let count = this.#waiting.size + this.#waitingDedicated.size
-    for (; count > 0; count--) {
-      const client = this.#waiting.shift() ?? this.#waitingDedicated.shift()
-      if (client === null) return
+    for (let count = lane.waiting.size; count > 0; count--) {
+      const client = lane.waiting.shift()
+      if (client === null) break
       this.context.stats.rqPendingFailureEject.add(1)
       client.onNoConnection(cause)
     }
+    this.#wantIfNeeded()
   }
 
-  #keep(connection: UpstreamConnection): void {
-    const free = connection.kind === 'dedicated' ? this.#freeDedicated : this.#free
-    connection.isFree = true
-    free.push(connection)
-    if (free.length > MAX_IDLE) free[0]?.close()
-  }
-}
-
-/** Requests that wait for a connection, in order, within the cluster's limit. */
-class WaitingQueue {
-  readonly #context: ClusterContext
-  readonly #clients = new Set<PoolClient>()
-
-  constructor(context: ClusterContext) {
-    this.#context = context
-  }
-
-  get size(): number {
-    return this.#clients.size
-  }
-
-  push(client: PoolClient): boolean {
-    const { limits, stats } = this.#context
-    if (!limits.tryAcquire(LimitKind.Pending)) return false
-    stats.rqPendingTotal.add(1)
-    stats.rqPendingActive.add(1)
-    this.#clients.add(client)
-    return true
-  }
-
-  remove(client: PoolClient): boolean {
-    if (!this.#clients.delete(client)) return false
-    this.#context.limits.release(LimitKind.Pending)
-    this.#context.stats.rqPendingActive.add(-1)
-    return true
-  }
-
-  shift(): PoolClient | null {
-    for (const client of this.#clients) {
-      this.remove(client)
-      return client
+  /** Waits for a place while a connection is needed, and no longer; with nothing else to hope for, not for ever. */
+  #wantIfNeeded(): void {
+    const { places, timers, connectTimeoutMs } = this.context
+    this.#isWanting = !this.#isClosed && this.#lanes.some((lane) => lane.needsConnection)
+    if (!this.#isWanting) {
+      places.unwant(this)
+      timers.cancel(this)
+      return
     }
-    return null
+    places.want(this)
+    const isHopeless = this.#lanes.some((lane) => this.#isHopeless(lane))
+    if (isHopeless && this.timerNext === null) timers.schedule(this, connectTimeoutMs)
   }
-}
-
-function removeFrom(list: UpstreamConnection[], connection: UpstreamConnection): void {
-  const at = list.indexOf(connection)
-  if (at >= 0) list.splice(at, 1)
 }
