@@ -95,20 +95,22 @@ async function readPackets(file: string, inspection: Inspection): Promise<void> 
   const source = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: CHUNK_BYTES })
   let format: CaptureFormat | undefined
   let received = 0
+  let at = 0
   try {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       received += chunk.length
       buffer.append(chunk)
       format ??= detectFormat(buffer)
       while (buffer.isReady && format !== undefined) {
+        at = received - buffer.length
         const packet = format.next(buffer)
         if (packet === undefined) break
-        inspection.take(packet)
+        if (packet !== null) inspection.take(packet)
       }
       inspection.flush()
     }
   } catch (error: unknown) {
-    throw describe(error, `${file}: `, received - buffer.length)
+    throw describe(error, `${file}: `, at)
   }
   if (format === undefined) throw new CommandError([`${file}: ${received} bytes are no capture`])
   if (buffer.length > 0) throw new CommandError([`${file}: it ends within a packet, at byte ${received}`])

@@ -43,13 +43,9 @@ export class PcapngFormat implements CaptureFormat {
   #interfaces: CaptureInterface[] = []
   #packets = 0
 
-  next(buffer: ReceiveBuffer): CapturedPacket | undefined {
-    for (;;) {
-      const block = this.#takeBlock(buffer)
-      if (block === undefined) return undefined
-      const packet = this.#readBlock(block)
-      if (packet !== undefined) return packet
-    }
+  next(buffer: ReceiveBuffer): CapturedPacket | null | undefined {
+    const block = this.#takeBlock(buffer)
+    return block === undefined ? undefined : this.#readBlock(block)
   }
 
   #takeBlock(buffer: ReceiveBuffer): Buffer | undefined {
@@ -72,14 +68,14 @@ export class PcapngFormat implements CaptureFormat {
     this.#interfaces = []
   }
 
-  #readBlock(block: Buffer): CapturedPacket | undefined {
+  #readBlock(block: Buffer): CapturedPacket | null {
     const type = this.#order.u32(block, 0)
     if (type === PCAPNG_MAGIC) requireLength(block, SECTION_HEADER_BYTES, 'section header')
     else if (type === BLOCK.interface) this.#addInterface(block)
     else if (type === BLOCK.simplePacket) return this.#simplePacket(block)
     else if (type === BLOCK.enhancedPacket) return this.#packet(block, this.#order.u32)
     else if (type === BLOCK.packet) return this.#packet(block, this.#order.u16)
-    return undefined
+    return null
   }
 
   #addInterface(block: Buffer): void {

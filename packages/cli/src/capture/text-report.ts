@@ -94,6 +94,7 @@ function summaryText(summary: Summary): string {
   const { leftOut } = summary
   const reasons = [...leftOut].map(([reason, packets]) => `${packets} ${reason}`).join(', ')
   return [
+    '',
     `${count(summary.packets, 'packet')}${reasons === '' ? '' : `, left out: ${reasons}`}`,
     `${count(summary.connections, 'connection')}, ${summary.givenUp} given up, ${summary.lostBytes} bytes lost`,
     `${count(summary.exchanges, 'exchange')}, ${summary.failed} with an error, ${summary.unanswered} unanswered`,
