@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { isIP } from 'node:net'
 import { test } from 'node:test'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { type Network, nodeNetwork } from '@meltemi/proxy'
@@ -8,9 +9,10 @@ import { awesomerpcFrame, connectClient, holding, startEchoServer, startTestProx
 function withNames(book: Map<string, readonly string[]>): Network {
   return {
     ...nodeNetwork,
-    resolve: async (host) => {
-      const addresses = book.get(host)
-      if (addresses === undefined) throw new Error(`getaddrinfo ENOTFOUND ${host}`)
+    resolve: async (host, family) => {
+      const addresses = book.get(host)?.filter((address) => family === 0 || isIP(address) === family)
+      // an empty entry is a name whose addresses have all gone
+      if (addresses === undefined || (addresses.length === 0 && family !== 0)) throw new Error(`ENOTFOUND ${host}`)
       return addresses
     },
   }
@@ -26,7 +28,7 @@ test('a name of this machine is resolved and used', async () => {
   await using server = await startEchoServer({ codec: awesomerpc })
   await using proxy = await startTestProxy({
     codec: awesomerpc,
-    cluster: { discovery: 'strict-dns', endpoints: [named(server.port, 'localhost')] },
+    cluster: { discovery: 'strict-dns', dnsLookupFamily: 'v4-only', endpoints: [named(server.port, 'localhost')] },
   })
   await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
   for (let id = 1; id <= 5; id++) assert.ok(isOk(await client.request(awesomerpcFrame({ id }))))
@@ -54,6 +56,39 @@ test('every address of a name is an endpoint, and changes are followed', async (
   await first.open(0)
   await second.open(0)
 })
+
+const BOOK = new Map([
+  ['both.test', ['10.0.0.1', '2001:db8::1', '10.0.0.2', '2001:db8::2']],
+  ['v4.test', ['10.0.0.1', '10.0.0.2']],
+  ['v6.test', ['2001:db8::1', '2001:db8::2']],
+])
+const V4 = ['10.0.0.1:1', '10.0.0.2:1']
+const V6 = ['[2001:db8::1]:1', '[2001:db8::2]:1']
+
+for (const [family, both, v4, v6] of [
+  ['auto', V6, V4, V6],
+  ['v4-only', V4, V4, []],
+  ['v6-only', V6, [], V6],
+  ['v4-preferred', V4, V4, V6],
+  ['all', ['10.0.0.1:1', '[2001:db8::1]:1', '10.0.0.2:1', '[2001:db8::2]:1'], V4, V6],
+] as const) {
+  test(`dns_lookup_family ${family} takes of a name the addresses that Envoy takes`, async () => {
+    for (const [name, expected] of [
+      ['both.test', both],
+      ['v4.test', v4],
+      ['v6.test', v6],
+    ] as const) {
+      await using proxy = await startTestProxy({
+        codec: awesomerpc,
+        network: withNames(BOOK),
+        cluster: { discovery: 'strict-dns', dnsLookupFamily: family, endpoints: [named(1, name)] },
+      })
+      const addresses = proxy.proxy.endpoints().map(({ address }) => address)
+      assert.deepEqual(addresses, expected, name)
+      assert.equal(proxy.stat('update_failure'), expected.length === 0 ? 1 : 0)
+    }
+  })
+}
 
 test('what is under way on an address that a name has lost is finished, and its connection closed then', async () => {
   const book = new Map([['service.test', ['127.0.0.1']]])

@@ -128,6 +128,7 @@ export function testCluster(
     statName: name,
     discovery: 'static',
     dnsRefreshMs: 5000,
+    dnsLookupFamily: 'auto',
     endpoints: ports.map((port) => ({ address: { host: '127.0.0.1', port }, hostname: '', weight: 1, healthy: true })),
     connectTimeoutMs: 5000,
     loadBalancer: { kind: 'round-robin' },

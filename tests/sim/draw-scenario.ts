@@ -116,6 +116,7 @@ function drawCluster({ draw, index, isCalm, services, names }: ClusterDraw): Clu
     statName: `cluster${index}`,
     discovery: isNamed ? 'strict-dns' : 'static',
     dnsRefreshMs: draw.pick([200, 1000]),
+    dnsLookupFamily: 'auto',
     endpoints: hosts.map((at) => ({
       address: { host: at, port: SERVICE_PORT },
       hostname: '',

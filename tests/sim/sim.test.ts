@@ -51,7 +51,7 @@ const withWrites = (change: (parts: readonly Buffer[], at: number) => readonly B
     network: (network: Network) => ({
       connect: (host: string, port: number, handler: SocketHandler) => spoil(network.connect(host, port, handler)),
       listen: (options, accept) => network.listen(options, (socket) => accept(spoil(socket))),
-      resolve: (host) => network.resolve(host),
+      resolve: (host) => network.resolve(host, 0),
     }),
   }
 }

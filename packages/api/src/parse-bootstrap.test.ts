@@ -351,6 +351,7 @@ static_resources:
 
 const CLUSTER_DEFAULTS = {
   dnsRefreshMs: 5000,
+  dnsLookupFamily: 'auto' as const,
   connectTimeoutMs: 5000,
   circuitBreaker: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
   panicThresholdPercent: 50,

@@ -37,6 +37,7 @@ describe('a cluster', () => {
       statName: 'stat',
       discovery: 'strict-dns',
       dnsRefreshMs: 30_000,
+      dnsLookupFamily: 'auto',
       endpoints: [],
       connectTimeoutMs: 1,
       loadBalancer: { kind: 'round-robin' },
@@ -44,6 +45,13 @@ describe('a cluster', () => {
       panicThresholdPercent: 12.5,
       bufferLimitBytes: 7,
     })
+  })
+
+  test('looks names up in the family that is asked for', () => {
+    const families = ['AUTO', 'V4_ONLY', 'V6_ONLY', 'V4_PREFERRED', 'ALL'].map(
+      (family) => accept(`type: STRICT_DNS, dns_lookup_family: ${family}`).dnsLookupFamily,
+    )
+    assert.deepEqual(families, ['auto', 'v4-only', 'v6-only', 'v4-preferred', 'all'])
   })
 
   test('has a panic threshold of 0 when an empty percentage is given, and 50 without', () => {
@@ -70,6 +78,9 @@ describe('a wrong or unsupported cluster is refused', () => {
   const cases: readonly (readonly [string, string, string])[] = [
     ['type: LOGICAL_DNS', 'type', 'LOGICAL_DNS is not supported yet'],
     ['type: 3', 'type', 'EDS is not supported yet'],
+    ['dns_refresh_rate: 1s', 'dns_refresh_rate', 'dns_refresh_rate needs type STRICT_DNS'],
+    ['dns_lookup_family: V4_ONLY', 'dns_lookup_family', 'dns_lookup_family needs type STRICT_DNS'],
+    ['type: STRICT_DNS, dns_refresh_rate: 0.0005s', 'dns_refresh_rate', 'must be more than 0.001s, got 0.0005s'],
     ['cluster_type: {name: x}', 'cluster_type', 'cluster_type is not supported yet'],
     ['lb_policy: CLUSTER_PROVIDED', 'lb_policy', 'CLUSTER_PROVIDED is not supported yet'],
     [

@@ -1,9 +1,16 @@
-import type { CircuitBreakerConfig, ClusterConfig } from '../model/index.ts'
+import type { CircuitBreakerConfig, ClusterConfig, DnsLookupFamily } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertEndpoints } from './endpoint.ts'
 import { convertLoadBalancer } from './load-balancer.ts'
 
 const DISCOVERY: Readonly<Record<string, ClusterConfig['discovery']>> = { STATIC: 'static', STRICT_DNS: 'strict-dns' }
+const LOOKUP_FAMILY: Readonly<Record<string, DnsLookupFamily>> = {
+  AUTO: 'auto',
+  V4_ONLY: 'v4-only',
+  V6_ONLY: 'v6-only',
+  V4_PREFERRED: 'v4-preferred',
+  ALL: 'all',
+}
 
 /** Reads one Cluster; what this version does not do stays unread, and so is refused. */
 export function convertCluster(cluster: ConfigMessage): ClusterConfig {
@@ -14,7 +21,7 @@ export function convertCluster(cluster: ConfigMessage): ClusterConfig {
     name,
     statName: cluster.text('alt_stat_name') || name,
     discovery,
-    dnsRefreshMs: cluster.durationMs('dns_refresh_rate') ?? 5_000,
+    ...convertDns(cluster, discovery),
     endpoints:
       assignment === undefined ? [] : convertEndpoints(assignment, discovery === 'static' ? 'ip of endpoint' : 'any'),
     connectTimeoutMs: cluster.durationMs('connect_timeout') ?? 5_000,
@@ -30,6 +37,16 @@ function convertDiscovery(cluster: ConfigMessage): ClusterConfig['discovery'] {
   const discovery = DISCOVERY[type]
   if (discovery === undefined) cluster.error('type', `${type} is not supported yet`)
   return discovery ?? 'strict-dns'
+}
+
+function convertDns(cluster: ConfigMessage, discovery: ClusterConfig['discovery']) {
+  for (const name of ['dns_refresh_rate', 'dns_lookup_family']) {
+    if (discovery !== 'strict-dns' && cluster.has(name)) cluster.error(name, `${name} needs type STRICT_DNS`)
+  }
+  return {
+    dnsRefreshMs: cluster.durationMs('dns_refresh_rate') ?? 5_000,
+    dnsLookupFamily: LOOKUP_FAMILY[cluster.enumName('dns_lookup_family')] ?? 'auto',
+  }
 }
 
 function convertCircuitBreaker(breakers: ConfigMessage | undefined): CircuitBreakerConfig {

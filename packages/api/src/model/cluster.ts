@@ -12,6 +12,9 @@ export type LoadBalancerConfig =
     }
   | { readonly kind: 'maglev'; readonly tableSize: number; readonly useHostname: boolean }
 
+/** STRICT_DNS: which addresses of a name are endpoints. Preferred: the others only where it has none. auto: IPv6 preferred. */
+export type DnsLookupFamily = 'auto' | 'v4-only' | 'v6-only' | 'v4-preferred' | 'all'
+
 /** Per cluster, over all workers. Defaults as Envoy: 1024, 1024, 1024, 3. */
 export interface CircuitBreakerConfig {
   readonly maxConnections: number
@@ -27,6 +30,7 @@ export interface ClusterConfig {
   readonly discovery: 'static' | 'strict-dns'
   /** STRICT_DNS: how often names are resolved again; default 5,000. */
   readonly dnsRefreshMs: number
+  readonly dnsLookupFamily: DnsLookupFamily
   readonly endpoints: readonly EndpointConfig[]
   readonly connectTimeoutMs: number
   readonly loadBalancer: LoadBalancerConfig

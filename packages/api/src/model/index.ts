@@ -1,5 +1,5 @@
 export type { NodeConfig, ProxyConfig } from './bootstrap.ts'
-export type { CircuitBreakerConfig, ClusterConfig, LoadBalancerConfig } from './cluster.ts'
+export type { CircuitBreakerConfig, ClusterConfig, DnsLookupFamily, LoadBalancerConfig } from './cluster.ts'
 export type { EndpointConfig, SocketAddress } from './endpoint.ts'
 export type { CodecConfig, FilterConfig, ListenerConfig, MetaProtocolConfig, TcpProxyConfig } from './listener.ts'
 export type { MatchConfig, MetadataMatcher, StringMatch } from './match.ts'

@@ -13,6 +13,7 @@ function cluster(name: string): ClusterConfig {
     statName: name,
     discovery: 'static',
     dnsRefreshMs: 5000,
+    dnsLookupFamily: 'auto',
     endpoints: [{ address: { host: '10.0.0.1', port: 80 }, hostname: '', weight: 1, healthy: true }],
     connectTimeoutMs: 1000,
     loadBalancer: { kind: 'round-robin' },

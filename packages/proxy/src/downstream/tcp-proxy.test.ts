@@ -52,6 +52,7 @@ const CLUSTER: ClusterConfig = {
   statName: 'c',
   discovery: 'static',
   dnsRefreshMs: 5000,
+  dnsLookupFamily: 'auto',
   endpoints: [{ address: { host: '10.0.0.1', port: 80 }, hostname: '', weight: 1, healthy: true }],
   connectTimeoutMs: 1000,
   loadBalancer: { kind: 'round-robin' },

@@ -36,6 +36,9 @@ export interface Socket {
   resume(): void
 }
 
+/** IP version; 0: any. */
+export type AddressFamily = 0 | 4 | 6
+
 export interface ListenOptions {
   readonly host: string
   readonly port: number
@@ -55,6 +58,6 @@ export interface Network {
   connect(host: string, port: number, handler: SocketHandler): Socket
   /** `accept` gets each new socket and returns its handler. Rejects when the address cannot be had. */
   listen(options: ListenOptions, accept: (socket: Socket) => SocketHandler): Promise<ListeningSocket>
-  /** All addresses of a name; rejects when there is none. */
-  resolve(host: string): Promise<readonly string[]>
+  /** All addresses of a name, of one family where `family` is not 0; rejects when there is none. */
+  resolve(host: string, family: AddressFamily): Promise<readonly string[]>
 }

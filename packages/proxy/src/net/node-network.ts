@@ -40,8 +40,8 @@ export const nodeNetwork: Network = {
     })
   },
 
-  async resolve(host) {
-    const found = await lookup(host, { all: true })
+  async resolve(host, family) {
+    const found = await lookup(host, { all: true, family })
     return found.map((entry) => entry.address)
   },
 }

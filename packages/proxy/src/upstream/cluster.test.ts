@@ -32,6 +32,7 @@ function clusterOf(endpoints: readonly EndpointConfig[], discovery: ClusterConfi
     statName: 'c',
     discovery,
     dnsRefreshMs: REFRESH_MS,
+    dnsLookupFamily: 'auto',
     endpoints,
     connectTimeoutMs: 1000,
     loadBalancer: { kind: 'round-robin' },

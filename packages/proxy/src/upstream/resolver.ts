@@ -1,7 +1,17 @@
 import { isIP } from 'node:net'
-import type { ClusterConfig, EndpointConfig } from '@meltemi/api/model'
+import type { ClusterConfig, DnsLookupFamily, EndpointConfig } from '@meltemi/api/model'
 import type { Timer } from '@meltemi/runtime'
+import type { AddressFamily } from '../net/network.ts'
 import type { ClusterContext } from './context.ts'
+
+/** What is asked for: one family alone, or both, of which one may then be preferred. */
+const ASKED: Readonly<Record<DnsLookupFamily, AddressFamily>> = {
+  auto: 0,
+  'v4-only': 4,
+  'v6-only': 6,
+  'v4-preferred': 0,
+  all: 0,
+}
 
 /**
  * STRICT_DNS: every address of every name is an endpoint. A name that cannot be resolved keeps its last addresses,
@@ -44,7 +54,9 @@ export class Resolver {
       return
     }
     try {
-      this.#known.set(name, await this.#context.network.resolve(name))
+      const { dnsLookupFamily } = this.#config
+      const addresses = await this.#context.network.resolve(name, ASKED[dnsLookupFamily])
+      this.#known.set(name, preferred(addresses, dnsLookupFamily))
       this.#context.stats.updateSuccess.add(1)
     } catch {
       // counted, not thrown: the last known addresses stay, and the next refresh tries again
@@ -60,4 +72,11 @@ export class Resolver {
       hostname: endpoint.hostname === '' ? endpoint.address.host : endpoint.hostname,
     }))
   }
+}
+
+/** As Envoy: where a family is preferred, the other's addresses count only when there are none of it. */
+function preferred(addresses: readonly string[], family: DnsLookupFamily): readonly string[] {
+  if (family !== 'auto' && family !== 'v4-preferred') return addresses
+  const first = addresses.filter((address) => isIP(address) === (family === 'auto' ? 6 : 4))
+  return first.length > 0 ? first : addresses
 }
