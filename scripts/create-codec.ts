@@ -9,7 +9,7 @@ import { packWorkspace } from './pack-workspace.ts'
 process.exitCode = runCreate(process.argv.slice(2), {
   command: 'npm run create-codec --',
   directory: process.env['INIT_CWD'] ?? process.cwd(), // where the user is, wherever npm runs its scripts
-  pack: packWorkspace,
+  pack: () => packWorkspace(),
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
 })

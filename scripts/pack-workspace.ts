@@ -3,7 +3,7 @@
  * a copy, so that neither another build nor another packing at the same time can spoil it.
  */
 
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   cpSync,
@@ -24,8 +24,16 @@ import { ROOT, readWorkspace, type WorkspacePackage } from './workspace.ts'
 const PACKED = join(ROOT, '.tmp/packed')
 /** What another process packed so recently may still be read by it. */
 const KEEP_MS = 60 * 60_000
-const SHARED_SOURCES = ['LICENSE', 'package-lock.json', 'scripts/*.ts', 'tsconfig.base.json', 'tsconfig.build.json']
-const PACKAGE_SOURCES = ['README.md', 'package.json', 'src/**/*', 'tsconfig.build.json']
+const SHARED_SOURCES = [
+  'LICENSE',
+  'package-lock.json',
+  'scripts/{build,pack-workspace,workspace}.ts',
+  'tsconfig.base.json',
+  'tsconfig.build.json',
+]
+const PACKAGE_SOURCES = ['README.md', 'package.json', 'src/**/*', 'template/**/*', 'tsconfig.build.json']
+/** Those that projects depend on. */
+const LIBRARIES = '@meltemi/'
 
 export interface PackedPackage {
   readonly name: string
@@ -33,9 +41,9 @@ export interface PackedPackage {
   readonly file: string
 }
 
-/** The tarball of each package that projects depend on; builds and packs when the sources have changed. */
-export function packWorkspace(): readonly PackedPackage[] {
-  const units = readWorkspace().filter(({ name }) => name.startsWith('@meltemi/'))
+/** The tarball of each package whose name begins like this; builds and packs when the sources have changed. */
+export function packWorkspace(prefix: string = LIBRARIES): readonly PackedPackage[] {
+  const units = readWorkspace().filter(({ name }) => name.startsWith(prefix))
   const sources = findSources(units)
   const folder = join(PACKED, digestOf(sources))
   if (!existsSync(folder)) {
@@ -56,7 +64,8 @@ function findSources(units: readonly WorkspacePackage[]): readonly string[] {
   const globs = units.flatMap(({ directory }) => PACKAGE_SOURCES.map((glob) => join(relative(ROOT, directory), glob)))
   return [...SHARED_SOURCES, ...globs]
     .flatMap((glob) => globSync(glob, { cwd: ROOT }))
-    .filter((file) => !file.endsWith('.test.ts') && statSync(join(ROOT, file)).isFile())
+    .filter((file) => !file.endsWith('.test.ts') || file.includes('/template/'))
+    .filter((file) => statSync(join(ROOT, file)).isFile())
     .sort()
 }
 
@@ -94,9 +103,15 @@ function linkPackages(units: readonly WorkspacePackage[], copy: string): void {
   }
 }
 
+/** Quiet, unless it fails. */
 function run(command: string, args: readonly string[], cwd: string): void {
   const path = [dirname(process.execPath), join(ROOT, 'node_modules/.bin'), process.env['PATH']].join(':')
-  execFileSync(command, args, { cwd, env: { ...process.env, PATH: path }, stdio: ['ignore', 'ignore', 'inherit'] })
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd,
+    env: { ...process.env, PATH: path },
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed\n${stdout}${stderr}`)
 }
 
 function removeOld(): void {

@@ -117,6 +117,7 @@ async function show(port: number, proxy: ChildProcess, seconds: number): Promise
   console.log('      v1      v2  errors  last reply')
   while (performance.now() < endMs && !stop.signal.aborted && proxy.exitCode === null) {
     const { v1, v2, errors, last } = await callForASecond(port)
+    if (stop.signal.aborted) break // not a whole line
     const cells = [`${v1} %`, `${v2} %`, String(errors)]
     console.log(`${cells.map((cell) => cell.padStart(8)).join('')}  ${last}`)
     if (errors > 0) exitCode = 1
