@@ -19,12 +19,14 @@ export interface MeltemiOptions {
   readonly concurrency?: number
   /** Runs `builtMain` instead of the sources. */
   readonly isBuilt?: boolean
+  /** A codec of its own, that speaks `wire`. */
+  readonly module?: { readonly file: string; readonly codec: string }
   /** For Node itself, such as --cpu-prof. */
   readonly nodeArgs?: readonly string[]
 }
 
 export function createMeltemi(options: MeltemiOptions): Peer {
-  const { wire, isMultiplexing, concurrency = 1, nodeArgs = [], isBuilt = false } = options
+  const { isMultiplexing, concurrency = 1, nodeArgs = [], isBuilt = false } = options
   const name = `Meltemi, multiplexing ${isMultiplexing ? 'on' : 'off'}`
   return {
     name,
@@ -33,12 +35,10 @@ export function createMeltemi(options: MeltemiOptions): Peer {
       const port = await findFreePort()
       const adminPort = await findFreePort()
       const file = join(peerOptions.folder, 'meltemi.json')
-      writeFileSync(
-        file,
-        JSON.stringify(bootstrap(port, adminPort, peerOptions, { wire, isMultiplexing }), undefined, 2),
-      )
+      writeFileSync(file, JSON.stringify(bootstrap(port, adminPort, peerOptions, options), undefined, 2))
       const args = [...nodeArgs, ...(isBuilt ? [builtMain] : SOURCE), 'proxy', '-c', file]
       args.push('--concurrency', String(concurrency))
+      if (options.module !== undefined) args.push('--module', options.module.file)
       return startPeer({ name, command: process.execPath, args, port, adminPort, folder: peerOptions.folder })
     },
   }
@@ -74,13 +74,14 @@ function bootstrap(port: number, adminPort: number, peer: PeerOptions, options: 
   }
 }
 
-function metaProtocolProxy({ wire, isMultiplexing }: MeltemiOptions): object {
+function metaProtocolProxy({ wire, isMultiplexing, module }: MeltemiOptions): object {
+  const codec = module?.codec ?? `aeraki.meta_protocol.codec.${wire}`
   return {
     name: 'aeraki.meta_protocol_proxy',
     typed_config: {
       '@type': 'type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy',
       stat_prefix: 'benchmark',
-      protocol: { name: wire, codec: { name: `aeraki.meta_protocol.codec.${wire}` }, multiplexing: isMultiplexing },
+      protocol: { name: wire, codec: { name: codec }, multiplexing: isMultiplexing },
       route_config: { name: 'all', routes: [{ name: 'all', route: { cluster: 'backend' } }] },
     },
   }

@@ -6,7 +6,7 @@ import type { CodeFault, DataPlane } from './data-plane.ts'
 import { type InForce, ModuleLine } from './module-line.ts'
 import { type ModuleVersion, shortDigest } from './modules/module-version.ts'
 import { ModuleWatcher } from './modules/module-watcher.ts'
-import { probeModule } from './probe.ts'
+import { Probe } from './probe.ts'
 
 /** A version that throws in its first ten minutes is taken back; later its exceptions cost their connections only. */
 const TRIAL_MS = 10 * 60 * 1000
@@ -46,6 +46,7 @@ export class ModuleStore {
   /** Digest to reason. */
   readonly #condemned = new Map<string, string>()
   readonly #logger: Logger
+  readonly #probe = new Probe()
   #dataPlane: DataPlane | undefined
   #watcher: ModuleWatcher | undefined
   #ids: number
@@ -71,6 +72,7 @@ export class ModuleStore {
   start(dataPlane: DataPlane, watch: boolean): void {
     this.#dataPlane = dataPlane
     if (!watch) return
+    this.#probe.keepSpare()
     this.#watcher = new ModuleWatcher(
       (path) => void this.#onTouched(path),
       (folder, error) => this.#logger.error('folder cannot be watched', { folder, error: String(error) }),
@@ -80,6 +82,7 @@ export class ModuleStore {
 
   close(): void {
     this.#watcher?.close()
+    this.#probe.close()
   }
 
   /** The lines that `name` means: a path, or the name of a codec; without it all that can be reloaded. */
@@ -125,7 +128,7 @@ export class ModuleStore {
     const { config } = this.#parts
     const modules = this.#current().filter(({ path }) => path !== line.path)
     const candidate = line.candidate(++this.#ids)
-    const { version, faults } = await probeModule({ config, candidate, modules })
+    const { version, faults } = await this.#probe.run({ config, candidate, modules })
     this.#watch(line, version)
     if (faults.length > 0) return this.#refuse(line, version, faults)
     const { digest } = version

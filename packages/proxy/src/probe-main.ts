@@ -1,6 +1,6 @@
 /** What runs in a throw-away thread: tries whether a new version of a module can serve the configuration in force. */
 
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { formatProblem, type ProxyConfig } from '@meltemi/api/model'
 import { LocalRegistry, systemClock } from '@meltemi/runtime'
 import { findCodeFaults } from './config/find-code-faults.ts'
@@ -51,5 +51,10 @@ function tryToBuild(config: ProxyConfig, { codecs, filters }: LoadedModules): re
   }
 }
 
-parentPort?.postMessage(await probe(workerData as ProbeStart))
-process.exit(0)
+parentPort?.once('message', (start: ProbeStart) => {
+  void probe(start).then((result) => {
+    parentPort?.postMessage(result)
+    // what the module has left running must not keep this thread
+    process.exit(0)
+  })
+})

@@ -13,23 +13,49 @@ export interface ProbeResult {
   readonly faults: readonly string[]
 }
 
-/** Tries `candidate` in a thread of its own, which is gone afterwards whatever the module does in it. Never rejects. */
-export async function probeModule(start: ProbeStart): Promise<ProbeResult> {
-  const worker = new Worker(ENTRY, {
-    workerData: start,
-    name: 'meltemi-probe',
-    resourceLimits,
-    stdout: true,
-    stderr: true,
-  })
+/** Tries versions, each in a thread of its own, which is gone afterwards whatever the module does in it. */
+export class Probe {
+  /** A thread that is ready for the next one: most of the time goes into starting it. */
+  #spare: Worker | undefined
+
+  /** Costs the memory of a thread that waits. */
+  keepSpare(): void {
+    this.#spare = startThread()
+    // nobody listens to it yet, and one that cannot start is found when it is needed
+    this.#spare.on('error', () => {})
+    this.#spare.unref()
+  }
+
+  close(): void {
+    void this.#spare?.terminate()
+    this.#spare = undefined
+  }
+
+  /** Never rejects. */
+  async run(start: ProbeStart): Promise<ProbeResult> {
+    const spare = this.#spare
+    try {
+      return await tryIn(spare ?? startThread(), start)
+    } finally {
+      if (spare !== undefined && this.#spare === spare) this.keepSpare()
+    }
+  }
+}
+
+function startThread(): Worker {
+  return new Worker(ENTRY, { name: 'meltemi-probe', resourceLimits, stdout: true, stderr: true })
+}
+
+async function tryIn(worker: Worker, start: ProbeStart): Promise<ProbeResult> {
   const { promise, resolve } = Promise.withResolvers<ProbeResult>()
   const fail = (why: string): void => resolve({ version: start.candidate, faults: [why] })
   const timer = setTimeout(() => fail(`it has not finished loading after ${TIMEOUT_MS / 1000} s`), TIMEOUT_MS)
   worker.on('message', resolve)
-  worker.on('error', (error: unknown) =>
-    fail(error instanceof Error ? `it threw ${error.name}: ${error.message}` : 'it threw'),
-  )
+  worker.on('error', (error: unknown) => {
+    fail(error instanceof Error ? `it threw ${error.name}: ${error.message}` : 'it threw')
+  })
   worker.on('exit', (code) => fail(`it ended its thread with code ${code}`))
+  worker.postMessage(start)
   try {
     return await promise
   } finally {

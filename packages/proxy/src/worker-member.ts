@@ -1,8 +1,15 @@
 import type { Worker } from 'node:worker_threads'
 import type { ModuleVersion } from './modules/module-version.ts'
+import { WorkerDoubt } from './worker-doubt.ts'
 import { HEARTBEAT_MS, type Question, type ToWorker, VITAL_CELLS, Vital } from './worker-messages.ts'
 
 const ANSWER_MS = 1000
+/** A worker whose event loop has not turned for this long is ended: with detection and restart within a second. */
+const HUNG_AFTER_MS = 700
+/** From here on it is watched more closely, so that the end can come in time. */
+const DOUBT_AFTER_MS = 250
+/** One that does not answer and uses no CPU is blocked, or the machine does not let it run: it has more time. */
+const BLOCKED_AFTER_MS = 3000
 /** A worker that dies sooner than this after its start is restarted with a delay that doubles. */
 const STABLE_MS = 10_000
 const MAX_RESTART_DELAY_MS = 5000
@@ -18,6 +25,7 @@ export class Member {
   /** The worker's cells. */
   vitals = new SharedArrayBuffer(VITAL_CELLS * Int32Array.BYTES_PER_ELEMENT)
   #cells = new Int32Array(this.vitals)
+  #doubt: WorkerDoubt | null = null
   #generation = 0
   #beats = 0
   #startedMs = 0
@@ -46,6 +54,19 @@ export class Member {
     if (beats === this.#beats) return false
     this.#beats = beats
     return true
+  }
+
+  /** It has not answered for so long that it is to be ended. */
+  isHung(nowMs: number): boolean {
+    const silentMs = nowMs - this.lastBeatMs
+    if (this.worker === null || silentMs < DOUBT_AFTER_MS) {
+      this.#doubt = null
+      return false
+    }
+    if (!WorkerDoubt.canTell(this.worker)) return silentMs > HUNG_AFTER_MS
+    this.#doubt ??= new WorkerDoubt()
+    this.#doubt.sample(this.worker)
+    return silentMs > (this.#doubt.isRunning ? HUNG_AFTER_MS : BLOCKED_AFTER_MS)
   }
 
   /** One of the thread's cells, also of a thread that hangs or has just ended. */

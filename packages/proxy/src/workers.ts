@@ -7,8 +7,6 @@ import { limitCells, reclaimLimits } from './upstream/limits.ts'
 import { Member } from './worker-member.ts'
 import { type FromWorker, Vital, type WorkerStart } from './worker-messages.ts'
 
-/** A worker whose event loop has not turned for this long is ended: with detection and restart within a second. */
-const HUNG_AFTER_MS = 700
 const CHECK_MS = 100
 /** A check that comes later than this says that the whole machine stood still, not the worker. */
 const LATE_CHECK_MS = 250
@@ -187,15 +185,11 @@ export class Workers implements DataPlane {
     for (const member of this.#members) {
       if (!member.isReady || member.worker === null) continue
       if (member.hasBeaten() || isLate) member.lastBeatMs = nowMs
-      else if (nowMs - member.lastBeatMs > HUNG_AFTER_MS) {
-        this.#hung.add(1)
-        this.#end(member, 'worker does not answer and is ended', nowMs)
-        this.#onFault(
-          'hung',
-          member.vital(Vital.Running),
-          `worker ${member.index} did not answer for ${HUNG_AFTER_MS} ms`,
-        )
-      }
+      if (!member.isHung(nowMs)) continue
+      const silentMs = Math.round(nowMs - member.lastBeatMs)
+      this.#hung.add(1)
+      this.#end(member, 'worker does not answer and is ended', nowMs, { silentMs })
+      this.#onFault('hung', member.vital(Vital.Running), `worker ${member.index} did not answer for ${silentMs} ms`)
     }
     this.#checkMemory(nowMs)
   }
