@@ -51,3 +51,10 @@ test('go away is a message that a client can tell from others', () => {
   const bytes = streamingFrame({ type: MessageType.Heartbeat, id: 0, flags: StreamingFlag.GoAway })
   assert.equal(decodeSample(streaming, { name: 'go away', side: 'upstream', bytes })[0]!.get('go-away'), '1')
 })
+
+test('a stream id that the framework cannot work with is refused', () => {
+  for (const stream of [0, 0x80000000, 0xffffffff]) {
+    const bytes = streamingFrame({ type: MessageType.StreamData, id: 1, stream })
+    assert.throws(() => feed(streaming, { name: 'stream', side: 'downstream', bytes }, [bytes]), ProtocolError)
+  }
+})

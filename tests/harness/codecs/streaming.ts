@@ -29,6 +29,13 @@ export const StreamingFlag = { More: 1, GoAway: 2 } as const
 /** Only these come from a client, and not from a service. */
 const CLIENT_TYPES: readonly number[] = [MessageType.Request, MessageType.Oneway, MessageType.StreamInit]
 const SERVICE_TYPES: readonly number[] = [MessageType.Response, MessageType.Error]
+const STREAM_TYPES: readonly number[] = [
+  MessageType.StreamInit,
+  MessageType.StreamData,
+  MessageType.StreamCloseOneWay,
+  MessageType.StreamCloseTwoWay,
+]
+const MAX_STREAM_ID = 0x7fffffff
 
 class StreamingCodec implements Codec {
   decode(buffer: ReceiveBuffer, metadata: Metadata): DecodeStatus {
@@ -39,13 +46,16 @@ class StreamingCodec implements Codec {
     const type = buffer.u8(AT.type)
     const isMisplaced = (metadata.type === MessageType.Request ? SERVICE_TYPES : CLIENT_TYPES).includes(type)
     if (type > MessageType.Error || isMisplaced) throw new ProtocolError(`type ${type} does not come from this side`)
+    const stream = buffer.u32(AT.stream)
+    if (stream > MAX_STREAM_ID) throw new ProtocolError(`stream ${stream} is above ${MAX_STREAM_ID}`)
+    if (stream === 0 && STREAM_TYPES.includes(type)) throw new ProtocolError(`type ${type} is of a stream, which is 0`)
     if (!buffer.has(length)) return DecodeStatus.WaitForData
     metadata.type = type as MessageType
     metadata.status = buffer.u8(AT.status) === 0 ? ResponseStatus.Ok : ResponseStatus.Error
     metadata.last = (buffer.u8(AT.flags) & StreamingFlag.More) === 0
     if ((buffer.u8(AT.flags) & StreamingFlag.GoAway) !== 0) metadata.set('go-away', '1')
     metadata.requestId = buffer.u32(AT.id)
-    metadata.streamId = buffer.u32(AT.stream)
+    metadata.streamId = stream
     metadata.timeoutMs = buffer.u32(AT.timeoutMs)
     metadata.headerSize = HEADER_BYTES
     metadata.bodySize = length - HEADER_BYTES
