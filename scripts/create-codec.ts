@@ -7,7 +7,7 @@ import { runCreate } from 'create-meltemi-codec'
 import { packWorkspace } from './pack-workspace.ts'
 
 process.exitCode = runCreate(process.argv.slice(2), {
-  command: 'npm run create-codec --',
+  typed: (...words) => ['npm run create-codec --', ...words].join(' '),
   directory: process.env['INIT_CWD'] ?? process.cwd(), // where the user is, wherever npm runs its scripts
   pack: () => packWorkspace(),
   write: (text) => process.stdout.write(text),

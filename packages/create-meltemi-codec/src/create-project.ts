@@ -1,13 +1,13 @@
 /** Writes a project: the files that all framings share, those of one framing, with the protocol's name in them. */
 
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FRAMINGS, type Framing } from './framing.ts'
 
 const TEMPLATE = fileURLToPath(new URL('../template', import.meta.url))
-/** npm leaves files of this name out of a package. */
-const IGNORE_FILE = { inTemplate: '_gitignore', inProject: '.gitignore' }
+/** npm leaves files of some names out of a package, so the template has them under others. */
+const RENAMED: ReadonlyMap<string, string> = new Map([['_gitignore', '.gitignore']])
 const VENDOR = 'vendor'
 
 /** A package as a file, in place of one from the registry. */
@@ -33,15 +33,14 @@ export function createProject(project: Project): void {
 }
 
 function copyTemplate(folder: string, project: Project): void {
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const source = join(entry.parentPath, entry.name)
-    const target = join(project.directory, source.slice(folder.length)).replace(
-      IGNORE_FILE.inTemplate,
-      IGNORE_FILE.inProject,
-    )
-    mkdirSync(dirname(target), { recursive: true })
-    writeFileSync(target, personalise(readFileSync(source, 'utf8'), project))
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const source = join(folder, path)
+    if (!statSync(source).isFile()) continue
+    const parent = join(project.directory, dirname(path))
+    const name = basename(path)
+    mkdirSync(parent, { recursive: true })
+    const text = readFileSync(source, 'utf8')
+    writeFileSync(join(parent, RENAMED.get(name) ?? name), personalise(text, project))
   }
 }
 

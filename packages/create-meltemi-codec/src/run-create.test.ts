@@ -14,7 +14,8 @@ function create(args: readonly string[], pack?: () => readonly Tarball[]): strin
   const write = (text: string): void => {
     said += text
   }
-  const context = { command: 'npm create meltemi-codec', directory: folder, write, writeError: write }
+  const typed = (...words: readonly (string | undefined)[]) => `npm create meltemi-codec ${words.join(' ')}`
+  const context = { typed, directory: folder, write, writeError: write }
   const exitCode = runCreate(args, pack ? { ...context, pack } : context)
   return `${exitCode} ${said.replaceAll(folder, 'FOLDER')}`
 }

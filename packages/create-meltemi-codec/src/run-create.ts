@@ -11,8 +11,8 @@ const DEFAULT_FRAMING: Framing = 'length'
 const MAX_NAME_LENGTH = 40
 
 export interface CreateContext {
-  /** What the user types before the name, as help and examples show it. */
-  readonly command: string
+  /** What a user types to get these arguments here. */
+  typed(name: string, options?: string): string
   /** Relative paths start here. */
   readonly directory: string
   write(text: string): void
@@ -26,7 +26,7 @@ export function runCreate(args: readonly string[], context: CreateContext): numb
   try {
     const options = parseOptions(args, context)
     if (options === undefined) {
-      context.write(helpText(context.command))
+      context.write(helpText(context))
       return 0
     }
     assertFree(options.directory)
@@ -53,7 +53,7 @@ function parseOptions(args: readonly string[], context: CreateContext): Omit<Pro
   })
   if (values.help) return undefined
   const [name, surplus] = positionals
-  if (name === undefined) throw new Error(`the name of the protocol is missing: ${context.command} my-protocol`)
+  if (name === undefined) throw new Error(`the name of the protocol is missing: ${context.typed('my-protocol')}`)
   if (surplus !== undefined) throw new Error(`one name is enough, got also '${surplus}'`)
   assertName(name)
   const { framing } = values
@@ -83,27 +83,24 @@ function nextSteps({ name, directory }: Omit<Project, 'tarballs'>, context: Crea
   return `${name} is in ${directory}. Next:\n\n${enter}  npm install\n  npm test\n  npm start\n`
 }
 
-function helpText(command: string): string {
-  // npm itself takes what begins with -- unless a -- of its own stands before it
-  const options = command.endsWith('--') ? command : `${command} my-protocol --`
-  const call = command.endsWith('--') ? `${command} my-protocol` : options
-  const framings = Object.entries(FRAMINGS).map(([name, { description }]) => `  ${name.padEnd(12)}${description}\n`)
+function helpText({ typed }: CreateContext): string {
+  const framings = Object.entries(FRAMINGS).map(([name, { description }]) => `  ${name.padEnd(14)}${description}\n`)
   return `Creates a project for a protocol of your own: codec, tests, samples, server, client, proxy and mesh resources.
 
-Usage: ${command} <name>${command.endsWith('--') ? '' : ' --'} [options]
+Usage: ${typed('<name>', '[options]')}
 
   <name>        the protocol: lower case letters, digits and single hyphens, at most ${MAX_NAME_LENGTH} characters
 
 Options:
-  --dir DIR     where to put it; it must be empty or not exist (default: ./<name>)
+  --dir DIR     where to put it; must be empty or not exist (default: ./<name>)
   --framing F   how messages are told apart, see below (default: ${DEFAULT_FRAMING})
   -h, --help    this text
 
 Framings:
 ${framings.join('')}
 Examples:
-  $ ${command} my-protocol
-  $ ${call} --dir codecs/my-protocol --framing delimiter
+  $ ${typed('my-protocol')}
+  $ ${typed('my-protocol', '--dir codecs/my-protocol --framing delimiter')}
 
 Exit code: 0, or 1 after one line on stderr that says what is wrong.
 `
