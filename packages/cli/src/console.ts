@@ -2,6 +2,8 @@
 export interface Console {
   write(text: string): void
   writeError(text: string): void
+  /** Resolves when all of it has left, however slowly it is read. A console without it has no such thing. */
+  flush?(): Promise<void>
 }
 
 export const processConsole: Console = {
@@ -10,6 +12,11 @@ export const processConsole: Console = {
   },
   writeError: (text) => {
     process.stderr.write(text)
+  },
+  flush: async () => {
+    for (const stream of [process.stdout, process.stderr]) {
+      await new Promise<void>((resolve) => stream.write('', () => resolve()))
+    }
   },
 }
 

@@ -4,5 +4,7 @@ import { runMeltemi } from './run-meltemi.ts'
 
 // that a reader has seen enough, as `head` has, is no fault
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+const exitCode = await runMeltemi(process.argv.slice(2), processConsole)
+await processConsole.flush?.()
 // Not left to the event loop: a user's module may keep timers or sockets.
-process.exit(await runMeltemi(process.argv.slice(2), processConsole))
+process.exit(exitCode)

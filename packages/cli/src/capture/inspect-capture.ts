@@ -16,8 +16,8 @@ export interface InspectOptions extends TableOptions {
   /** Only segments of this port, of either side. */
   readonly port: number | undefined
   readonly report: ReportFormat
-  /** Gets the report, in pieces of any size. */
-  readonly write: (text: string) => void
+  /** Gets the report, in pieces of any size; nothing more is read before it resolves. */
+  readonly write: (text: string) => Promise<void>
 }
 
 /** Of the file; a packet or block that is larger cannot be one. */
@@ -31,7 +31,7 @@ export async function inspectCapture(file: string, options: InspectOptions): Pro
     await readPackets(file, inspection)
     inspection.assertReadable(file)
   } finally {
-    inspection.finish()
+    await inspection.finish()
   }
 }
 
@@ -63,17 +63,18 @@ class Inspection {
     else this.#connections.take(segment)
   }
 
-  flush(): void {
-    if (this.#lines.length > 0) this.#options.write(this.#lines.join(''))
+  async flush(): Promise<void> {
+    const lines = this.#lines
     this.#lines = []
+    if (lines.length > 0) await this.#options.write(lines.join(''))
   }
 
   /** Without a single packet there is nothing to report. */
-  finish(): void {
+  async finish(): Promise<void> {
     if (this.#summary.packets === 0) return
     this.#connections.finish()
     this.#lines.push(this.#options.report.summary(this.#summary))
-    this.flush()
+    await this.flush()
   }
 
   /** Throws when all packets are of kinds that nobody here can read. */
@@ -107,7 +108,7 @@ async function readPackets(file: string, inspection: Inspection): Promise<void> 
         if (packet === undefined) break
         if (packet !== null) inspection.take(packet)
       }
-      inspection.flush()
+      await inspection.flush()
     }
   } catch (error: unknown) {
     throw describe(error, `${file}: `, at)

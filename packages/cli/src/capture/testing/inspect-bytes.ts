@@ -35,7 +35,7 @@ const DEFAULTS: Omit<InspectOptions, 'write'> = {
 export async function printedOf(bytes: Buffer, options: Partial<InspectOptions> = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-inspect-'))
   let printed = ''
-  const write = (text: string): void => {
+  const write = async (text: string): Promise<void> => {
     printed += text
   }
   try {

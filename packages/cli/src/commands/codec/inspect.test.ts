@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pcapFile } from '../../capture/testing/capture-files.ts'
 import { framesOf, rpc } from '../../capture/testing/inspect-bytes.ts'
@@ -13,6 +14,7 @@ import { Talk } from '../../capture/testing/talk.ts'
 import { runMeltemi } from '../../run-meltemi.ts'
 import { createCodecInspectCommand } from './inspect.ts'
 
+const SLOW_MS = 300
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'meltemi-inspect-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -183,10 +185,23 @@ test('bytes can come by standard input', async () => {
   assert.match(await text(child.stdout), /^request, bytes 0 to 17\n/)
 })
 
-test('it ends without a fault when nobody reads on', async () => {
+function longCapture(): string {
   const talk = new Talk().open()
   for (let id = 0; id < 20_000; id++) talk.send('client', rpc(id)).send('server', rpc(id))
-  const child = start('awesomerpc', '--pcap', write('long.pcap', pcapFile(framesOf(talk))))
+  return write('long.pcap', pcapFile(framesOf(talk)))
+}
+
+test('all of a long report arrives, however slowly it is read', async () => {
+  const child = start('awesomerpc', '--pcap', longCapture())
+  await once(child.stdout, 'readable')
+  await setTimeout(SLOW_MS) // it would have ended meanwhile, if it did not wait
+  const lines = (await text(child.stdout)).split('\n')
+  assert.equal(lines.filter((line) => line.includes(' ok ')).length, 20_000)
+  assert.ok(lines.includes('40003 packets'))
+})
+
+test('it ends without a fault when nobody reads on', async () => {
+  const child = start('awesomerpc', '--pcap', longCapture())
   await once(child.stdout, 'data')
   child.stdout.destroy()
   const [errors, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])

@@ -117,11 +117,10 @@ async function runInspect(file: string, flags: InspectFlags, console: Console): 
     redacted: new Set(flags.redact.map((key) => key.toLowerCase())),
     maxShownBytes: shownBytes(flags),
     maxMessageBytes: flags.maxMessageBytes,
-    write: (text: string) => console.write(text),
   }
   if (hex !== undefined) {
     const bytes = parseHex(hex.length === 1 && hex[0] === '-' ? await readInput() : hex.join(' '))
-    inspectHex(bytes, { ...options, side: SIDES[flags.side], format })
+    inspectHex(bytes, { ...options, side: SIDES[flags.side], format, write: (text) => console.write(text) })
     return 0
   }
   await inspectCapture(pcap as string, {
@@ -132,6 +131,10 @@ async function runInspect(file: string, flags: InspectFlags, console: Console): 
     maxConnections: flags.maxConnections,
     maxHeldBytes: flags.maxHeldBytes,
     report: format === 'json' ? jsonReport : textReport,
+    write: async (text) => {
+      console.write(text)
+      await console.flush?.()
+    },
   })
   return 0
 }
