@@ -56,7 +56,13 @@ setup_thrift() {
   (cd "$thrift_peers/peers/go" && go build -o "$gen/go-peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift; fi
+# Debian's tshark and tcpdump: they capture what the peers say, and one dissects it beside `meltemi codec inspect`.
+setup_tshark() {
+  if command -v tshark >/dev/null && command -v dumpcap >/dev/null && command -v tcpdump >/dev/null; then return; fi
+  apt_install tshark tcpdump
+}
+
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift tshark; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"
