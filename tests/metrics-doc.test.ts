@@ -79,6 +79,7 @@ function readDocument(markdown: string): readonly string[] {
 async function statsOfRunningProxy(): Promise<readonly string[]> {
   const proxy = await startProxy({
     config: configuration(),
+    bootstrap: {},
     modules: (await loadModules([MODULE])).modules.map(({ version }) => version),
     watchModules: false,
     concurrency: 1,

@@ -9,7 +9,7 @@ export function loadBootstrap(file: string, options: ValidateOptions = {}): Boot
   const text = readText(file)
   if (typeof text === 'string') return parseBootstrap(text, file, options)
   const problem = { severity: 'error', file, line: 0, column: 0, path: '', message: text.fault } as const
-  return { config: undefined, problems: [problem], modules: [] }
+  return { config: undefined, problems: [problem], modules: [], bootstrap: {} }
 }
 
 function readText(file: string): string | { readonly fault: string } {

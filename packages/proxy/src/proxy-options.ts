@@ -3,6 +3,8 @@ import type { ModuleVersion } from './modules/module-version.ts'
 
 export interface ProxyOptions {
   readonly config: ProxyConfig
+  /** What the configuration was made of, in proto JSON; shown in `/config_dump`. */
+  readonly bootstrap: Readonly<Record<string, unknown>>
   /** As they were loaded and checked, the built-in one among them. */
   readonly modules: readonly ModuleVersion[]
   /** Reload a module when one of its files changes. */

@@ -39,6 +39,7 @@ export interface ProcessParts {
  */
 export class ProxyProcess implements RunningProxy, ProxyInspector {
   readonly config: ProxyConfig
+  readonly bootstrap: Readonly<Record<string, unknown>>
   readonly metrics: MergedRegistry
   readonly version = VERSION
   readonly startedAtMs = Date.now()
@@ -54,7 +55,8 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     const { promise, resolve } = Promise.withResolvers<number>()
     this.config = parts.config
     this.metrics = parts.metrics
-    const { config: _, modules, ...commandLineOptions } = parts.options
+    const { config: _, bootstrap, modules, ...commandLineOptions } = parts.options
+    this.bootstrap = bootstrap
     this.commandLineOptions = { ...commandLineOptions, modules: modules.map(({ path }) => path) }
     this.done = promise
     this.#resolveDone = resolve

@@ -108,7 +108,7 @@ function option(flags: string, description: string, variable: string): Option {
 }
 
 async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
-  const { config, modules } = await load(flags, console)
+  const { config, bootstrap, modules } = await load(flags, console)
   if (flags.mode === 'validate') {
     const { listeners, clusters } = config
     console.write(`${flags.config}: valid, ${count(listeners, 'listener')}, ${count(clusters, 'cluster')}\n`)
@@ -117,6 +117,7 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
   const { serve } = await import('./serve.ts') // validation needs no data plane
   return serve({
     config,
+    bootstrap,
     modules,
     watchModules: flags.watch ?? false,
     concurrency: flags.concurrency,
@@ -129,6 +130,7 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
 
 interface Loaded {
   readonly config: ProxyConfig
+  readonly bootstrap: Readonly<Record<string, unknown>>
   /** The built-in one first; worker threads load them again. */
   readonly modules: readonly ModuleVersion[]
 }
@@ -140,7 +142,7 @@ async function load(flags: ProxyFlags, console: Console): Promise<Loaded> {
   const named = loadBootstrap(flags.config, { allowUnknownFields }).modules.map((file) => resolve(folder, file))
   const loaded = await loadModules(absoluteModulePaths([builtInModule, ...flags.module, ...named]))
   report(loaded.problems, console)
-  const { config, problems } = loadBootstrap(flags.config, {
+  const { config, bootstrap, problems } = loadBootstrap(flags.config, {
     allowUnknownFields,
     codecs: new Map(loaded.codecs.map((codec) => [codec.name, codec])),
     filters: new Map(loaded.filters.map((filter) => [filter.typeUrl, filter])),
@@ -148,7 +150,7 @@ async function load(flags: ProxyFlags, console: Console): Promise<Loaded> {
   report(problems, console)
   if (config === undefined) throw new CommandError([`${flags.config}: no configuration`])
   const modules = loaded.modules.map(({ version }) => (version.path === builtInModule ? builtIn(version) : version))
-  return { config, modules }
+  return { config, bootstrap, modules }
 }
 
 /** Prints warnings; throws when there are errors, with all of them. */

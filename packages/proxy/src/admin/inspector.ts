@@ -57,6 +57,8 @@ export interface ModuleChange {
 export interface ProxyInspector {
   /** With the ports that were really taken. */
   readonly config: ProxyConfig
+  /** As it was loaded, in proto JSON. */
+  readonly bootstrap: Readonly<Record<string, unknown>>
   readonly metrics: MetricReader
   readonly version: string
   /** Milliseconds since 1970. */
