@@ -62,7 +62,23 @@ setup_tshark() {
   apt_install tshark tcpdump
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift tshark; fi
+# oras, a client of OCI registries, kept in an ignored folder: it reads the layouts that `meltemi codec pack` writes.
+setup_oras() {
+  version=1.3.6
+  if [ -x "$tmp/bin/oras" ] && "$tmp/bin/oras" version | grep -q "$version"; then return; fi
+  command -v go >/dev/null || apt_install golang-go
+  GOBIN="$tmp/bin" go install "oras.land/oras/cmd/oras@v$version"
+}
+
+# CycloneDX's own library, which judges the bills of materials that `meltemi codec pack` writes by their schema.
+setup_cyclonedx() {
+  version=11.12.0
+  if "$tmp/cyclonedx/bin/pip" show cyclonedx-python-lib 2>/dev/null | grep -q "^Version: $version$"; then return; fi
+  python3 -m venv "$tmp/cyclonedx"
+  "$tmp/cyclonedx/bin/pip" install -q --disable-pip-version-check "cyclonedx-python-lib[json-validation]==$version"
+}
+
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift tshark oras cyclonedx; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"
