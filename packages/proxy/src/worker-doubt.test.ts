@@ -7,6 +7,7 @@ import { WorkerDoubt } from './worker-doubt.ts'
 const options = { eval: true } as const
 
 async function watch(worker: Worker, forMs: number): Promise<boolean> {
+  await sleep(300) // a thread that only begins does not answer
   const doubt = new WorkerDoubt()
   const endMs = performance.now() + forMs
   while (!doubt.isRunning && performance.now() < endMs) {
