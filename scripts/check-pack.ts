@@ -83,6 +83,8 @@ async function tryCommand(user: User): Promise<void> {
   expect(runAs(user, command, ['proxy', '-c', 'sample.yaml', '--mode', 'validate']), 'sample.yaml: valid')
   await tryServing(user, command)
   tryCreate(user)
+  // the bundler needs its own binary, and the sdk as it is published
+  expect(runAs(user, command, ['codec', 'pack', 'my-protocol/src/codec.ts', '--out', 'packed']), 'wrote packed/')
 }
 
 /** Every file of the template has come along, under the name that it has in a project. */
