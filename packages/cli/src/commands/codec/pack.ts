@@ -36,7 +36,7 @@ Examples:
     $ meltemi codec pack ./my-codec.ts --oci dist/oci
     $ oras cp --from-oci-layout dist/oci:1.0.0 registry.example/my-codec:1.0.0
 
-Exit code: 0 when all is written, 1 for anything wrong, with one line on stderr per fault, and then nothing is written.
+Exit code: 0 when all is written, 1 for anything wrong, with one line on stderr per fault; what is refused is not written.
 `
 
 /** The command with its options; what they mean is said in `--help`. */
