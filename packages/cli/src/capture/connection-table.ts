@@ -46,8 +46,9 @@ export class ConnectionTable {
     if (this.#heldBytes > this.#options.maxHeldBytes) this.#makeRoom()
   }
 
-  finish(): void {
-    for (const connection of this.#connections.values()) connection.finish('the capture ended')
+  /** The capture has ended: each step ends one connection, so that what it tells need not be kept with that of others. */
+  *finish(): Generator<void> {
+    for (const connection of this.#connections.values()) yield connection.finish('the capture ended')
     this.#connections.clear()
   }
 

@@ -3,6 +3,7 @@
 import { createReadStream } from 'node:fs'
 import { ReceiveBuffer } from '@meltemi/sdk'
 import { CommandError } from '../command-error.ts'
+import type { CaptureEvent } from './capture-event.ts'
 import type { CaptureFormat } from './capture-format.ts'
 import type { CapturedPacket } from './captured-packet.ts'
 import { ConnectionTable, type TableOptions } from './connection-table.ts'
@@ -23,6 +24,7 @@ export interface InspectOptions extends TableOptions {
 /** Of the file; a packet or block that is larger cannot be one. */
 const MAX_BLOCK_BYTES = 16 * 1024 * 1024
 const CHUNK_BYTES = 256 * 1024
+const LINES_AT_ONCE = 1000
 
 /** Throws a CommandError when the file cannot be read to its end; what was read until there has been reported. */
 export async function inspectCapture(file: string, options: InspectOptions): Promise<void> {
@@ -44,7 +46,7 @@ class Inspection {
   constructor(options: InspectOptions) {
     this.#options = options
     const sink = {
-      event: (event: Parameters<ReportFormat['event']>[0]) => {
+      event: (event: CaptureEvent) => {
         this.#summary.count(event)
         this.#lines.push(options.report.event(event))
       },
@@ -63,16 +65,19 @@ class Inspection {
     else this.#connections.take(segment)
   }
 
+  /** Many lines at once, since each write has its price, but not all. */
   async flush(): Promise<void> {
     const lines = this.#lines
     this.#lines = []
-    if (lines.length > 0) await this.#options.write(lines.join(''))
+    for (let at = 0; at < lines.length; at += LINES_AT_ONCE) {
+      await this.#options.write(lines.slice(at, at + LINES_AT_ONCE).join(''))
+    }
   }
 
   /** Without a single packet there is nothing to report. */
   async finish(): Promise<void> {
     if (this.#summary.packets === 0) return
-    this.#connections.finish()
+    for (const _ of this.#connections.finish()) await this.flush()
     this.#lines.push(this.#options.report.summary(this.#summary))
     await this.flush()
   }

@@ -90,16 +90,36 @@ test('after a loss that takes a message’s beginning, reading goes on where a p
   assert.deepEqual(outcomes(inspected), ['answered 1 1', 'answered 3 3'])
 })
 
-test('a message whose header is partly lost is not shown', async () => {
-  const message = rpc(1, BIG)
-  const talk = new Talk().open()
-  talk.send('client', message.subarray(0, 10)).loses('client', 20).send('client', message.subarray(30))
-  talk.send('client', rpc(2)).send('server', rpc(2)).close()
+for (const lost of [2, 20]) {
+  test(`a message whose header is partly lost is not shown: ${lost} bytes`, async () => {
+    const message = rpc(1, BIG)
+    const talk = new Talk().open()
+    talk
+      .send('client', message.subarray(0, 10))
+      .loses('client', lost)
+      .send('client', message.subarray(10 + lost))
+    talk.send('client', rpc(2)).send('server', rpc(2)).close()
+    const inspected = await inspectTalk(talk)
+    assert.deepEqual(outcomes(inspected), ['answered 2 2'])
+    assert.deepEqual(notes(inspected), [
+      `lost request 10 ${lost} bytes are not in the capture`,
+      'unread request 0 4013 bytes were skipped, up to a packet that begins with a message',
+    ])
+  })
+}
+
+test('a message that ends within a gap is not shown: what lies behind it is not known', async () => {
+  const talk = new Talk()
+    .open()
+    .send('client', rpc(1).subarray(0, 14))
+    .loses('client', 4 + 18)
+    .send('client', rpc(3))
+  talk.send('server', rpc(3)).close()
   const inspected = await inspectTalk(talk)
-  assert.deepEqual(outcomes(inspected), ['answered 2 2'])
+  assert.deepEqual(outcomes(inspected), ['answered 3 3'])
   assert.deepEqual(notes(inspected), [
-    'lost request 10 20 bytes are not in the capture',
-    'unread request 0 4013 bytes were skipped, up to a packet that begins with a message',
+    'lost request 14 22 bytes are not in the capture',
+    'unread request 0 36 bytes were skipped, up to a packet that begins with a message',
   ])
 })
 

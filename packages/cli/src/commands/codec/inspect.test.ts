@@ -200,6 +200,14 @@ test('all of a long report arrives, however slowly it is read', async () => {
   assert.ok(lines.includes('40003 packets'))
 })
 
+test('all of what --hex shows arrives too', async () => {
+  const child = start('awesomerpc', '--format', 'json', '--hex', '-')
+  child.stdin.end(rpc(1).toString('hex').repeat(5000))
+  await once(child.stdout, 'readable')
+  await setTimeout(SLOW_MS)
+  assert.equal((await text(child.stdout)).split('\n').length, 5000 + 1)
+})
+
 test('it ends without a fault when nobody reads on', async () => {
   const child = start('awesomerpc', '--pcap', longCapture())
   await once(child.stdout, 'data')

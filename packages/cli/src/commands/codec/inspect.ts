@@ -32,6 +32,7 @@ const MAX_PORT = 65_535
 const MAX_LIMIT = 2 ** 31 - 1
 const MIB = 1024 * 1024
 const DEFAULT_SHOWN_BYTES = 4096
+const MAX_SHOWN_BYTES = 65_536
 const MAX_HEX_TEXT = 64 * MIB
 const SIDES: Readonly<Record<InspectFlags['side'], Side>> = { request: 'downstream', reply: 'upstream' }
 
@@ -76,7 +77,7 @@ export function createCodecInspectCommand(console: Console, result: { exitCode: 
     )
     .addOption(
       new Option('--bytes [n]', `show the first n bytes of each message (without n: ${DEFAULT_SHOWN_BYTES})`).argParser(
-        parseWhole(1, MAX_LIMIT),
+        parseWhole(1, MAX_SHOWN_BYTES),
       ),
     )
     .addOption(
