@@ -20,6 +20,8 @@ import { after, before, describe, test } from 'node:test'
 import { createProject, FRAMINGS, type Framing } from 'create-meltemi-codec'
 import { ROOT } from '../../scripts/workspace.ts'
 
+// other runs on this machine leave folders of other names
+const NAME = `quick-${process.pid}`
 const MAX_CODEC_LINES = 120
 const DEFAULT_PORTS = [9000, 9001, 9002, 15000]
 const LINKED = ['@meltemi', '@types', '@typescript', 'typescript']
@@ -34,7 +36,7 @@ const projects = new Map((Object.keys(FRAMINGS) as Framing[]).map((framing) => [
 /** With links in place of an installation. */
 function create(framing: Framing): string {
   const directory = join(folder, framing)
-  createProject({ name: `quick-${framing}`, directory, framing, tarballs: [] })
+  createProject({ name: `${NAME}-${framing}`, directory, framing, tarballs: [] })
   mkdirSync(join(directory, 'node_modules/.bin'), { recursive: true })
   for (const name of LINKED) symlinkSync(join(ROOT, 'node_modules', name), join(directory, 'node_modules', name))
   writeFileSync(join(directory, 'node_modules/.bin/meltemi'), MELTEMI)
@@ -112,7 +114,7 @@ describe('npm start of a project', () => {
 
   function leftovers(): readonly string[] {
     const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).split('\n')
-    const folders = readdirSync(tmpdir()).filter((name) => name.startsWith('quick-length-'))
+    const folders = readdirSync(tmpdir()).filter((name) => name.startsWith(`${NAME}-length-`))
     return [...processes.filter((line) => line.includes('proxy -c') && line.includes(directory)), ...folders]
   }
 

@@ -29,12 +29,14 @@ for (const framing of Object.keys(FRAMINGS)) {
   describe(`a project of framing ${framing} out of a checkout`, () => {
     const user = new NewUser()
     after(() => user.leave())
+    // other runs on this machine leave folders of other names
+    const name = `my-${process.pid}-${framing}`
     const project = join(user.home, 'moved')
 
     test(`is created and installed from tarballs, and nothing in it names the checkout: ${framing}`, async () => {
-      const args = ['--', `my-${framing}`, '--framing', framing]
+      const args = ['--', name, '--framing', framing]
       await user.run(user.home, 'npm', '--prefix', ROOT, 'run', 'create-codec', ...args)
-      renameSync(join(user.home, `my-${framing}`), project)
+      renameSync(join(user.home, name), project)
       assert.equal(readdirSync(join(project, 'vendor')).length, 6)
       await user.run(project, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund')
       const files = ['*', '.*', 'src/**/*', 'node_modules/.*', 'node_modules/@meltemi/**/*']
@@ -62,7 +64,7 @@ for (const framing of Object.keys(FRAMINGS)) {
       await terminal.prints(SPLIT)
       writeFileSync(join(project, 'src/codec.ts'), original)
       await terminal.interrupt()
-      assert.deepEqual(leftovers(project, `my-${framing}-`), [])
+      assert.deepEqual(leftovers(project, `${name}-`), [])
     })
 
     test(`does all that its README says: ${framing}`, async () => {
@@ -78,7 +80,7 @@ for (const framing of Object.keys(FRAMINGS)) {
         await terminal.prints(prints)
         await terminal.interrupt()
       }
-      assert.deepEqual(leftovers(project, `my-${framing}-`), [])
+      assert.deepEqual(leftovers(project, `${name}-`), [])
     })
   })
 }
