@@ -5,7 +5,13 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const SUITES: Readonly<Record<string, readonly string[]>> = {
-  unit: ['packages/*/src/**/*.test.ts', 'tests/*.test.ts', 'benchmarks/**/*.test.ts', 'tests/harness/**/*.test.ts'],
+  unit: [
+    'packages/*/src/**/*.test.ts',
+    'tests/*.test.ts',
+    'tests/conformance/*.test.ts',
+    'benchmarks/**/*.test.ts',
+    'tests/harness/**/*.test.ts',
+  ],
   e2e: ['tests/e2e/**/*.test.ts', 'tests/fuzz/**/*.test.ts'],
   interop: ['tests/interop/**/*.test.ts'],
   sim: ['tests/sim/**/*.test.ts'],

@@ -60,7 +60,10 @@ const CLOSED_FOLDERS: Readonly<Record<string, readonly string[]>> = {
 const NODE_MODULES: readonly (readonly [folder: string, allowed: readonly string[]])[] = [
   [
     'packages/sdk/src/testing/',
-    ['node:buffer', 'node:test', 'node:assert', 'node:assert/strict', 'node:fs', 'node:path', 'node:url'],
+    [
+      ...['node:buffer', 'node:test', 'node:assert', 'node:assert/strict', 'node:fs', 'node:path', 'node:url'],
+      ...['node:inspector', 'node:v8', 'node:vm'],
+    ],
   ],
   ['packages/sdk/src/', ['node:buffer']],
   ['packages/api/src/model/', []],

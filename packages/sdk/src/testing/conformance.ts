@@ -1,24 +1,29 @@
+import { AssertionError } from 'node:assert'
 import { describe, test } from 'node:test'
 import type { CodecDefinition } from '../codec.ts'
-import * as decoding from './decoding.ts'
+import { formatFailure } from './judge/format-report.ts'
+import { Judgement, type JudgeOptions } from './judge/judge.ts'
+import { RULES } from './rules/rules.ts'
 import type { Sample } from './sample.ts'
-import * as writing from './writing.ts'
 
-/** Registers the whole judgement of a codec as tests. Give samples of both sides and of every message type. */
-export function conformance(definition: CodecDefinition, samples: readonly Sample[]): void {
-  const rules: readonly [string, (definition: CodecDefinition, samples: readonly Sample[]) => void][] = [
-    ['decodes the same messages however the bytes are split', decoding.assertSurvivesEverySplit],
-    ['waits for the rest of every truncated message', decoding.assertWaitsForTheRest],
-    ['refuses messages above the limit', decoding.assertRefusesOversize],
-    ['decodes pipelined messages once each and in order', decoding.assertPipelines],
-    ['survives random and damaged bytes', decoding.assertSurvivesGarbage],
-    ['encodes what it decoded to the same bytes', writing.assertEncodesWhatItDecoded],
-    ['replaces ids and puts them back', writing.assertRewritesIds],
-    ['applies mutations where it says it can', writing.assertMutates],
-    ['refuses every request with an error its client can read', writing.assertErrorReplies],
-    ['writes heartbeat replies, health checks and go-aways that decode', writing.assertHooks],
-  ]
+/**
+ * Registers a test for each rule, see docs/codec-rules.md. Give samples of both sides and of every message type: a
+ * rule that no sample is about passes, and says so in a diagnostic line.
+ */
+export function conformance(
+  definition: CodecDefinition,
+  samples: readonly Sample[],
+  options: Omit<JudgeOptions, 'rules'> = {},
+): void {
+  const judgement = new Judgement(definition, samples, options)
   describe(`${definition.name} conforms`, () => {
-    for (const [title, rule] of rules) test(title, () => rule(definition, samples))
+    for (const rule of RULES) {
+      test(`${rule.id} ${rule.title}`, (t) => {
+        const outcome = judgement.outcomeOf(rule)
+        if (outcome.kind === 'fail') throw new AssertionError({ message: formatFailure(outcome.failure).join('\n') })
+        if (outcome.kind === 'not-run') t.skip(outcome.reason)
+        if (outcome.kind === 'not-applicable') t.diagnostic(`${rule.id} does not apply: ${outcome.reason}`)
+      })
+    }
   })
 }

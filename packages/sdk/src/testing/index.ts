@@ -1,25 +1,17 @@
 /** The judge of codecs, for the tests of anybody's codec. */
 
+export { assertConforms } from './assert-conforms.ts'
 export { conformance } from './conformance.ts'
-export {
-  assertDecodesInLinearTime,
-  assertPipelines,
-  assertRefusesOversize,
-  assertSurvivesEverySplit,
-  assertSurvivesGarbage,
-  assertWaitsForTheRest,
-  feed,
-} from './decoding.ts'
+export type { CodePlace } from './judge/code-place.ts'
+export { formatFailure, formatInput, formatPlace, formatReport } from './judge/format-report.ts'
+export { type JudgeOptions, judge } from './judge/judge.ts'
+export { countOutcomes, type Outcome, type OutcomeKind, type Report, type RuleFailure } from './judge/report.ts'
+export type { Rule } from './judge/rule.ts'
+export { assertDecodesInLinearTime } from './linear-time.ts'
 export { loadSamples } from './load-samples.ts'
 export { MessageReader } from './message-reader.ts'
 export { Random } from './random.ts'
-export { decodeSample, type Facts, factsOf, type Sample } from './sample.ts'
+export { RULE_GROUPS, RULES } from './rules/rules.ts'
+export { decodeSample, type Facts, factsOf, feed, type Sample } from './sample.ts'
 export { formatSampleText } from './sample-text.ts'
 export { cut, type Split, singleBytes, splits } from './splits.ts'
-export {
-  assertEncodesWhatItDecoded,
-  assertErrorReplies,
-  assertHooks,
-  assertMutates,
-  assertRewritesIds,
-} from './writing.ts'

@@ -7,6 +7,7 @@ import type { Sample } from './sample.ts'
 import { parseSampleText } from './sample-text.ts'
 
 const MAX_FILES = 10_000
+/** The largest message that a listener takes, in hex with spaces. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024
 const SAMPLE_FILE = /^(.+)\.(request|reply)\.(hex|bin)$/
 const MODULE_FILE = /\.[cm]?[jt]s$/

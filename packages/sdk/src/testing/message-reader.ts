@@ -1,6 +1,20 @@
 import type { Codec, Side } from '../codec.ts'
 import { DecodeStatus, MessageType, Metadata, ReceiveBuffer } from '../index.ts'
 
+/**
+ * What `decode` returned does not agree with what it has done. `status`: it is no DecodeStatus; `consumed`: it waits,
+ * but has taken bytes; `nothing`: it is done, but has taken none; `message`: `metadata.message` is not what it took.
+ */
+export class BrokenContract extends Error {
+  override readonly name = 'BrokenContract'
+  readonly kind: 'status' | 'consumed' | 'nothing' | 'message'
+
+  constructor(kind: BrokenContract['kind'], message: string) {
+    super(message)
+    this.kind = kind
+  }
+}
+
 /** Reads one connection as the proxy does, and holds the codec to its contract. */
 export class MessageReader {
   readonly buffer: ReceiveBuffer
@@ -15,7 +29,7 @@ export class MessageReader {
     this.#type = side === 'downstream' ? MessageType.Request : MessageType.Response
   }
 
-  /** Adds bytes and returns the messages that are whole now. Throws what `decode` throws, and for broken contracts. */
+  /** Adds bytes and returns the messages that are whole now. Throws what `decode` throws, and BrokenContract. */
   push(chunk: Buffer): Metadata[] {
     this.buffer.append(chunk)
     const found: Metadata[] = []
@@ -35,14 +49,17 @@ export class MessageReader {
     const status = this.#codec.decode(buffer, metadata)
     const consumed = before - buffer.length
     if (status === DecodeStatus.WaitForData) {
-      if (consumed > 0) throw new Error(`decode waits for data but has consumed ${consumed} bytes`)
+      if (consumed > 0) throw new BrokenContract('consumed', `decode waits for data but has consumed ${consumed} bytes`)
       buffer.wait()
       return undefined
     }
-    if (status !== DecodeStatus.Done) throw new Error(`decode returned ${status}`)
-    if (consumed === 0) throw new Error('decode is done but has consumed nothing: it would never end')
-    if (metadata.message.length !== consumed) {
-      throw new Error(`decode has consumed ${consumed} bytes but metadata.message has ${metadata.message.length}`)
+    if (status !== DecodeStatus.Done) throw new BrokenContract('status', `decode returned ${status}`)
+    if (consumed === 0) {
+      throw new BrokenContract('nothing', 'decode is done but has consumed nothing: it would never end')
+    }
+    const { length } = metadata.message
+    if (length !== consumed) {
+      throw new BrokenContract('message', `decode has consumed ${consumed} bytes but metadata.message has ${length}`)
     }
     return metadata
   }

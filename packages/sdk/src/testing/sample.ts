@@ -1,8 +1,9 @@
-/** What the judge is fed with, and how it says what is wrong. */
+/** What the judge is fed with, and the same for tests of one's own. */
 
 import { AssertionError } from 'node:assert'
 import type { CodecDefinition, Side } from '../codec.ts'
 import { ByteWriter, type MessageId, type Metadata } from '../index.ts'
+import { propertiesOf } from './judge/compare-messages.ts'
 import { MessageReader } from './message-reader.ts'
 
 /** Bytes that are right: whole messages, as the first of a connection. */
@@ -15,7 +16,7 @@ export interface Sample {
   readonly messages?: number
   /** The codec's options for this sample. */
   readonly config?: unknown
-  /** The same bytes may not come twice on one connection. */
+  /** Only as the first of a connection do these bytes mean this: they are not repeated, and nothing follows them. */
   readonly once?: boolean
   /** Properties that a Mutation can change and remove; adding is tried with a new one. */
   readonly changeable?: readonly string[]
@@ -44,8 +45,7 @@ export interface Facts {
 }
 
 export function factsOf(metadata: Metadata): Facts {
-  const properties: Record<string, string> = {}
-  for (let n = 0; n < metadata.size; n++) properties[metadata.key(n)] = metadata.value(n)
+  const properties = Object.fromEntries(propertiesOf(metadata))
   const { type, status, requestId, streamId, headerSize, bodySize } = metadata
   const { operation, affinity, last, timeoutMs, idempotent } = metadata
   const message = metadata.message.toString('hex')
@@ -55,14 +55,20 @@ export function factsOf(metadata: Metadata): Facts {
   }
 }
 
-/** The messages of a sample, decoded by a new codec in one piece; fails when it is not what it says it is. */
+/** The messages that come out of these chunks on a new connection of this sample's side. Throws what `decode` throws. */
+export function feed(definition: CodecDefinition, sample: Sample, chunks: readonly Buffer[]): Metadata[] {
+  const reader = readerOf(definition, sample)
+  return chunks.flatMap((chunk) => reader.push(chunk))
+}
+
+/** The messages of a sample, decoded by a new codec in one piece; an AssertionError when it is not what it says it is. */
 export function decodeSample(definition: CodecDefinition, sample: Sample): Metadata[] {
   const reader = readerOf(definition, sample)
-  const found = explain(definition, sample, 'in one piece', () => reader.push(Buffer.from(sample.bytes)))
+  const found = reader.push(Buffer.from(sample.bytes))
   const expected = sample.messages ?? 1
-  if (found.length !== expected) complain(definition, sample, `${found.length} messages instead of ${expected}`)
-  if (reader.buffer.length > 0) complain(definition, sample, `${reader.buffer.length} bytes are left over`)
-  return found
+  if (found.length === expected && reader.buffer.length === 0) return found
+  const message = `sample "${sample.name}": ${found.length} messages instead of ${expected}, ${reader.buffer.length} bytes left over`
+  throw new AssertionError({ message })
 }
 
 /** A new connection that reads this sample's side. */
@@ -80,42 +86,4 @@ export function written(write: (out: ByteWriter) => void): Buffer {
 /** Whether an error is a codec's own "these bytes are wrong". */
 export function isProtocolError(error: unknown): boolean {
   return error instanceof Error && error.name === 'ProtocolError'
-}
-
-/** Runs `action`; an exception becomes a complaint that names the sample. */
-export function explain<T>(definition: CodecDefinition, sample: Sample, where: string, action: () => T): T {
-  try {
-    return action()
-  } catch (error: unknown) {
-    if (error instanceof AssertionError) throw error
-    return complain(definition, sample, `${where}: ${error instanceof Error ? error.stack : error}`)
-  }
-}
-
-/** Compares what two decodes said, message by message. */
-export function assertSame(
-  definition: CodecDefinition,
-  sample: Sample,
-  comparison: { where: string; actual: readonly unknown[]; expected: readonly unknown[] },
-): void {
-  const { where } = comparison
-  const actual = comparison.actual.map(print)
-  const expected = comparison.expected.map(print)
-  if (actual.length !== expected.length) {
-    complain(definition, sample, `${where}: ${actual.length} messages instead of ${expected.length}`)
-  }
-  for (let n = 0; n < actual.length; n++) {
-    if (actual[n] === expected[n]) continue
-    complain(definition, sample, `${where}: message ${n} differs\n  expected ${expected[n]}\n  got      ${actual[n]}`)
-  }
-}
-
-export function complain(definition: CodecDefinition, sample: Sample, what: string): never {
-  const { bytes, side, name } = sample
-  const hex = bytes.length > 256 ? `${bytes.toString('hex', 0, 256)}… (${bytes.length} bytes)` : bytes.toString('hex')
-  throw new AssertionError({ message: `${definition.name}, ${side} sample "${name}": ${what}\n  bytes ${hex}` })
-}
-
-function print(facts: unknown): string {
-  return JSON.stringify(facts, (_key, value) => (typeof value === 'bigint' ? `${value}n` : value))
 }
