@@ -2,7 +2,7 @@ import { Affinity, type Codec, type Failure, MessageType, Metadata, Mutation, Re
 import type { Socket, SocketHandler } from '../net/network.ts'
 import { tryDecode } from '../net/try-decode.ts'
 import { FAILURES, failure, printId } from '../observe/failure-table.ts'
-import type { ConnectionOwner, UpstreamConnection } from '../upstream/connection.ts'
+import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { Client } from './client.ts'
 import { ClientWriter, type WriterOwner } from './client-writer.ts'
 import { type DeadlineOwner, Deadlines } from './deadlines.ts'
@@ -11,6 +11,7 @@ import { Exchange } from './exchange.ts'
 import { ExchangeList } from './exchange-list.ts'
 import { HeldBack } from './held-back.ts'
 import type { ListenerContext } from './listener-context.ts'
+import { Pinning, type PinningClient } from './pinning.ts'
 import { Pause, Reading } from './reading.ts'
 import { ReplyOrder, type TurnTaker } from './reply-order.ts'
 import type { Stream } from './stream.ts'
@@ -33,12 +34,10 @@ export interface ConnectionKeeper {
  *                  └── #reading, paused ───┘   too much under way, a slow client, a message that pins
  */
 export class DownstreamConnection
-  implements SocketHandler, Client<Exchange, Stream>, ConnectionOwner, WriterOwner, DeadlineOwner, TurnTaker
+  implements SocketHandler, Client<Exchange, Stream>, PinningClient, WriterOwner, DeadlineOwner, TurnTaker
 {
   readonly listener: ListenerContext
   readonly properties: ReadonlyMap<string, string>
-  /** The upstream connection this client owns: see Affinity. */
-  pinned: UpstreamConnection | null = null
   readonly #keeper: ConnectionKeeper
   readonly #socket: Socket
   readonly #codec: Codec
@@ -52,6 +51,7 @@ export class DownstreamConnection
   #streams: StreamTable | null = null
   #pausedStreams = 0
   readonly #heldBack = new HeldBack()
+  readonly #pinning = new Pinning(this)
   #isDecoding = false
   #hasEnded = false
   #isClosed = false
@@ -96,6 +96,10 @@ export class DownstreamConnection
   get bufferedBytes(): number {
     const heldBytes = this.#order === null ? 0 : this.#order.heldBytes
     return this.#writer.pendingBytes + heldBytes + this.#exchanges.bytes + this.#received.heldBytes
+  }
+
+  get pinned(): UpstreamConnection | null {
+    return this.#pinning.connection
   }
 
   get isIdle(): boolean {
@@ -188,8 +192,7 @@ export class DownstreamConnection
   }
 
   pin(connection: UpstreamConnection): void {
-    this.pinned = connection
-    connection.owner = this
+    this.#pinning.pin(connection)
   }
 
   goOn(): void {
@@ -197,13 +200,7 @@ export class DownstreamConnection
   }
 
   unpin(by: Exchange): void {
-    const connection = this.pinned
-    if (connection === null) return
-    // the next login or transaction has begun already, on the same connection
-    for (let later = by.next; later !== null; later = later.next) if (later.request.affinity === Affinity.Pin) return
-    this.pinned = null
-    connection.owner = null
-    connection.pool.onRoom(connection)
+    this.#pinning.unpin(by)
   }
 
   onPush(message: Metadata): void {
@@ -212,10 +209,17 @@ export class DownstreamConnection
     this.holdBack(this.pinned)
   }
 
-  onOwnedClose(): void {
-    this.pinned = null
-    // the conversation's state is gone with the connection: the client has to begin anew
+  onPinnedClose(): void {
+    // the client has to begin anew
     this.#endAfterWrites()
+  }
+
+  onSlowService(): void {
+    this.#reading.pause(Pause.SlowService)
+  }
+
+  onServiceDrain(): void {
+    this.#unpause(Pause.SlowService)
   }
 
   sendReply(exchange: Exchange, reply: Metadata): void {
@@ -370,8 +374,7 @@ export class DownstreamConnection
         break
       case MessageType.Response:
       case MessageType.Error:
-        if (this.pinned !== null) this.pinned.sendOwned(message)
-        else stats.requestUnexpected.add(1)
+        if (!this.#pinning.send(message)) stats.requestUnexpected.add(1)
         break
       default:
         message.type satisfies never
@@ -396,8 +399,12 @@ export class DownstreamConnection
   #onHeartbeat(message: Metadata): void {
     this.listener.stats.requestEvent.add(1)
     if (this.#codec.heartbeatReply === undefined) return
-    if (this.#order?.holdHeartbeat(message)) this.#limitHeld(this.#order)
-    else this.answerHeartbeat(message)
+    if (!this.#order?.holdHeartbeat(message)) {
+      this.answerHeartbeat(message)
+      return
+    }
+    this.#limitHeld(this.#order)
+    if (!this.#hasRoom(1)) this.#reading.pause(Pause.InFlight)
   }
 
   #openStream(message: Metadata): void {
@@ -445,7 +452,9 @@ export class DownstreamConnection
 
   #hasRoom(factor: number): boolean {
     const { config, listener } = this.listener
-    const { length, bytes } = this.#exchanges
+    const { bytes } = this.#exchanges
+    // heartbeats that wait for their turn take room as requests do
+    const length = this.#exchanges.length + (this.#order === null ? 0 : this.#order.heldHeartbeats)
     return length * factor < config.maxInFlightPerConnection + factor - 1 && bytes * factor <= listener.bufferLimitBytes
   }
 
@@ -492,11 +501,6 @@ export class DownstreamConnection
     }
     this.#streams?.abortAll()
     this.#heldBack.release()
-    const { pinned } = this
-    this.pinned = null
-    if (pinned !== null) {
-      pinned.owner = null
-      pinned.close('local')
-    }
+    this.#pinning.close()
   }
 }

@@ -2,7 +2,7 @@ import type { Counter } from '@meltemi/runtime'
 import type { Socket } from '../net/network.ts'
 
 /** Why a client is not read just now; bits, so that each reason ends by itself. */
-export const Pause = { InFlight: 1, SlowClient: 2, Pinning: 4, Stream: 8 } as const
+export const Pause = { InFlight: 1, SlowClient: 2, Pinning: 4, Stream: 8, SlowService: 16 } as const
 export type Pause = (typeof Pause)[keyof typeof Pause]
 
 /** Whether a client is read. */

@@ -3,6 +3,9 @@ import { keepSmall } from '../filters/router/keep-small.ts'
 import type { Exchange } from './exchange.ts'
 import type { ExchangeList } from './exchange-list.ts'
 
+/** What a message that waits takes besides its bytes: a flood of tiny ones must not take many times its size. */
+const OVERHEAD_BYTES = 512
+
 /** Who writes when a turn has come. */
 export interface TurnTaker {
   readonly isClosed: boolean
@@ -19,6 +22,7 @@ export interface TurnTaker {
 export class ReplyOrder {
   /** Of replies and heartbeats that wait. */
   heldBytes = 0
+  heldHeartbeats = 0
   readonly #exchanges: ExchangeList
   readonly #taker: TurnTaker
   readonly #heartbeats = new Map<Exchange, Metadata[]>()
@@ -37,7 +41,7 @@ export class ReplyOrder {
     keepSmall(reply)
     exchange.heldReplies ??= []
     exchange.heldReplies.push(reply)
-    this.heldBytes += reply.message.length
+    this.heldBytes += sizeOf(reply)
   }
 
   /** False when nothing is before it: answer now. */
@@ -51,7 +55,7 @@ export class ReplyOrder {
   /** An exchange has ended and left the list; `previous` stood before it. */
   onEnd(exchange: Exchange, previous: Exchange | null): void {
     // where a filter has kept the last one from the client
-    for (const reply of exchange.heldReplies ?? []) this.heldBytes -= reply.message.length
+    for (const reply of exchange.heldReplies ?? []) this.heldBytes -= sizeOf(reply)
     exchange.heldReplies = null
     this.#passHeartbeats(exchange, previous)
     // each exchange that ends in the loop comes back here
@@ -75,7 +79,7 @@ export class ReplyOrder {
     exchange.heldReplies = null
     if (held === null) return
     for (const reply of held) {
-      this.heldBytes -= reply.message.length
+      this.heldBytes -= sizeOf(reply)
       if (!this.#taker.isClosed) this.#taker.writeReply(exchange, reply)
     }
   }
@@ -86,16 +90,22 @@ export class ReplyOrder {
     for (const request of requests) {
       keepSmall(request)
       held.push(request)
-      this.heldBytes += request.message.length
+      this.heldBytes += sizeOf(request)
     }
+    this.heldHeartbeats += requests.length
   }
 
   #passHeartbeats(exchange: Exchange, previous: Exchange | null): void {
     const held = this.#heartbeats.get(exchange)
     if (held === undefined) return
     this.#heartbeats.delete(exchange)
-    for (const request of held) this.heldBytes -= request.message.length
+    for (const request of held) this.heldBytes -= sizeOf(request)
+    this.heldHeartbeats -= held.length
     if (previous !== null) this.#holdBehind(previous, held)
     else for (const request of held) this.#taker.answerHeartbeat(request)
   }
+}
+
+function sizeOf(message: Metadata): number {
+  return message.message.length + OVERHEAD_BYTES
 }
