@@ -64,7 +64,7 @@ export function parsePlan(args: readonly string[]): Plan {
     scenarios: listScenarios(values),
     rounds,
     roundMs,
-    warmUpMs: values.quick ? 500 : 2000,
+    warmUpMs: values.quick ? 500 : 1000,
     tries: parseCount(values.tries ?? (values.quick ? '1' : '5')),
     loops: values.loop,
     peers: values.peer,
