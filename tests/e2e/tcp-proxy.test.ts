@@ -282,6 +282,10 @@ test('a connection that is not made in time counts as an attempt, and the next e
     assert.equal(String(await readAll(client)), 'early words')
   }
   assert.equal(proxy.stat('upstream_cx_connect_timeout'), 1)
+  assert.deepEqual(
+    proxy.proxy.endpoints().map(({ cxConnectFail }) => cxConnectFail),
+    [1, 0],
+  )
   await nothingLeft(proxy)
 })
 

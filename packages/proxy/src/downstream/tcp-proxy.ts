@@ -240,6 +240,7 @@ export class TcpUpstream implements SocketHandler, TimerNode {
 
   onTimer(): void {
     this.cluster.context.stats.cxConnectTimeout.add(1)
+    this.#endpoint.connectFailures++
     this.socket.destroy()
     this.#over()
   }

@@ -5,6 +5,9 @@ import { Pool } from './pool.ts'
 import type { UpstreamProtocol } from './protocol.ts'
 import type { Target } from './target.ts'
 
+/** A codec may draw dialects from what clients send: beyond so many those that nobody uses are forgotten. */
+const KEPT_DIALECTS = 64
+
 /** One address of a cluster, with its pools: one per protocol and dialect. */
 export class Endpoint implements Balanceable, Target {
   readonly host: string
@@ -73,10 +76,16 @@ export class Endpoint implements Balanceable, Target {
     }
     let pool = dialects.get(dialect)
     if (pool === undefined) {
+      if (dialects.size >= KEPT_DIALECTS) this.#forgetUnused(dialects)
       pool = new Pool(this, protocol, dialect, this.#context)
       dialects.set(dialect, pool)
     }
     return pool
+  }
+
+  #forgetUnused(dialects: Map<string, Pool>): void {
+    this.#lastPool = null
+    for (const [dialect, pool] of dialects) if (pool.isUnused) dialects.delete(dialect)
   }
 }
 

@@ -277,6 +277,22 @@ test('a drained pool does not wait for connections that nobody waits for', () =>
   assert.deepEqual(used(), [0, 0])
 })
 
+test('a drained pool gives up a connection still being made when the last that waited for it has gone', () => {
+  const { ask, context, pool, sockets, used } = setUp()
+  const clients = [ask(new Client()), ask(pinning())]
+  pool.drain()
+  assert.deepEqual(
+    sockets.map(({ state }) => state),
+    ['open', 'open'],
+  )
+  for (const client of clients) pool.cancel(client)
+  assert.deepEqual(
+    sockets.map(({ state }) => state),
+    ['destroyed', 'destroyed'],
+  )
+  assert.deepEqual([...used(), context.timers.size], [0, 0, 0])
+})
+
 test('a connection given on by a reply that unpins belongs to its new owner', () => {
   const { ask, connect, sockets } = setUp()
   const a = ask(pinning())

@@ -59,10 +59,17 @@ export class Pool implements ConnectionHome, PlaceHolder, TimerNode {
     return connection
   }
 
+  /** It has no connection, and nobody waits for one. */
+  get isUnused(): boolean {
+    return this.#connections.size === 0 && this.#lanes.every((lane) => lane.waiting.size === 0)
+  }
+
   /** The client no longer wants a connection. */
   cancel(client: PoolClient): void {
     if (!this.#common.waiting.remove(client)) this.#dedicated.waiting.remove(client)
     if (this.#isWanting) this.#wantIfNeeded()
+    // a connection that is still being made for it will be of no use to anybody
+    if (this.#isDraining) this.drain()
   }
 
   onConnected(connection: UpstreamConnection, elapsedMs: number): void {
