@@ -1,33 +1,49 @@
 import net from 'node:net'
 import type { ListenerConfig, SocketAddress } from '@meltemi/api/model'
 
+export interface ChosenPorts {
+  readonly listeners: readonly ListenerConfig[]
+  /** Call when everything listens, or will not. */
+  release(): Promise<void>
+}
+
 /**
  * Makes sure that every address is free before anything starts, and gives those with port 0 a port of their own.
- * Without this look, workers that share a port by `reusePort` could join another process that does the same.
+ * Without this look, workers that share a port by `reusePort` could join another process that does the same. Where they
+ * do (`isShared`), a chosen port is kept until it is released: else another process could get it before they listen.
  */
-export async function choosePorts(listeners: readonly ListenerConfig[]): Promise<ListenerConfig[]> {
+export async function choosePorts(listeners: readonly ListenerConfig[], isShared: boolean): Promise<ChosenPorts> {
   const probes: net.Server[] = []
+  const keepers: net.Server[] = []
   try {
     const chosen: ListenerConfig[] = []
     for (const listener of listeners) {
-      const probe = await listen(listener.name, listener.address)
-      probes.push(probe)
-      chosen.push({
-        ...listener,
-        address: { host: listener.address.host, port: (probe.address() as net.AddressInfo).port },
-      })
+      const { host, port } = listener.address
+      const isKept = isShared && port === 0
+      const probe = await listen(listener.name, listener.address, isKept)
+      if (isKept) keepers.push(probe)
+      else probes.push(probe)
+      chosen.push({ ...listener, address: { host, port: (probe.address() as net.AddressInfo).port } })
     }
-    return chosen
+    return { listeners: chosen, release: () => close(keepers) }
+  } catch (error: unknown) {
+    await close(keepers)
+    throw error
   } finally {
-    await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))))
+    await close(probes)
   }
 }
 
-function listen(name: string, address: SocketAddress): Promise<net.Server> {
+async function close(servers: readonly net.Server[]): Promise<void> {
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+}
+
+function listen(name: string, address: SocketAddress, reusePort: boolean): Promise<net.Server> {
+  const { host, port } = address
   return new Promise((resolve, reject) => {
     const server = net.createServer()
     server.once('error', (error: NodeJS.ErrnoException) => reject(describe(error, name, address)))
-    server.listen({ host: address.host, port: address.port, exclusive: true }, () => resolve(server))
+    server.listen({ host, port, reusePort, exclusive: true }, () => resolve(server))
   })
 }
 

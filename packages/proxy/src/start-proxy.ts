@@ -13,8 +13,8 @@ import { Workers } from './workers.ts'
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const logger = createLogger({ level: tryParseLogLevel(options.logLevel) ?? 'info' })
   const metrics = new MergedRegistry()
-  const listeners = await choosePorts(options.config.listeners)
-  const config: ProxyConfig = { ...options.config, listeners }
+  const ports = await choosePorts(options.config.listeners, options.concurrency > 0)
+  const config: ProxyConfig = { ...options.config, listeners: ports.listeners }
   const budget = new MemoryBudget({
     clock: systemClock,
     metrics,
@@ -33,6 +33,10 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   }
   const dataPlane = options.concurrency === 0 ? new MainThread(parts) : new Workers(parts, options.concurrency)
   const running = new ProxyProcess({ options, config, logger, metrics, budget, dataPlane, modules })
-  await running.start()
+  try {
+    await running.start()
+  } finally {
+    await ports.release()
+  }
   return running
 }
