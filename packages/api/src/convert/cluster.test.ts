@@ -104,6 +104,16 @@ describe('a wrong or unsupported cluster is refused', () => {
       'must be a prime number, got 100',
     ],
     [
+      'type: STRICT_DNS, lb_policy: RING_HASH, ring_hash_lb_config: {minimum_ring_size: 1048577}',
+      'ring_hash_lb_config.minimum_ring_size',
+      'more than 1048576 is not supported where addresses change (STRICT_DNS)',
+    ],
+    [
+      'type: STRICT_DNS, lb_policy: MAGLEV, maglev_lb_config: {table_size: 1048583}',
+      'maglev_lb_config.table_size',
+      'more than 1048576 is not supported where addresses change (STRICT_DNS)',
+    ],
+    [
       'lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 1}',
       'least_request_lb_config.choice_count',
       'must be at least 2, got 1',

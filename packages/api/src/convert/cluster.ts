@@ -25,7 +25,7 @@ export function convertCluster(cluster: ConfigMessage): ClusterConfig {
     endpoints:
       assignment === undefined ? [] : convertEndpoints(assignment, discovery === 'static' ? 'ip of endpoint' : 'any'),
     connectTimeoutMs: cluster.durationMs('connect_timeout') ?? 5_000,
-    loadBalancer: convertLoadBalancer(cluster),
+    loadBalancer: convertLoadBalancer(cluster, discovery === 'strict-dns'),
     circuitBreaker: convertCircuitBreaker(cluster.message('circuit_breakers')),
     panicThresholdPercent: convertPanicThreshold(cluster.message('common_lb_config')),
     bufferLimitBytes: cluster.number('per_connection_buffer_limit_bytes') ?? 1024 * 1024,

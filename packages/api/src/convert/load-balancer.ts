@@ -9,10 +9,14 @@ const CONFIG_OF: Readonly<Record<string, string>> = {
   MAGLEV: 'maglev_lb_config',
 }
 
+/** Built anew when addresses change, which takes a third of a second: much longer and a worker would count as hung. */
+const LARGEST_REBUILT = 1_048_576
+
 /** `lb_policy` with the settings that belong to it; settings of another policy are refused. */
-export function convertLoadBalancer(cluster: ConfigMessage): LoadBalancerConfig {
+export function convertLoadBalancer(cluster: ConfigMessage, addressesChange: boolean): LoadBalancerConfig {
   const policy = cluster.enumName('lb_policy')
   refuseOtherSettings(cluster, policy)
+  if (addressesChange) refuseLarge(cluster)
   const useHostname = convertHashing(cluster, policy)
   switch (policy) {
     case 'ROUND_ROBIN':
@@ -38,6 +42,18 @@ export function convertLoadBalancer(cluster: ConfigMessage): LoadBalancerConfig 
 function refuseOtherSettings(cluster: ConfigMessage, policy: string): void {
   for (const [owner, name] of Object.entries(CONFIG_OF)) {
     if (owner !== policy && cluster.has(name)) cluster.refuse(name, `${name} needs lb_policy ${owner}, not ${policy}`)
+  }
+}
+
+function refuseLarge(cluster: ConfigMessage): void {
+  const sizes = [
+    ['ring_hash_lb_config', 'minimum_ring_size'],
+    ['maglev_lb_config', 'table_size'],
+  ] as const
+  for (const [name, field] of sizes) {
+    const config = cluster.message(name)
+    if ((config?.number(field) ?? 0) <= LARGEST_REBUILT) continue
+    config?.error(field, `more than ${LARGEST_REBUILT} is not supported where addresses change (STRICT_DNS)`)
   }
 }
 
