@@ -182,6 +182,10 @@ const REFUSED: Readonly<Record<string, readonly [bytes: string, why: RegExp]>> =
   'a header frame too small for a header': ['0000000a 0fff0000 00000001 0000', /frame size 10/],
   'a header beyond its frame': [framed(`0fff0000 00000001 ffff 00000000 ${BINARY}`), /header of 262140 bytes/],
   'an unknown header protocol': [framed(`0fff0000 00000001 0001 01000000 ${BINARY}`), /header protocol 1/],
+  'a header protocol in two bytes, behind one in one': [
+    HEADER_BINARY + framed(`0fff0000 00000001 0001 80000000 ${BINARY}`),
+    /header protocol 128/,
+  ],
   'a header with a transform': [framed(`0fff0000 00000001 0001 00010100 ${BINARY}`), /1 transforms/],
   'a header text beyond the header': [framed(`0fff0000 00000001 0002 0000 0101 ff0f 0000 ${BINARY}`), /text of/],
   'more header pairs than are sane': [framed(`0fff0000 00000001 0002 0000 01 ffff03 0000 ${BINARY}`), /65535 pairs/],

@@ -22,7 +22,8 @@ export function readHeader(frame: Buffer, protocol: Protocol, metadata: Metadata
   if (end > frame.length)
     throw new ProtocolError(`header of ${end - AT.header} bytes exceeds its frame of ${frame.length}`)
   const reader = new HeaderReader(frame, end)
-  const id = reader.varint()
+  // one byte, as where the dialect is detected: a longer varint of the same value is nothing that anybody writes
+  const id = reader.byte()
   if (id !== protocol.headerId)
     throw new ProtocolError(`header protocol ${id} where the connection has ${protocol.name}`)
   const transforms = reader.varint()
@@ -57,6 +58,10 @@ class HeaderReader {
   constructor(frame: Buffer, end: number) {
     this.#frame = frame
     this.#end = end
+  }
+
+  byte(): number {
+    return this.#frame.readUInt8(this.at++)
   }
 
   varint(): number {
