@@ -1,0 +1,18 @@
+import type { Fault, FaultRule } from './fault.ts'
+import type { FuzzInput } from './fuzz-input.ts'
+
+/** An input that breaks the contract, as small as could be found in the time for it. */
+export interface Finding {
+  readonly rule: FaultRule
+  /** What went wrong, in one line. */
+  readonly what: string
+  /** More about this input, perhaps a stack. */
+  readonly detail: string
+  readonly input: FuzzInput
+  /** Of the run that found it. */
+  readonly seed: number
+}
+
+export function findingOf({ rule, message, detail }: Fault, input: FuzzInput, seed: number): Finding {
+  return { rule, what: message, detail, input, seed }
+}

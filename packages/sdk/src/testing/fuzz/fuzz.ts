@@ -1,0 +1,318 @@
+import type { CodecDefinition, Side } from '../../codec.ts'
+import { TimeLimit } from '../judge/time-limit.ts'
+import { Random } from '../random.ts'
+import type { Sample } from '../sample.ts'
+import { Corpus } from './corpus.ts'
+import { Coverage } from './coverage.ts'
+import { createDictionary, type Dictionary } from './dictionary.ts'
+import { Examiner, type Outcome } from './examiner.ts'
+import { Fault } from './fault.ts'
+import { type Finding, findingOf } from './finding.ts'
+import { type FuzzInput, inputOf } from './fuzz-input.ts'
+import { isHanging } from './is-hanging.ts'
+import { learnLayout } from './learn-layout.ts'
+import { mutate } from './mutate.ts'
+import { repair } from './repair.ts'
+import { shrinking } from './shrink.ts'
+
+export interface FuzzOptions {
+  /** How long; 60,000 ms if nothing is said. */
+  readonly forMs?: number
+  /** Ends after so many inputs even if there is time left: such a run is the same on every machine. */
+  readonly inputs?: number
+  /** The same seed makes the same inputs of the same samples and codec; 1 if nothing is said. */
+  readonly seed?: number
+  /** Only what comes from this side. */
+  readonly side?: Side | undefined
+  /** Findings of earlier runs, to begin with. */
+  readonly seeds?: readonly Sample[]
+  /** Ends with so many findings; 10 if nothing is said. */
+  readonly maxFindings?: number
+  /** An input that takes longer hangs; 1000 ms if nothing is said. */
+  readonly hangMs?: number
+  /** Called before each input is tried: who survives the codec's worst can so tell what it was. */
+  readonly onInput?: (input: FuzzInput) => void
+  readonly onFinding?: (finding: Finding) => void
+  /** Called about five times a second. */
+  readonly onProgress?: (progress: FuzzProgress) => void
+}
+
+export interface FuzzProgress {
+  readonly inputs: number
+  readonly elapsedMs: number
+  /** Inputs that each showed something new. */
+  readonly corpus: number
+  /** Lines of the codec's modules that have run. */
+  readonly lines: number
+  readonly findings: number
+}
+
+export interface FuzzReport extends Omit<FuzzProgress, 'findings'> {
+  readonly seed: number
+  readonly findings: readonly Finding[]
+}
+
+const BATCH = 256
+const PROGRESS_MS = 200
+const REPAIRED_ONE_IN = 8
+const OTHER_SIDE_ONE_IN = 64
+/** Inputs are made in batches, and other work on the machine takes its time too. */
+const SLOW_FACTOR = 5
+const MAX_SHRINK_TRIES = 4000
+const MAX_SHRINK_MS = 5000
+/** While a hanging input is made smaller, so that this ends. */
+const SHRINK_HANG_MS = 30
+/** Enough to name the place in the codec; only for what is found, since stacks are what errors cost. */
+const STACK_FRAMES = 8
+
+/**
+ * Looks for inputs that break the contract of a codec: makes new ones of the samples, tries each in all ways that the
+ * contract knows, keeps those that showed something new, and makes what fails as small as it can. Runs until the time
+ * is over and blocks its thread meanwhile; loops of the codec are ended, but not what uses up all memory. Afterwards the
+ * thread is a little slower, since V8 goes on counting what runs.
+ */
+export function fuzz(definition: CodecDefinition, samples: readonly Sample[], options: FuzzOptions = {}): FuzzReport {
+  const stackFrames = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return new FuzzRun(definition, samples, options).run()
+  } finally {
+    Error.stackTraceLimit = stackFrames
+  }
+}
+
+class FuzzRun {
+  readonly #definition: CodecDefinition
+  readonly #samples: readonly Sample[]
+  readonly #options: FuzzOptions
+  readonly #coverage = new Coverage()
+  readonly #seed: number
+  readonly #hangMs: number
+  readonly #random: Random
+  readonly #examiner: Examiner
+  readonly #timeLimit = new TimeLimit()
+  readonly #corpus: Corpus
+  readonly #findings: Finding[] = []
+  readonly #keys = new Set<string>()
+  readonly #startedAt = performance.now()
+  #dictionary: Dictionary = { numbers: [], texts: [] }
+  /** What the codec reads while a layout is learned. */
+  #probe: FuzzInput | undefined
+  #inputs = 0
+  #reportedAt = 0
+  /** What the codec keeps outside of its connections is spoilt: nothing that follows would mean anything. */
+  #isSpoilt = false
+
+  constructor(definition: CodecDefinition, samples: readonly Sample[], options: FuzzOptions) {
+    this.#definition = definition
+    this.#samples = options.side === undefined ? samples : samples.filter(({ side }) => side === options.side)
+    this.#options = options
+    this.#seed = options.seed ?? 1
+    this.#hangMs = options.hangMs ?? 1000
+    this.#random = new Random(this.#seed)
+    this.#corpus = new Corpus((input) => learnLayout(definition, input, this.#onProbe))
+    this.#examiner = new Examiner(definition, samples)
+    if (this.#samples.length === 0) throw new Error(`${definition.name}: there are no samples to begin with`)
+  }
+
+  run(): FuzzReport {
+    this.#plantSeeds()
+    while (!this.#isOver()) this.#tryBatch()
+    const { inputs, elapsedMs, corpus, lines } = this.#progress()
+    return { seed: this.#seed, inputs, elapsedMs, corpus, lines, findings: this.#findings }
+  }
+
+  #plantSeeds(): void {
+    const { seeds = [], side } = this.#options
+    const earlier = seeds.filter((seed) => side === undefined || seed.side === side)
+    const inputs = withSharedConfigs([...this.#samples, ...earlier].map(inputOf))
+    for (const [n, { signature, fault }] of this.#examine(inputs).entries()) {
+      const input = inputs[n] as FuzzInput
+      if (fault === undefined || fault.rule !== 'hang') this.#corpus.addSeed(input, signature)
+      if (fault !== undefined) this.#found(input, fault)
+    }
+    this.#coverage.hasNews(true)
+    const learned: FuzzInput[] = []
+    for (let n = 0; n < this.#corpus.seeds; n++) this.#guard(() => learned.push(this.#corpus.seed(n)))
+    this.#dictionary = createDictionary(this.#coverage.sources, learned)
+  }
+
+  #isOver(): boolean {
+    const { forMs = 60_000, inputs = Number.POSITIVE_INFINITY, maxFindings = 10 } = this.#options
+    if (this.#isSpoilt || this.#corpus.size === 0 || this.#findings.length >= maxFindings) return true
+    return this.#inputs >= inputs || performance.now() - this.#startedAt >= forMs
+  }
+
+  #tryBatch(): void {
+    const inputs = this.#makeInputs(Math.min(BATCH, (this.#options.inputs ?? Number.POSITIVE_INFINITY) - this.#inputs))
+    const outcomes = this.#examine(inputs)
+    for (const [n, outcome] of outcomes.entries()) {
+      const input = inputs[n] as FuzzInput
+      if (outcome.fault !== undefined) this.#found(input, outcome.fault)
+      else if (this.#corpus.isNew(outcome.signature)) this.#corpus.add(input, outcome.signature, this.#random)
+    }
+    if (this.#coverage.hasNews(false)) this.#keepWhatRanNewCode(inputs.filter((_, n) => !outcomes[n]?.fault))
+    this.#report()
+  }
+
+  #makeInputs(count: number): readonly FuzzInput[] {
+    const inputs: FuzzInput[] = []
+    this.#guard(() => {
+      while (inputs.length < count) inputs.push(this.#makeInput())
+    })
+    this.#coverage.skip()
+    return inputs
+  }
+
+  /** Runs what learns about inputs: if the codec hangs meanwhile the input that it hung on is tried by itself. */
+  #guard(action: () => void): void {
+    this.#probe = undefined
+    // generous, so that a slow machine does not lead to other inputs; known loops must not cost as much again
+    const limitMs = this.#findings.some(({ rule }) => rule === 'hang') ? this.#hangMs : SLOW_FACTOR * this.#hangMs
+    if (this.#timeLimit.run(limitMs, action) || this.#probe === undefined) return
+    const probe: FuzzInput = this.#probe
+    const fault = this.#examine([probe])[0]?.fault
+    if (fault !== undefined) this.#found(probe, fault)
+  }
+
+  readonly #onProbe = (probe: FuzzInput): void => {
+    this.#probe = probe
+    this.#options.onInput?.(probe)
+  }
+
+  #makeInput(): FuzzInput {
+    const random = this.#random
+    const origin = this.#corpus.pick(random)
+    const other = this.#corpus.pickOther(origin, random)
+    const input = mutate(origin, { random, dictionary: this.#dictionary, other })
+    this.#probe = undefined // a repair runs encode on what was never decoded: a loop there is nobody's fault
+    if (random.below(REPAIRED_ONE_IN) === 0) return repair(this.#definition, origin, input) ?? input
+    if (this.#options.side !== undefined || random.below(OTHER_SIDE_ONE_IN) > 0) return input
+    return { ...input, side: input.side === 'downstream' ? 'upstream' : 'downstream' }
+  }
+
+  #examine(inputs: readonly FuzzInput[]): readonly Outcome[] {
+    const outcomes: Outcome[] = []
+    const examineNext = (): void => {
+      const input = inputs[outcomes.length] as FuzzInput
+      this.#options.onInput?.(input)
+      outcomes.push(this.#examiner.examine(input))
+    }
+    const examineAll = (): void => {
+      while (outcomes.length < inputs.length) examineNext()
+    }
+    while (!this.#timeLimit.run(this.#hangMs + 4 * BATCH, examineAll)) {
+      if (isHanging(this.#timeLimit, this.#hangMs, examineNext)) outcomes.push(hangOutcome(this.#hangMs))
+    }
+    this.#inputs += inputs.length
+    return outcomes
+  }
+
+  /** Tries halves of these inputs again, and halves of those that ran new code, down to single ones. */
+  #keepWhatRanNewCode(inputs: readonly FuzzInput[]): void {
+    const [only, ...more] = inputs
+    if (only === undefined) return
+    const outcomes = this.#examine(inputs)
+    this.#inputs -= inputs.length
+    if (more.length === 0) {
+      if (this.#coverage.hasNews(true)) this.#corpus.add(only, outcomes[0]?.signature ?? '', this.#random)
+      return
+    }
+    if (!this.#coverage.hasNews(false)) return
+    const half = inputs.length >> 1
+    this.#keepWhatRanNewCode(inputs.slice(0, half))
+    this.#keepWhatRanNewCode(inputs.slice(half))
+  }
+
+  #found(input: FuzzInput, fault: Fault): void {
+    Error.stackTraceLimit = STACK_FRAMES
+    this.#add(input, fault.rule === 'exception' ? (this.#faultOf(input, false) ?? fault) : fault)
+    Error.stackTraceLimit = 0
+  }
+
+  #add(input: FuzzInput, fault: Fault): void {
+    if (this.#keys.has(fault.key) || this.#findings.length >= (this.#options.maxFindings ?? 10)) return
+    this.#keys.add(fault.key)
+    this.#isSpoilt ||= !this.#isSound()
+    const [smallest, smallestFault] = this.#isSpoilt ? [input, fault] : this.#shrink(input, fault)
+    const finding = findingOf(smallestFault, smallest, this.#seed)
+    this.#findings.push(finding)
+    this.#options.onFinding?.(finding)
+  }
+
+  #isSound(): boolean {
+    let isSound = false
+    this.#timeLimit.run(this.#hangMs, () => {
+      isSound = this.#examiner.isSound()
+    })
+    return isSound
+  }
+
+  #shrink(input: FuzzInput, fault: Fault): [FuzzInput, Fault] {
+    const search = shrinking(this.#withLayout(input))
+    const until = performance.now() + MAX_SHRINK_MS
+    let best: [FuzzInput, Fault] = [input, fault]
+    let step = search.next()
+    for (let tries = 0; !step.done && tries < MAX_SHRINK_TRIES && performance.now() < until; tries++) {
+      const failed = this.#faultOf(step.value, fault.rule === 'hang')
+      const isAlike = failed?.key === fault.key
+      if (isAlike && failed !== undefined) best = [step.value, failed]
+      step = search.next(isAlike)
+    }
+    return best
+  }
+
+  #withLayout(input: FuzzInput): FuzzInput {
+    let { layout } = input
+    this.#timeLimit.run(this.#hangMs, () => {
+      layout = learnLayout(this.#definition, input, this.#options.onInput)
+    })
+    return { ...input, layout }
+  }
+
+  #faultOf(input: FuzzInput, mayHang: boolean): Fault | undefined {
+    let fault: Fault | undefined
+    const examine = (): void => {
+      this.#options.onInput?.(input)
+      fault = this.#examiner.examine(input).fault
+    }
+    if (mayHang) return isHanging(this.#timeLimit, SHRINK_HANG_MS, examine) ? hangFault(this.#hangMs) : fault
+    return this.#timeLimit.run(this.#hangMs, examine) ? fault : undefined
+  }
+
+  #report(): void {
+    const now = performance.now()
+    if (this.#options.onProgress === undefined || now - this.#reportedAt < PROGRESS_MS) return
+    this.#reportedAt = now
+    this.#options.onProgress(this.#progress())
+  }
+
+  #progress(): FuzzProgress {
+    return {
+      inputs: this.#inputs,
+      elapsedMs: performance.now() - this.#startedAt,
+      corpus: this.#corpus.size,
+      lines: this.#coverage.lines,
+      findings: this.#findings.length,
+    }
+  }
+}
+
+function hangFault(hangMs: number): Fault {
+  return new Fault('hang', `it has not ended after ${hangMs} ms`)
+}
+
+function hangOutcome(hangMs: number): Outcome {
+  const fault = hangFault(hangMs)
+  return { fault, signature: fault.key }
+}
+
+/** Options that say the same become the same object, so that inputs can tell whether theirs are equal. */
+function withSharedConfigs(inputs: readonly FuzzInput[]): FuzzInput[] {
+  const configs = new Map<string, unknown>()
+  return inputs.map((input) => {
+    const text = JSON.stringify(input.config) ?? ''
+    if (!configs.has(text)) configs.set(text, input.config)
+    return { ...input, config: configs.get(text) }
+  })
+}
