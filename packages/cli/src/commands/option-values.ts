@@ -13,6 +13,20 @@ export function parseWhole(minimum: number, maximum: number): (text: string) => 
   }
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** A parser of durations such as `500ms`, `10s`, `5m` and `1h`, from `minimumMs` to `maximumMs`; gives milliseconds. */
+export function parseDuration(minimumMs: number, maximumMs: number): (text: string) => number {
+  return (text) => {
+    const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
+    const ms = Number(digits) * (UNIT_MS[unit] ?? Number.NaN)
+    if (ms >= minimumMs && ms <= maximumMs) return ms
+    throw new InvalidArgumentError(
+      `It should be a time from ${minimumMs}ms to ${maximumMs / 1000}s, for example 10s or 5m.`,
+    )
+  }
+}
+
 /** `127.0.0.1:15000`, `localhost:15000` or `[::1]:15000`. */
 export function parseAddress(text: string): SocketAddress {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text)

@@ -1,0 +1,21 @@
+import type { Finding, FuzzInput } from '@meltemi/sdk/testing'
+import type { FuzzPlan } from './fuzz-task.ts'
+import { runProcess } from './run-process.ts'
+
+/** Each process makes the input smaller by one step. */
+const MAX_PROCESSES = 40
+const MAX_MS = 30_000
+/** For one of them. */
+const PROCESS_MS = 10_000
+
+/** The finding that an input is which ends its process, made as small as it can be in the time there is. */
+export async function findCrash(plan: FuzzPlan, input: FuzzInput, what: string): Promise<Finding> {
+  const until = performance.now() + MAX_MS
+  let smallest = input
+  for (let n = 0; n < MAX_PROCESSES && performance.now() < until; n++) {
+    const end = await runProcess(plan, { smallerThan: smallest, limitMs: PROCESS_MS })
+    if (end.kind !== 'crashed' || end.what !== what || end.input === undefined) break
+    smallest = end.input
+  }
+  return { rule: 'crash', what, detail: '', input: smallest, seed: plan.options.seed }
+}
