@@ -60,11 +60,12 @@ async function runBench(file: string, flags: BenchFlags, console: Console): Prom
   const loaded = await loadCodec(file, flags.codec)
   const samples = await readSamples(flags.samples ?? findSamples(loaded.file))
   const isText = flags.format === 'text'
-  if (isText) console.write(`${loaded.definition.name}, Node ${process.version}\n${row(HEAD)}\n`)
+  let head = `${loaded.definition.name}, Node ${process.version}\n${row(HEAD)}\n`
   const report = bench(loaded.definition, samples, {
     forMs: flags.for,
     onSample({ name, side, messageBytes, results }) {
-      if (isText) console.write(rows(`${name}, ${side}, ${Math.round(messageBytes)} bytes`, results))
+      if (isText) console.write(head + rows(`${name}, ${side}, ${Math.round(messageBytes)} bytes`, results))
+      head = ''
     },
   })
   console.write(isText ? rows('all samples', report.total) : jsonText(report))

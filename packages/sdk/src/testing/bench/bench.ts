@@ -1,7 +1,7 @@
 import type { CodecDefinition, Side } from '../../codec.ts'
 import type { Sample } from '../sample.ts'
 import { type Measure, measure } from './measure.ts'
-import { type Operation, runnersOf } from './operations.ts'
+import { type Operation, type Runner, runnersOf } from './operations.ts'
 
 /** One operation of one sample; time and bytes are those of one message. */
 export interface BenchResult extends Measure {
@@ -41,16 +41,25 @@ export function bench(
   options: BenchOptions = {},
 ): BenchReport {
   const { forMs = 1000, onSample } = options
-  const measured = samples.map((sample) => {
-    const one = benchSample(definition, sample, forMs)
+  const prepared = samples.map((sample) => ({ sample, runners: prepare(definition, sample) }))
+  const measured = prepared.map(({ sample, runners }) => {
+    const one = benchSample(sample, runners, forMs)
     onSample?.(one)
     return one
   })
   return { codec: definition.name, samples: measured, total: totalOf(measured) }
 }
 
-function benchSample(definition: CodecDefinition, sample: Sample, forMs: number): SampleBench {
-  const runners = runnersOf(definition, sample)
+function prepare(definition: CodecDefinition, sample: Sample): readonly Runner[] {
+  try {
+    return runnersOf(definition, sample)
+  } catch (error: unknown) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Error(`${sample.side} sample "${sample.name}": ${message}`, { cause: error })
+  }
+}
+
+function benchSample(sample: Sample, runners: readonly Runner[], forMs: number): SampleBench {
   const results = runners.map(({ operation, messages, run }) => {
     return { operation, messages, ...divided(measure(run, forMs / runners.length), messages) }
   })
