@@ -138,7 +138,7 @@ export const brokenDecoding: readonly BrokenCodec[] = [
   }),
   // refuses what it does not know by the wrong exception
   breakCodec('D11', {
-    input: ['4d00000019034c000000000000000700000003000000000000'],
+    input: ['4d000000190208000000000000000000000000000000000000'],
     methods: (right) => ({
       decode(buffer, metadata) {
         const status = right.decode(buffer, metadata)

@@ -1,19 +1,43 @@
-/** Bytes that nobody should have sent: random ones, and right ones that were damaged. */
+/** Bytes that nobody should have sent: right ones that were damaged, and random ones. */
 
+import type { Side } from '../../codec.ts'
 import type { Random } from '../random.ts'
 import type { Sample } from '../sample.ts'
 import { opposite } from './subject.ts'
 
 const RANDOM_BYTES = 64
+/** Of this many bytes every value is tried: types, flags and versions lie at the beginning. */
+const HEAD_BYTES = 32
 
-/** So many inputs; from samples with options these stay, and now and then they come from the wrong side. */
+/** So many inputs; from samples with options these stay, and now and then bytes come from the wrong side. */
 export function* garbage(samples: readonly Sample[], random: Random, count: number): Generator<Sample> {
   for (let n = 0; n < count && samples.length > 0; n++) {
     const origin = samples[random.below(samples.length)] as Sample
     const bytes = random.below(3) === 0 ? random.bytes(1 + random.below(RANDOM_BYTES)) : damaged(origin.bytes, random)
-    const side = random.below(8) === 0 ? opposite(origin.side) : origin.side
-    yield { name: `${origin.name}, damaged`, side, bytes, config: origin.config }
+    yield damagedSample(origin, bytes, random.below(8) === 0 ? opposite(origin.side) : origin.side)
   }
+}
+
+/** Of the first sample of each side every byte of the head with every value. */
+export function* headGarbage(samples: readonly Sample[]): Generator<Sample> {
+  for (const side of ['downstream', 'upstream'] as const) {
+    const sample = samples.find((one) => one.side === side)
+    if (sample !== undefined) yield* everyByte(sample)
+  }
+}
+
+function* everyByte(sample: Sample): Generator<Sample> {
+  for (let at = 0; at < Math.min(sample.bytes.length, HEAD_BYTES); at++) {
+    for (let value = 0; value < 256; value++) {
+      const copy = Buffer.from(sample.bytes)
+      copy[at] = value
+      yield damagedSample(sample, copy, sample.side)
+    }
+  }
+}
+
+function damagedSample({ name, config }: Sample, bytes: Buffer, side: Side): Sample {
+  return { name: `${name}, damaged`, side, bytes, config }
 }
 
 function damaged(bytes: Buffer, random: Random): Buffer {

@@ -13,6 +13,8 @@ export interface JudgeOptions extends Partial<Effort> {
   readonly rules?: readonly string[]
   /** Milliseconds that a rule may take before it counts as failed. */
   readonly ruleLimitMs?: number
+  /** Told of each outcome when it is known. */
+  readonly onOutcome?: (outcome: Outcome) => void
 }
 
 const DEFAULTS = { seed: 1, garbageInputs: 2000, pipelined: 300, messages: 16_000, ruleLimitMs: 20_000 } as const
@@ -24,13 +26,16 @@ const DEFAULTS = { seed: 1, garbageInputs: 2000, pipelined: 300, messages: 16_00
  */
 export function judge(definition: CodecDefinition, samples: readonly Sample[], options: JudgeOptions = {}): Report {
   const judgement = new Judgement(definition, samples, options)
-  return {
-    codec: String(definition.name),
-    outcomes: chosenRules(options.rules).map((rule) => judgement.outcomeOf(rule)),
-  }
+  const outcomes = chooseRules(options.rules).map((rule) => {
+    const outcome = judgement.outcomeOf(rule)
+    options.onOutcome?.(outcome)
+    return outcome
+  })
+  return { codec: String(definition.name), outcomes }
 }
 
-function chosenRules(ids: readonly string[] | undefined): readonly Rule[] {
+/** These rules and those that they rest on, in order; all rules for undefined. Throws RangeError for an unknown id. */
+export function chooseRules(ids: readonly string[] | undefined): readonly Rule[] {
   if (ids === undefined) return RULES
   const chosen = new Set<Rule>()
   const choose = (id: string): void => {

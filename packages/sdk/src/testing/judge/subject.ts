@@ -89,6 +89,22 @@ export class Subject {
     }
   }
 
+  /** The same by the peer that has sent this sample, for whom it is the answer; where the service greets, after its greeting. */
+  tryAnswer(sample: Sample, bytes: Buffer): Metadata[] | string {
+    const { config } = sample
+    const answer: Sample = { name: `answer to ${sample.name}`, side: opposite(sample.side), config, bytes }
+    const greeting = this.#greetingFor(answer)
+    if (greeting === undefined) return this.tryDecode(answer)
+    const found = this.tryDecode({ ...answer, bytes: Buffer.concat([greeting.bytes, bytes]) })
+    return typeof found === 'string' ? found : found.slice(greeting.messages ?? 1)
+  }
+
+  /** What must have come before, to be understood: a sample that comes only once. */
+  #greetingFor({ side, config }: Sample): Sample | undefined {
+    if (this.definition.greeting !== 'server' || side !== 'upstream') return undefined
+    return this.samples.find((one) => one.side === side && one.once === true && isSameConfig(one.config, config))
+  }
+
   /** What a new codec makes of a message that came with this sample. */
   encode(sample: Sample, message: Metadata, mutation: Mutation = Mutation.none): Buffer {
     const codec = this.writer(sample)
@@ -119,7 +135,7 @@ export function opposite(side: Side): Side {
   return side === 'downstream' ? 'upstream' : 'downstream'
 }
 
-/** What comes back where this sample went, for a peer with the same options. */
-export function answerTo(sample: Sample, bytes: Buffer): Sample {
-  return { name: `answer to ${sample.name}`, side: opposite(sample.side), config: sample.config, bytes }
+/** Options are plain JSON. */
+export function isSameConfig(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
 }

@@ -26,7 +26,7 @@ export const decodingRules: readonly Rule[] = [
     title: 'What decode says of a message is in range',
     about:
       'Types, states, sizes, ids and times are what the framework can work with: header and body fit into the message, ' +
-      'an id is a bigint only where it is no safe integer, and exactly the messages of a stream have a stream id.',
+      'an id is a bigint only where it is no safe integer, and messages of a stream have a stream id from 1 to 2³¹−1.',
     needs: ['D1'],
     inputs: ({ samples }) => samples,
     check: (subject, input) => {

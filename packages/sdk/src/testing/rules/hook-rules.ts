@@ -4,7 +4,7 @@ import { type MessageId, MessageType, type Metadata, ResponseStatus } from '../.
 import { count, printBytes } from '../judge/compare-messages.ts'
 import type { CodecMethod } from '../judge/guard-codec.ts'
 import type { Fault, Rule } from '../judge/rule.ts'
-import { answerTo, type Subject } from '../judge/subject.ts'
+import type { Subject } from '../judge/subject.ts'
 import { type Sample, written } from '../sample.ts'
 
 /** The smallest and the largest id that a health check gets. */
@@ -80,31 +80,28 @@ function oneOfEachConfig({ samples }: Subject): Sample[] {
 interface Reading {
   readonly method: CodecMethod & Hook
   readonly bytes: Buffer
-  /** Who reads it: as if it had come with this. */
-  readonly reader: Sample
+  /** What their reader makes of them. */
+  readonly found: readonly Metadata[] | string
 }
 
 /** What is wrong with the one message that a hook wrote. */
 function hookFault(
-  subject: Subject,
-  { method, bytes, reader }: Reading,
+  { method, bytes, found }: Reading,
   check: (message: Metadata) => string | undefined,
 ): Fault | undefined {
-  const found = subject.tryDecode({ ...reader, bytes })
-  const what =
-    typeof found === 'string'
-      ? found
-      : found.length === 1
-        ? check(found[0] as Metadata)
-        : `it is ${count(found.length, 'message')}`
+  const what = typeof found === 'string' ? found : oneFault(found, check)
   return what === undefined ? undefined : { method, message: `${method} wrote ${printBytes(bytes)}: ${what}` }
+}
+
+function oneFault(found: readonly Metadata[], check: (message: Metadata) => string | undefined): string | undefined {
+  return found.length === 1 ? check(found[0] as Metadata) : `it is ${count(found.length, 'message')}`
 }
 
 function heartbeatFault(subject: Subject, input: Sample): Fault | undefined {
   for (const heartbeat of subject.decode(input).filter(isHeartbeat)) {
     const codec = subject.create(input.side, input.config)
     const bytes = written((out) => codec.heartbeatReply?.(heartbeat, out))
-    const fault = hookFault(subject, { method: 'heartbeatReply', bytes, reader: answerTo(input, bytes) }, (reply) => {
+    const fault = hookFault({ method: 'heartbeatReply', bytes, found: subject.tryAnswer(input, bytes) }, (reply) => {
       if (!isHeartbeat(reply) && reply.type !== MessageType.Response) return `its type is ${reply.type}`
       if (reply.status !== ResponseStatus.Ok) return 'its status is Error'
       return idDifference(subject, heartbeat.requestId, reply)
@@ -118,10 +115,13 @@ function healthFault(subject: Subject, input: Sample): Fault | undefined {
   for (const id of CHECK_IDS) {
     const codec = subject.create('upstream', input.config)
     const bytes = written((out) => codec.healthCheck?.(id, out))
-    const fault = hookFault(subject, { method: 'healthCheck', bytes, reader: input }, (message) => {
-      if (!isHeartbeat(message) && message.type !== MessageType.Request) return `its type is ${message.type}`
-      return idDifference(subject, id, message)
-    })
+    const fault = hookFault(
+      { method: 'healthCheck', bytes, found: subject.tryDecode({ ...input, bytes }) },
+      (message) => {
+        if (!isHeartbeat(message) && message.type !== MessageType.Request) return `its type is ${message.type}`
+        return idDifference(subject, id, message)
+      },
+    )
     if (fault !== undefined) return fault
   }
   return undefined
@@ -130,7 +130,7 @@ function healthFault(subject: Subject, input: Sample): Fault | undefined {
 function goAwayFault(subject: Subject, input: Sample): Fault | undefined {
   const codec = subject.create('downstream', input.config)
   const bytes = written((out) => codec.goAway?.(out))
-  return hookFault(subject, { method: 'goAway', bytes, reader: { ...input, side: 'upstream' } }, ({ type, status }) =>
+  return hookFault({ method: 'goAway', bytes, found: subject.tryAnswer(input, bytes) }, ({ type, status }) =>
     type === MessageType.Error || status === ResponseStatus.Error ? 'it is an error' : undefined,
   )
 }
@@ -141,12 +141,15 @@ function resetFault(subject: Subject, input: Sample): Fault | undefined {
     for (const streamId of [opened.streamId, ...STREAM_IDS]) {
       const codec = subject.create('upstream', input.config)
       const bytes = written((out) => codec.resetStream?.(opened, streamId, out))
-      const fault = hookFault(subject, { method: 'resetStream', bytes, reader: input }, (message) => {
-        if (message.type !== MessageType.StreamCloseTwoWay && message.type !== MessageType.Error) {
-          return `its type is ${message.type}`
-        }
-        return message.streamId === streamId ? undefined : `streamId is ${message.streamId} instead of ${streamId}`
-      })
+      const fault = hookFault(
+        { method: 'resetStream', bytes, found: subject.tryDecode({ ...input, bytes }) },
+        (message) => {
+          if (message.type !== MessageType.StreamCloseTwoWay && message.type !== MessageType.Error) {
+            return `its type is ${message.type}`
+          }
+          return message.streamId === streamId ? undefined : `streamId is ${message.streamId} instead of ${streamId}`
+        },
+      )
       if (fault !== undefined) return fault
     }
   }

@@ -3,7 +3,7 @@
 import type { Side } from '../../codec.ts'
 import type { Metadata } from '../../index.ts'
 import { countReads } from '../judge/count-reads.ts'
-import { garbage } from '../judge/garbage.ts'
+import { garbage, headGarbage } from '../judge/garbage.ts'
 import { CodecThrew } from '../judge/guard-codec.ts'
 import { measureGrowth } from '../judge/held-memory.ts'
 import { type Fault, faultOf, type Rule } from '../judge/rule.ts'
@@ -50,11 +50,11 @@ export const hostileRules: readonly Rule[] = [
     id: 'D11',
     title: 'Garbage ends in messages, in waiting or in a ProtocolError',
     about:
-      'Random bytes and damaged samples, from either side, make `decode` throw nothing else: any other exception counts ' +
-      'as a defect of the codec and not of the peer.',
+      'Random bytes and damaged samples, from either side, and every value of every byte of a head, make `decode` throw ' +
+      'nothing else: any other exception counts as a defect of the codec and not of the peer.',
     needs: ['D10'],
     takesAnyBytes: true,
-    inputs: ({ samples, effort }) => garbage(samples, new Random(effort.seed), effort.garbageInputs),
+    inputs: garbageInputs,
     check: garbageFault,
   },
   {
@@ -174,6 +174,11 @@ function refusalIn(subject: Subject, input: Sample, chunks: readonly Buffer[]): 
     throw error
   }
   return undefined
+}
+
+function* garbageInputs({ samples, effort }: Subject): Generator<Sample> {
+  yield* headGarbage(samples)
+  yield* garbage(samples, new Random(effort.seed), effort.garbageInputs)
 }
 
 /** In two pieces: the first is looked at alone, then both. */

@@ -3,7 +3,7 @@
 import { type ErrorType, MessageType, type Metadata, ResponseStatus } from '../../index.ts'
 import { count, printBytes } from '../judge/compare-messages.ts'
 import type { Fault, Rule } from '../judge/rule.ts'
-import { answerTo, type Subject } from '../judge/subject.ts'
+import type { Subject } from '../judge/subject.ts'
 import { type Sample, written } from '../sample.ts'
 import { ERROR_TEXTS, ERROR_TYPES, failureOf } from './failures.ts'
 
@@ -110,7 +110,7 @@ function refused(subject: Subject, input: Sample, { request, type, text }: Refus
 }
 
 function readReply(subject: Subject, input: Sample, { request, bytes }: { request: Metadata; bytes: Buffer }): Answer {
-  const replies = subject.tryDecode(answerTo(input, bytes))
+  const replies = subject.tryAnswer(input, bytes)
   if (typeof replies === 'string') return { request, reply: request, found: replies }
   const [reply = request] = replies
   return { request, reply, found: replies.length === 1 ? undefined : `it is ${count(replies.length, 'message')}` }

@@ -6,7 +6,7 @@ import { differenceOf, differenceOfAll, printBytes } from '../judge/compare-mess
 import type { CodecMethod } from '../judge/guard-codec.ts'
 import { measureGrowth } from '../judge/held-memory.ts'
 import type { Fault, Rule } from '../judge/rule.ts'
-import { opposite, type Subject } from '../judge/subject.ts'
+import { isSameConfig, opposite, type Subject } from '../judge/subject.ts'
 import { MessageReader } from '../message-reader.ts'
 import { type Sample, written } from '../sample.ts'
 import { failureOf } from './failures.ts'
@@ -77,7 +77,7 @@ function pairs(subject: Subject): readonly Sample[] {
 }
 
 function isSameConversation(subject: Subject, first: Sample, second: Sample): boolean {
-  if (first.side !== second.side || !isSameConfig(first, second)) return false
+  if (first.side !== second.side || !isSameConfig(first.config, second.config)) return false
   const [one, other] = [first, second].map((sample) => dialectOf(subject, sample))
   return one === other
 }
@@ -85,11 +85,6 @@ function isSameConversation(subject: Subject, first: Sample, second: Sample): bo
 function dialectOf(subject: Subject, sample: Sample): string | undefined {
   const [message] = subject.decode(sample) as [Metadata]
   return subject.run('dialect', () => subject.definition.dialect?.(message))
-}
-
-/** Options are plain JSON. */
-function isSameConfig(one: Sample, other: Sample): boolean {
-  return JSON.stringify(one.config) === JSON.stringify(other.config)
 }
 
 function joined(first: Sample, second: Sample): Sample {
@@ -135,7 +130,7 @@ function busyFault(subject: Subject, input: Sample): Fault | undefined {
     for (const { method, side, write } of writings(input, message)) {
       const expected = bytesBy(subject.create(side, input.config), write)
       for (const other of subject.samples) {
-        if (other.side !== side || !isSameConfig(other, input)) continue
+        if (other.side !== side || !isSameConfig(other.config, input.config)) continue
         const actual = bytesBy(busyCodec(subject, other), write)
         if (actual.equals(expected)) continue
         const what = `after decoding "${other.name}" ${method} wrote ${printBytes(actual)}`
