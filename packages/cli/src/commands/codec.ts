@@ -7,9 +7,11 @@ import { createCodecFuzzCommand } from './codec/fuzz.ts'
 import { createCodecInspectCommand } from './codec/inspect.ts'
 import { createCodecPackCommand } from './codec/pack.ts'
 import { createCodecListCommand, createCodecReloadCommand, createCodecRollbackCommand } from './codec/running.ts'
+import { createCodecTestCommand } from './codec/test.ts'
 
 export function createCodecCommand(console: Console, result: { exitCode: number }): Command {
   const command = new Command('codec').description('Tests, fuzzes, measures, inspects, packs and reloads a codec.')
+  command.addCommand(createCodecTestCommand(console, result))
   command.addCommand(createCodecFuzzCommand(console, result))
   command.addCommand(createCodecBenchCommand(console))
   command.addCommand(createCodecInspectCommand(console, result))

@@ -16,11 +16,24 @@ export interface LoadedCodec {
  * module exports several. Throws a CommandError with what is wrong.
  */
 export async function loadCodec(fileOrName: string, name?: string): Promise<LoadedCodec> {
-  const known = builtIn.find((codec) => codec.name === fileOrName || codec.name.endsWith(`.${fileOrName}`))
-  if (known !== undefined && !existsSync(fileOrName)) return { definition: known, file: builtInModule }
+  const known = builtInCodec(fileOrName)
+  if (known !== undefined) return { definition: known, file: builtInModule }
   const { codecs, problems } = await loadModules([fileOrName])
   if (problems.length > 0) throw new CommandError(problems.map(formatProblem))
   return { definition: choose(codecs, fileOrName, name), file: fileOrName }
+}
+
+/** The file that `loadCodec` would load, without loading it. Throws a CommandError when there is none. */
+export function findCodecFile(fileOrName: string): string {
+  if (builtInCodec(fileOrName) !== undefined) return builtInModule
+  if (existsSync(fileOrName)) return fileOrName
+  throw new CommandError([`${fileOrName}: no such file, and no built-in codec of this name`])
+}
+
+/** A file goes before a name. */
+function builtInCodec(fileOrName: string): CodecDefinition | undefined {
+  if (existsSync(fileOrName)) return undefined
+  return builtIn.find(({ name }) => name === fileOrName || name.endsWith(`.${fileOrName}`))
 }
 
 function choose(codecs: readonly CodecDefinition[], file: string, name: string | undefined): CodecDefinition {
