@@ -19,6 +19,7 @@ process.once('message', async (task: FuzzTask) => {
 
 async function run({ file, codec, samples, findings, options, journal, smallerThan }: FuzzTask): Promise<void> {
   const { definition } = await loadCodec(file, codec)
+  answer({ kind: 'loaded', codec: definition.name })
   const known = await loadSamples(samples)
   const notes = new InputJournal(journal)
   if (smallerThan !== undefined) return trySmaller(new Examiner(definition, known), smallerThan, notes)

@@ -29,6 +29,8 @@ export interface FuzzTask extends FuzzPlan {
 }
 
 export type FuzzAnswer =
+  /** The name of the codec. */
+  | { readonly kind: 'loaded'; readonly codec: string }
   | { readonly kind: 'progress'; readonly progress: FuzzProgress }
   | { readonly kind: 'finding'; readonly finding: Finding }
   | { readonly kind: 'done'; readonly report: FuzzReport }

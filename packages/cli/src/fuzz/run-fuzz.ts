@@ -1,8 +1,8 @@
-import type { Finding, FuzzProgress, FuzzReport } from '@meltemi/sdk/testing'
+import type { Finding, FuzzInput, FuzzProgress, FuzzReport } from '@meltemi/sdk/testing'
 import { CommandError } from '../command-error.ts'
-import { findCrash } from './find-crash.ts'
 import type { FuzzPlan } from './fuzz-task.ts'
 import { runProcess } from './run-process.ts'
+import { shrinkCrash } from './shrink-crash.ts'
 
 export interface FuzzListener {
   onProgress(progress: FuzzProgress): void
@@ -17,12 +17,16 @@ export function runFuzz(plan: FuzzPlan, listener: FuzzListener): Promise<FuzzRep
   return new FuzzRounds(plan, listener).run()
 }
 
+/** For loading, and for the shrinking of what was found last; then the process is ended. */
+const GRACE_MS = 60_000
+
 /** One round is one process; most runs have one. */
 class FuzzRounds {
   readonly #plan: FuzzPlan
   readonly #listener: FuzzListener
   readonly #startedAt = performance.now()
   readonly #findings: Finding[] = []
+  #codec = ''
   #inputsBefore = 0
   #progress: FuzzProgress = { inputs: 0, elapsedMs: 0, corpus: 0, lines: 0, findings: 0 }
 
@@ -38,6 +42,7 @@ class FuzzRounds {
       this.#inputsBefore = this.#progress.inputs
     }
     return {
+      codec: this.#codec,
       ...this.#progress,
       elapsedMs: performance.now() - this.#startedAt,
       seed,
@@ -60,14 +65,23 @@ class FuzzRounds {
       options: { ...options, maxFindings, forMs: this.#leftMs, seed: options.seed + round },
     }
     const end = await runProcess(plan, {
+      limitMs: plan.options.forMs + GRACE_MS,
+      onLoaded: (codec) => {
+        this.#codec = codec
+      },
       onFinding: (finding) => this.#add(finding),
       onProgress: (progress) => this.#advance(progress),
     })
     if (end.kind === 'refused') throw new CommandError(end.lines)
     if (end.kind === 'done') this.#advance({ ...end.report, findings: 0 })
-    else if (end.input === undefined) throw new CommandError([`the codec ended its process: ${end.what}`])
-    else if (!this.#has('crash', end.what)) this.#add(await findCrash(plan, end.input, end.what))
+    else if (end.input === undefined) throw new CommandError([`${plan.file} cannot be fuzzed: ${end.what}`])
+    else if (!this.#has('crash', end.what)) await this.#addCrash(plan, end.input, end.what)
     return end.kind === 'done' || this.#findings.length >= options.maxFindings
+  }
+
+  async #addCrash(plan: FuzzPlan, input: FuzzInput, what: string): Promise<void> {
+    const smallest = await shrinkCrash(plan, input, what)
+    this.#add({ codec: this.#codec, rule: 'crash', what, detail: '', input: smallest, seed: plan.options.seed })
   }
 
   #add(finding: Finding): void {

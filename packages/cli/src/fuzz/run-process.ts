@@ -16,6 +16,7 @@ const SMALL_HEAP_MIB = 128
 const MAX_ERROR_CHARACTERS = 4096
 
 export interface ProcessOptions {
+  onLoaded?(codec: string): void
   onFinding?(finding: Finding): void
   onProgress?(progress: FuzzProgress): void
   /** Nothing is tried but what is smaller than this input, until one of these ends the process. */
@@ -61,7 +62,7 @@ function endOf(
   child: ChildProcess,
   options: ProcessOptions,
 ): Promise<Exclude<ProcessEnd, { kind: 'crashed' }> | string> {
-  const { limitMs, onFinding, onProgress } = options
+  const { limitMs, onLoaded, onFinding, onProgress } = options
   const end = Promise.withResolvers<Exclude<ProcessEnd, { kind: 'crashed' }> | string>()
   const timer = limitMs === undefined ? undefined : setTimeout(() => end.resolve('it does not end'), limitMs)
   let errors = ''
@@ -71,6 +72,7 @@ function endOf(
   child.on('message', (answer: FuzzAnswer) => {
     if (answer.kind === 'progress') onProgress?.(answer.progress)
     else if (answer.kind === 'finding') onFinding?.(answer.finding)
+    else if (answer.kind === 'loaded') onLoaded?.(answer.codec)
     else end.resolve(answer)
   })
   child.on('error', (error) => end.resolve(error.message))

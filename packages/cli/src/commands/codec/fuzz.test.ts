@@ -167,7 +167,7 @@ test('what cannot be begun is said in one line, exit code 1', async () => {
     [[codec], /^error: no samples: there is no .*samples; name them by --samples\n$/],
     [['thrift'], /^error: no samples: a built-in codec brings none; name them by --samples\n$/],
     [[codec, '--samples', join(folder, 'none')], /^error: .*none: no such file or folder\n$/],
-    [[join(folder, 'none.ts')], /^error: .*none\.ts: .*does not exist\n$/],
+    [[join(folder, 'none.ts')], /^error: .*none\.ts: no such file, and no built-in codec of this name\n$/],
     [[codec, '--for', '10'], /--for <duration>.*for example 10s/],
     [[codec, '--side', 'left'], /--side <side>.*request, reply/],
   ] as const) {

@@ -9,7 +9,7 @@ import { runFuzz } from '../../fuzz/run-fuzz.ts'
 import { builtInModule } from '../../modules.ts'
 import { parseDuration, parseWhole } from '../option-values.ts'
 import { findSamples } from './find-samples.ts'
-import { type LoadedCodec, loadCodec } from './load-codec.ts'
+import { findCodecFile } from './load-codec.ts'
 
 interface FuzzFlags {
   readonly for: number
@@ -77,10 +77,10 @@ export function createCodecFuzzCommand(console: Console, result: { exitCode: num
 }
 
 async function runCommand(file: string, flags: FuzzFlags, console: Console): Promise<number> {
-  const loaded = await loadCodec(file, flags.codec)
-  const samples = flags.samples ?? findSamples(loaded.file)
-  const folder = typeof flags.save === 'string' ? flags.save : join(dirname(loaded.file), 'fuzz')
-  const saves = flags.save !== false && (typeof flags.save === 'string' || loaded.file !== builtInModule)
+  const codecFile = findCodecFile(file)
+  const samples = flags.samples ?? findSamples(codecFile)
+  const folder = typeof flags.save === 'string' ? flags.save : join(dirname(codecFile), 'fuzz')
+  const saves = flags.save !== false && (typeof flags.save === 'string' || codecFile !== builtInModule)
   const progress = progressLine()
   const report = await runFuzz(
     {
@@ -100,18 +100,18 @@ async function runCommand(file: string, flags: FuzzFlags, console: Console): Pro
       onFinding(finding) {
         progress.clear()
         console.write(findingText(finding))
-        if (saves) console.write(`  saved: ${save(folder, loaded, finding)}\n`)
+        if (saves) console.write(`  saved: ${save(folder, codecFile, finding)}\n`)
       },
     },
   )
   progress.clear()
-  console.write(summary(loaded.definition.name, report))
+  console.write(summary(report))
   return report.findings.length > 0 ? 1 : 0
 }
 
-function save(folder: string, loaded: LoadedCodec, finding: Finding): string {
-  const file = saveFinding(folder, loaded.definition.name, finding)
-  if (loaded.file !== builtInModule) saveReplayTest(folder, { ...loaded, file: resolve(loaded.file) })
+function save(folder: string, codecFile: string, finding: Finding): string {
+  const file = saveFinding(folder, finding)
+  if (codecFile !== builtInModule) saveReplayTest(folder, { codec: finding.codec, file: resolve(codecFile) })
   return relative('.', file)
 }
 
@@ -127,12 +127,12 @@ function shown(bytes: Buffer): string {
   return bytes.length > MOST ? `${bytes.toString('hex', 0, MOST)}…` : bytes.toString('hex')
 }
 
-function summary(name: string, { inputs, elapsedMs, corpus, lines, findings, seed }: FuzzReport): string {
+function summary({ codec, inputs, elapsedMs, corpus, lines, findings, seed }: FuzzReport): string {
   const seconds = elapsedMs / 1000
   const rate = Math.round(inputs / Math.max(seconds, 0.001))
   const found = findings.length === 0 ? 'nothing found' : `${findings.length} found`
   return (
-    `${name}: ${found}, seed ${seed}\n` +
+    `${codec}: ${found}, seed ${seed}\n` +
     `  ${inputs} inputs in ${seconds.toFixed(1)} s, ${rate}/s; ${corpus} of them showed something new; ` +
     `${lines} lines of code ran\n`
   )

@@ -48,6 +48,14 @@ export class Coverage {
     this.#post('Profiler.takePreciseCoverage')
   }
 
+  /** From now on modules whose code has run since the last call do not count. */
+  ignore(): void {
+    const { result } = this.#post('Profiler.takePreciseCoverage')
+    for (const { url, functions } of result) {
+      if (functions.some(({ ranges }) => (ranges[0]?.count ?? 0) > 0)) this.#scripts.set(url, undefined)
+    }
+  }
+
   /** Lines that have run. */
   get lines(): number {
     let lines = 0

@@ -2,28 +2,31 @@
 
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { extname, join, relative, sep } from 'node:path'
-import type { CodecDefinition } from '../../codec.ts'
 import { loadSamples } from '../load-samples.ts'
 import type { Sample } from '../sample.ts'
 import { formatSampleText } from '../sample-text.ts'
 import type { Finding } from './finding.ts'
 import { hashOf } from './fuzz-input.ts'
 
-/** A module that exports the codec in its array `codecs`. */
+/** A codec and the module that exports it in its array `codecs`. */
 export interface CodecModule {
-  readonly definition: CodecDefinition
+  /** Name of the codec. */
+  readonly codec: string
   readonly file: string
 }
 
 /** Writes `<hash>.request.hex` or `<hash>.reply.hex` into the folder, and returns its path. */
-export function saveFinding(folder: string, codec: string, finding: Finding): string {
+export function saveFinding(folder: string, finding: Finding): string {
   const { bytes, config, side } = finding.input
   const kind = side === 'downstream' ? 'request' : 'reply'
   const identity = Buffer.concat([bytes, Buffer.from(`${side} ${JSON.stringify(config) ?? ''}`)])
   const file = join(folder, `${hashOf(identity).toString(16).padStart(8, '0')}.${kind}.hex`)
   const what = `${finding.rule}: ${finding.what}`.replaceAll(/\s+/g, ' ')
   mkdirSync(folder, { recursive: true })
-  writeFileSync(file, formatSampleText({ bytes, config }, `${what}\n${codec}, side ${side}, seed ${finding.seed}`))
+  writeFileSync(
+    file,
+    formatSampleText({ bytes, config }, `${what}\n${finding.codec}, side ${side}, seed ${finding.seed}`),
+  )
   return file
 }
 
@@ -50,7 +53,7 @@ export function findingFiles(folder: string): readonly string[] {
     .sort()
 }
 
-function replayTest(folder: string, { definition, file }: CodecModule, isTyped: boolean): string {
+function replayTest(folder: string, { codec, file }: CodecModule, isTyped: boolean): string {
   const path = relative(folder, file).split(sep).join('/')
   const module = quoted(path.startsWith('.') ? path : `./${path}`)
   return `/** Replays what fuzzing has found in this codec, so that it stays mended. */
@@ -58,7 +61,7 @@ function replayTest(folder: string, { definition, file }: CodecModule, isTyped: 
 import { replayFindings } from '@meltemi/sdk/testing'
 import { codecs } from ${module}
 
-const codec = codecs.find(({ name }) => name === ${quoted(definition.name)})${isTyped ? '!' : ''}
+const codec = codecs.find(({ name }) => name === ${quoted(codec)})${isTyped ? '!' : ''}
 
 replayFindings(codec, new URL('.', import.meta.url))
 `

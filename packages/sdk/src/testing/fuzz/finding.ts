@@ -1,8 +1,10 @@
-import type { Fault, FaultRule } from './fault.ts'
+import type { FaultRule } from './fault.ts'
 import type { FuzzInput } from './fuzz-input.ts'
 
 /** An input that breaks the contract, as small as could be found in the time for it. */
 export interface Finding {
+  /** Name of the codec. */
+  readonly codec: string
   readonly rule: FaultRule
   /** What went wrong, in one line. */
   readonly what: string
@@ -11,8 +13,4 @@ export interface Finding {
   readonly input: FuzzInput
   /** Of the run that found it. */
   readonly seed: number
-}
-
-export function findingOf({ rule, message, detail }: Fault, input: FuzzInput, seed: number): Finding {
-  return { rule, what: message, detail, input, seed }
 }

@@ -7,7 +7,7 @@ import { Coverage } from './coverage.ts'
 import { createDictionary, type Dictionary } from './dictionary.ts'
 import { Examiner, type Outcome } from './examiner.ts'
 import { Fault } from './fault.ts'
-import { type Finding, findingOf } from './finding.ts'
+import type { Finding } from './finding.ts'
 import { type FuzzInput, inputOf } from './fuzz-input.ts'
 import { isHanging } from './is-hanging.ts'
 import { learnLayout } from './learn-layout.ts'
@@ -48,6 +48,8 @@ export interface FuzzProgress {
 }
 
 export interface FuzzReport extends Omit<FuzzProgress, 'findings'> {
+  /** Name of the codec. */
+  readonly codec: string
   readonly seed: number
   readonly findings: readonly Finding[]
 }
@@ -119,13 +121,18 @@ class FuzzRun {
     this.#plantSeeds()
     while (!this.#isOver()) this.#tryBatch()
     const { inputs, elapsedMs, corpus, lines } = this.#progress()
-    return { seed: this.#seed, inputs, elapsedMs, corpus, lines, findings: this.#findings }
+    const codec = this.#definition.name
+    return { codec, seed: this.#seed, inputs, elapsedMs, corpus, lines, findings: this.#findings }
   }
 
   #plantSeeds(): void {
     const { seeds = [], side } = this.#options
     const earlier = seeds.filter((seed) => side === undefined || seed.side === side)
     const inputs = withSharedConfigs([...this.#samples, ...earlier].map(inputOf))
+    // who listens to this run is no part of the codec
+    this.#coverage.skip()
+    this.#options.onInput?.(inputs[0] as FuzzInput)
+    this.#coverage.ignore()
     for (const [n, { signature, fault }] of this.#examine(inputs).entries()) {
       const input = inputs[n] as FuzzInput
       if (fault === undefined || fault.rule !== 'hang') this.#corpus.addSeed(input, signature)
@@ -235,7 +242,8 @@ class FuzzRun {
     this.#keys.add(fault.key)
     this.#isSpoilt ||= !this.#isSound()
     const [smallest, smallestFault] = this.#isSpoilt ? [input, fault] : this.#shrink(input, fault)
-    const finding = findingOf(smallestFault, smallest, this.#seed)
+    const { rule, message: what, detail } = smallestFault
+    const finding: Finding = { codec: this.#definition.name, rule, what, detail, input: smallest, seed: this.#seed }
     this.#findings.push(finding)
     this.#options.onFinding?.(finding)
   }

@@ -1,4 +1,4 @@
-import type { Finding, FuzzInput } from '@meltemi/sdk/testing'
+import type { FuzzInput } from '@meltemi/sdk/testing'
 import type { FuzzPlan } from './fuzz-task.ts'
 import { runProcess } from './run-process.ts'
 
@@ -8,8 +8,8 @@ const MAX_MS = 30_000
 /** For one of them. */
 const PROCESS_MS = 10_000
 
-/** The finding that an input is which ends its process, made as small as it can be in the time there is. */
-export async function findCrash(plan: FuzzPlan, input: FuzzInput, what: string): Promise<Finding> {
+/** The smallest input that ends its process in the same way, as far as it is found in the time there is. */
+export async function shrinkCrash(plan: FuzzPlan, input: FuzzInput, what: string): Promise<FuzzInput> {
   const until = performance.now() + MAX_MS
   let smallest = input
   for (let n = 0; n < MAX_PROCESSES && performance.now() < until; n++) {
@@ -17,5 +17,5 @@ export async function findCrash(plan: FuzzPlan, input: FuzzInput, what: string):
     if (end.kind !== 'crashed' || end.what !== what || end.input === undefined) break
     smallest = end.input
   }
-  return { rule: 'crash', what, detail: '', input: smallest, seed: plan.options.seed }
+  return smallest
 }
