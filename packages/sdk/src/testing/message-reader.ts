@@ -57,9 +57,11 @@ export class MessageReader {
     if (consumed === 0) {
       throw new BrokenContract('nothing', 'decode is done but has consumed nothing: it would never end')
     }
-    const { length } = metadata.message
-    if (length !== consumed) {
-      throw new BrokenContract('message', `decode has consumed ${consumed} bytes but metadata.message has ${length}`)
+    const { message } = metadata
+    if (!Buffer.isBuffer(message)) throw new BrokenContract('message', 'metadata.message is no Buffer')
+    if (message.length !== consumed) {
+      const what = `decode has consumed ${consumed} bytes but metadata.message has ${message.length}`
+      throw new BrokenContract('message', what)
     }
     return metadata
   }

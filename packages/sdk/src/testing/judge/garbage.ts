@@ -8,6 +8,8 @@ import { opposite } from './subject.ts'
 const RANDOM_BYTES = 64
 /** Of this many bytes every value is tried: types, flags and versions lie at the beginning. */
 const HEAD_BYTES = 32
+/** Of longer samples only the beginning is damaged. */
+const MAX_BYTES = 16 * 1024
 
 /** So many inputs; from samples with options these stay, and now and then bytes come from the wrong side. */
 export function* garbage(samples: readonly Sample[], random: Random, count: number): Generator<Sample> {
@@ -29,7 +31,7 @@ export function* headGarbage(samples: readonly Sample[]): Generator<Sample> {
 function* everyByte(sample: Sample): Generator<Sample> {
   for (let at = 0; at < Math.min(sample.bytes.length, HEAD_BYTES); at++) {
     for (let value = 0; value < 256; value++) {
-      const copy = Buffer.from(sample.bytes)
+      const copy = Buffer.from(sample.bytes.subarray(0, MAX_BYTES))
       copy[at] = value
       yield damagedSample(sample, copy, sample.side)
     }
@@ -40,7 +42,8 @@ function damagedSample({ name, config }: Sample, bytes: Buffer, side: Side): Sam
   return { name: `${name}, damaged`, side, bytes, config }
 }
 
-function damaged(bytes: Buffer, random: Random): Buffer {
+function damaged(sample: Buffer, random: Random): Buffer {
+  const bytes = sample.subarray(0, MAX_BYTES)
   const copy = Buffer.from(bytes)
   for (let n = random.below(4); n >= 0; n--) copy[random.below(copy.length)] = random.below(256)
   const kind = random.below(4)

@@ -6,9 +6,10 @@ import { isProtocolError } from '../sample.ts'
 /** What a codec's author has written, as far as it can be called. */
 export type CodecMethod = keyof Codec | 'create' | 'validate' | 'detect' | 'dialect'
 
-/** Somebody who wants to know which method runs now, should it never end. */
+/** Somebody who wants to know which method runs now, and since when, should it never end. */
 export interface MethodWatch {
   method: CodecMethod
+  calledMs: number
 }
 
 /** What a method of the codec threw; `cause` is the thrown thing itself. */
@@ -63,6 +64,7 @@ export function guardCodec(codec: Codec, watch: MethodWatch): Codec {
 
 export function runGuarded<T>(method: CodecMethod, watch: MethodWatch, action: () => T): T {
   watch.method = method
+  watch.calledMs = performance.now()
   try {
     return action()
   } catch (error: unknown) {

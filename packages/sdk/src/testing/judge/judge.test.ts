@@ -156,6 +156,21 @@ test('a codec that does not return fails the rule in time, with the bytes', () =
   assert.equal(outcome.failure.place?.line, lineOf('// for ever') - 1)
 })
 
+test('a codec that is only slow is not said to loop', () => {
+  const slow = broken({
+    decode(buffer, metadata) {
+      const untilMs = performance.now() + 2
+      while (performance.now() < untilMs);
+      return small.create('downstream', undefined).decode(buffer, metadata)
+    },
+  })
+  const { outcomes } = judge(slow, [request], { rules: ['D8', 'E1'], ruleLimitMs: 400 })
+  const late = outcomes.find(({ kind }) => kind === 'fail')
+  assert.ok(late?.kind === 'fail')
+  assert.match(late.failure.message, /^the rule was not done within 0\.4 s: the codec is slow/)
+  assert.equal(outcomes.at(-1)?.kind, 'pass')
+})
+
 test('a codec that cannot be made fails the first rule, and nothing else is run', () => {
   const makers: readonly [CodecDefinition['create'], RegExp][] = [
     [() => undefined as never, /the downstream codec has no method decode/],

@@ -1,4 +1,4 @@
-import type { CodecDefinition } from '../../codec.ts'
+import type { Codec, CodecDefinition } from '../../codec.ts'
 import { RULES } from '../rules/rules.ts'
 import type { Sample } from '../sample.ts'
 import { type CodePlace, findCodePlace } from './code-place.ts'
@@ -96,7 +96,6 @@ export class Judgement {
         ? { ...name, kind: 'pass' }
         : { ...name, kind: 'not-applicable', reason: trial.reason }
     }
-    trial.shrink(this.#limitMs)
     return { ...name, kind: 'fail', failure: this.#failure(trial.finding) }
   }
 
@@ -114,8 +113,15 @@ export class Judgement {
   }
 
   #placeOf({ config }: Sample, fault: Fault): CodePlace | undefined {
-    // one that cannot be made, or not in time, is not made once more
-    const codec = fault.method === 'create' ? undefined : this.#definition.create('downstream', config)
-    return findCodePlace(this.#definition, codec, fault)
+    return findCodePlace(this.#definition, fault.method === 'create' ? undefined : this.#tryCreate(config), fault)
+  }
+
+  #tryCreate(config: unknown): Codec | undefined {
+    try {
+      return this.#definition.create('downstream', config)
+    } catch {
+      // without these options there is none: then create is the place
+      return undefined
+    }
   }
 }

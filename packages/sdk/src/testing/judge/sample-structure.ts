@@ -117,6 +117,7 @@ function needsMore(subject: Subject, sample: Sample, bytes: Buffer): boolean {
   return isMessage(subject, sample, whole) && !isMessage(subject, sample, bytes)
 }
 
+/** Whether the last that the codec asks for is just so many bytes. */
 function awaits(subject: Subject, sample: Sample, length: number): boolean {
   const reader = subject.reader(sample)
   const has = reader.buffer.has.bind(reader.buffer)

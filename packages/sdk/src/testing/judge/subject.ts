@@ -26,6 +26,7 @@ export class Subject {
   readonly #facts = new WeakMap<Sample, Map<string, unknown>>()
   /** What was called last. */
   method: CodecMethod = 'create'
+  calledMs = 0
   /** What the newest connection has been fed with, for a codec that does not return. */
   fed: Buffer[] = []
 

@@ -6,6 +6,8 @@ import type { TimeLimit } from './time-limit.ts'
 
 /** Of a rule's time, for the search for a shorter input. */
 const SHRINK_SHARE = 1 / 2
+/** Of a rule's time, to say of the call that was ended by force that it would not have returned. */
+const HUNG_SHARE = 1 / 2
 /** Of a rule's time, to say of a shorter input that the codec does not return either. */
 const HANG_SHARE = 1 / 40
 
@@ -32,21 +34,26 @@ export class Trial {
     this.#timeLimit = timeLimit
   }
 
-  /** Tries one input after the other until one has a fault. */
+  /** Tries one input after the other until one has a fault, and looks for the shortest that has it. */
   run(limitMs: number): void {
-    this.hasHung = !this.#timeLimit.run(limitMs, () => this.#tryAll())
-    if (!this.hasHung) return
+    if (!this.#timeLimit.run(limitMs, () => this.#tryAll())) this.#late(limitMs)
+    else if (this.finding !== undefined) this.#timeLimit.run(limitMs * SHRINK_SHARE, () => this.#shrinkFault())
+  }
+
+  /** It was ended by force: in a call that took most of the time, or in one of very many. */
+  #late(limitMs: number): void {
+    const { method, fed, calledMs } = this.#subject
+    this.hasHung = performance.now() - calledMs > limitMs * HUNG_SHARE
+    if (!this.hasHung) {
+      const message = `the rule was not done within ${limitMs / 1000} s: the codec is slow, or the samples are large`
+      this.finding = { input: this.#input, fault: { method, message } }
+      return
+    }
     // what was decoded last is what does not end
-    const { method, fed } = this.#subject
     const bytes = fed.length > 0 ? Buffer.concat(fed) : this.#input.bytes
     const message = `${method} did not return within ${limitMs / 1000} s`
     this.finding = { input: { ...this.#input, bytes }, fault: { method, message } }
-  }
-
-  /** Looks for a shorter input with the same fault. */
-  shrink(limitMs: number): void {
-    if (this.hasHung) this.#shrinkHang(limitMs)
-    else this.#timeLimit.run(limitMs * SHRINK_SHARE, () => this.#shrinkFault())
+    this.#shrinkHang(limitMs)
   }
 
   #tryAll(): void {

@@ -18,7 +18,7 @@ import { cut, drops, singleBytes } from '../splits.ts'
 const HOSTILE_BYTES = 4
 /** Beginnings with a wrong length are tried up to this size. */
 const PREFIX_BYTES = 256
-const LINEAR = { small: 512, times: 8, mostTimes: 16 } as const
+const LINEAR = { small: 512, times: 8, mostTimes: 16, longest: 64 * 1024 } as const
 /** A message that does not end: what was sent of it, and the memory beside the buffer that it may cost. */
 const ENDLESS = { bytes: 1024 * 1024, chunkBytes: 1024, heldBytes: 256 * 1024 } as const
 
@@ -195,7 +195,7 @@ function longMessage(subject: Subject, sample: Sample): { large: Buffer; small: 
   const large = grow(subject, sample, LINEAR.small * LINEAR.times)
   const small = grow(subject, sample, LINEAR.small)
   if (large !== undefined && small !== undefined) return { large, small }
-  const { bytes } = sample
+  const bytes = sample.bytes.subarray(0, LINEAR.longest)
   return bytes.length < LINEAR.small
     ? undefined
     : { large: bytes, small: bytes.subarray(0, bytes.length / LINEAR.times) }
