@@ -15,10 +15,13 @@ export interface Codec {
   decode(buffer: ReceiveBuffer, metadata: Metadata): DecodeStatus
   /**
    * Writes the message with `metadata.requestId`, `streamId` and `timeoutMs` as they are now, and with the changes
-   * that `mutation` asks for. Never changes `metadata.message`.
+   * that `mutation` asks for. Never changes `metadata.message`. What it throws costs this exchange alone.
    */
   encode(metadata: Metadata, mutation: Mutation, out: ByteWriter): void
-  /** Writes this protocol's error reply to `request`. Reads `message[0, headerSize)` and `detail` only. */
+  /**
+   * Writes this protocol's error reply to `request`. Reads `message[0, headerSize)` and `detail` only. What it throws
+   * closes the client's connection.
+   */
   onError(request: Metadata, failure: Failure, out: ByteWriter): void
   /**
    * Writes the ids into a private copy of the message that starts at `bytes[start]` and has at least its first
@@ -27,7 +30,10 @@ export interface Codec {
   patchIds?(bytes: Buffer, start: number, requestId: MessageId, streamId: number): boolean
   /** Writes the answer to a client's heartbeat. Without it heartbeats are dropped. */
   heartbeatReply?(request: Metadata, out: ByteWriter): void
-  /** Writes a health check with this id; healthy is a reply that decodes with status Ok. */
+  /**
+   * Writes a health check with this id; healthy is a reply that decodes with status Ok. For active health checks, which
+   * this version does not make.
+   */
   healthCheck?(id: number, out: ByteWriter): void
   /** Writes "this stream is over" for the stream that `opened` began. Without it each stream has a connection of its own. */
   resetStream?(opened: Metadata, streamId: number, out: ByteWriter): void
@@ -35,6 +41,7 @@ export interface Codec {
   goAway?(out: ByteWriter): void
 }
 
+/** Who sends what a codec decodes. `downstream`: a client. `upstream`: a service. */
 export type Side = 'downstream' | 'upstream'
 
 /** What a codec module exports: `export const codecs: CodecDefinition[] = [mine]`. */
@@ -51,9 +58,12 @@ export interface CodecDefinition {
   readonly greeting?: 'server'
   /** Checks the options when configuration is loaded; one text per fault. A codec without it takes no options. */
   validate?(config: unknown): readonly string[]
-  /** Makes the codec of one connection. `config`: its options as plain JSON, undefined when there are none. */
+  /**
+   * Makes the codec of one connection, whose other end is a client (`downstream`) or a service (`upstream`). `config`:
+   * its options as plain JSON, undefined when there are none.
+   */
   create(side: Side, config: unknown): Codec
-  /** Whether these first bytes are this protocol's; undefined: needs more. */
+  /** Whether these first bytes are this protocol's; undefined: needs more. This version does not ask. */
   detect?(bytes: ReceiveBuffer): boolean | undefined
   /** Only requests of equal dialects share an upstream connection. */
   dialect?(metadata: Metadata): string

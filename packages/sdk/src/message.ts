@@ -3,31 +3,66 @@
  * asks a codec to change. Numbers are those of the MetaProtocol reference, so logs and dumps agree with it.
  */
 
+/** What a message is. `decode` finds it preset and changes it where the protocol has more than requests and replies. */
 export const MessageType = {
+  /** Wants a reply. */
   Request: 0,
+  /** The reply to a request. */
   Response: 1,
+  /** A request that nobody answers. */
   Oneway: 2,
+  /** Opens the stream `streamId`; routes and filters see it as they see a request. */
   StreamInit: 3,
+  /** A frame of an open stream. */
   StreamData: 4,
+  /** The last frame of its sender; the other side may go on. */
   StreamCloseOneWay: 5,
+  /** The stream is over, for both sides. */
   StreamCloseTwoWay: 6,
+  /** Answered by the proxy itself, where the codec has `heartbeatReply`; never sent on. */
   Heartbeat: 7,
+  /** A reply that says the request itself has failed: an exception. Counted apart. */
   Error: 8,
 } as const
+/** One of the values of `MessageType`. */
 export type MessageType = (typeof MessageType)[keyof typeof MessageType]
 
-export const ResponseStatus = { Ok: 0, Error: 1 } as const
+/** How a reply counts in the stats. */
+export const ResponseStatus = {
+  /** It went well; preset. */
+  Ok: 0,
+  /** It did not. */
+  Error: 1,
+} as const
+/** One of the values of `ResponseStatus`. */
 export type ResponseStatus = (typeof ResponseStatus)[keyof typeof ResponseStatus]
 
-export const DecodeStatus = { WaitForData: 0, Done: 1 } as const
+/** What `decode` returns. */
+export const DecodeStatus = {
+  /** The message is not whole; nothing was consumed. */
+  WaitForData: 0,
+  /** The message is in the metadata, and its bytes were taken. */
+  Done: 1,
+} as const
+/** One of the values of `DecodeStatus`. */
 export type DecodeStatus = (typeof DecodeStatus)[keyof typeof DecodeStatus]
 
-/**
- * Pin, on a request: from this message on the client owns its upstream connection, until Unpin or until either side
- * closes. Unpin, on a request or on its last reply: the connection is given back with that reply, unless a request
- * that pins has been sent behind it. On a reply Pin means nothing.
- */
-export const Affinity = { None: 0, Pin: 1, Unpin: 2 } as const
+/** Whether a client keeps a connection to a service to itself: for logins, transactions, subscriptions, pushes. */
+export const Affinity = {
+  /** As before; preset. */
+  None: 0,
+  /**
+   * On a request: from this message on the client owns its upstream connection, until Unpin or until either side closes.
+   * On a reply it means nothing.
+   */
+  Pin: 1,
+  /**
+   * On a request or on its last reply: the connection is given back with that reply, unless a request that pins has been
+   * sent behind it.
+   */
+  Unpin: 2,
+} as const
+/** One of the values of `Affinity`. */
 export type Affinity = (typeof Affinity)[keyof typeof Affinity]
 
 /**
@@ -55,21 +90,28 @@ const DECODED = -1
 export class Metadata {
   /** Preset by the framework: Request on the downstream side, Response on the upstream side. */
   type: MessageType
+  /** Of replies. */
   status: ResponseStatus = ResponseStatus.Ok
+  /** Of a request its id, of a reply that of its request; 0 in protocols without ids. */
   requestId: MessageId = 0
   /** 1 … 2³¹−1 for messages of a stream, else 0. */
   streamId = 0
   /** Bytes from the start of `message` that are the header; `onError` may read these and no others. */
   headerSize = 0
+  /** Bytes of `message` behind the header. */
   bodySize = 0
-  /** Name of the span, for example `interface/method`. */
+  /** What the message is about, for people: `interface/method` for example. Shown by `meltemi codec inspect`. */
   operation = ''
+  /** Whether the client keeps its upstream connection. */
   affinity: Affinity = Affinity.None
   /** False while more replies to the same request follow. */
   last = true
-  /** The caller's timeout in milliseconds; 0 when the protocol said nothing. The framework may lower it. */
+  /**
+   * The caller's timeout in milliseconds; 0 when the protocol said nothing. The framework may lower it; this version
+   * leaves it as it is, and takes timeouts from the configuration.
+   */
   timeoutMs = 0
-  /** Whether a repeat is harmless; undefined when the protocol does not tell. */
+  /** Whether a repeat is harmless; undefined when the protocol does not tell. This version does not repeat requests. */
   idempotent: boolean | undefined = undefined
   /** The whole message as it came; immutable until the exchange ends. */
   message: Buffer = NO_BYTES
@@ -77,6 +119,7 @@ export class Metadata {
   detail: unknown = undefined
   #pairs: (string | number)[] | null = null
 
+  /** For tests; the framework makes those that a codec gets. */
   constructor(type: MessageType = MessageType.Request) {
     this.type = type
   }
@@ -113,6 +156,7 @@ export class Metadata {
     return undefined
   }
 
+  /** Removes the pair under exactly this key, if there is one. */
   delete(key: string): void {
     const pairs = this.#pairs
     if (pairs === null) return
@@ -123,6 +167,7 @@ export class Metadata {
     }
   }
 
+  /** How many pairs there are. */
   get size(): number {
     return this.#pairs === null ? 0 : this.#pairs.length / STRIDE
   }
@@ -132,6 +177,7 @@ export class Metadata {
     return (this.#pairs as string[])[index * STRIDE] as string
   }
 
+  /** The value of pair `index`. */
   value(index: number): string {
     return this.#text(this.#pairs as (string | number)[], index * STRIDE)
   }
@@ -172,14 +218,17 @@ export class Mutation {
   readonly #keys: string[] = []
   readonly #values: (string | undefined)[] = []
 
+  /** How many changes there are. */
   get size(): number {
     return this.#keys.length
   }
 
+  /** The key of change `index`, 0 … size − 1. */
   key(index: number): string {
     return this.#keys[index] as string
   }
 
+  /** The new value of change `index`; undefined removes the property. */
   value(index: number): string | undefined {
     return this.#values[index]
   }

@@ -14,12 +14,15 @@ const NO_CHUNK = Buffer.alloc(0)
 
 const freshChunks: ChunkPool = { chunkBytes: 4096, acquire: () => Buffer.allocUnsafeSlow(4096) }
 
-/**
- * Bytes on their way out. Small writes are joined in a chunk, large slices are kept by reference:
+/*
+ * Small writes are joined in a chunk, large slices are kept by reference:
  *
  *   #parts  [ chunk 1 ][ slice ][ slice ]   #chunk  | flushed before | #from … written … #at | free |
- *
- * `length` counts everything not flushed yet; positions for `setU16` and `setU32` are such lengths.
+ */
+
+/**
+ * Bytes on their way out. Numbers are big-endian unless their name ends in `le`, and only as many of their bits are
+ * written as fit. Messages of others may stand before what a codec writes: positions are what `length` was.
  */
 export class ByteWriter {
   readonly #pool: ChunkPool
@@ -31,20 +34,24 @@ export class ByteWriter {
   #from = 0
   #at = 0
 
+  /** For tests; the framework makes one for each connection. */
   constructor(pool: ChunkPool = freshChunks) {
     this.#pool = pool
   }
 
+  /** How many bytes were written, and not flushed yet. */
   get length(): number {
     return this.#partsLength + this.#at - this.#from
   }
 
+  /** One byte. */
   u8(value: number): this {
     const at = this.#reserve(1)
     this.#chunk[at] = value
     return this
   }
 
+  /** Two bytes. */
   u16(value: number): this {
     const at = this.#reserve(2)
     const chunk = this.#chunk
@@ -53,12 +60,14 @@ export class ByteWriter {
     return this
   }
 
+  /** Four bytes. */
   u32(value: number): this {
     const at = this.#reserve(4)
     putU32(this.#chunk, at, value)
     return this
   }
 
+  /** Eight bytes. */
   i64(value: MessageId): this {
     const at = this.#reserve(8)
     if (typeof value === 'number') {
@@ -68,6 +77,7 @@ export class ByteWriter {
     return this
   }
 
+  /** Two bytes, little-endian. */
   u16le(value: number): this {
     const at = this.#reserve(2)
     this.#chunk[at] = value
@@ -75,6 +85,7 @@ export class ByteWriter {
     return this
   }
 
+  /** Four bytes, little-endian. */
   u32le(value: number): this {
     const at = this.#reserve(4)
     const chunk = this.#chunk
@@ -100,7 +111,10 @@ export class ByteWriter {
     return this.varint((value << 1) ^ (value >> 31))
   }
 
-  /** Bytes [start, end) of `source`, which nobody may change until they are sent. */
+  /**
+   * Bytes [start, end) of `source`, which nobody may change until they are sent. Throws RangeError when these are not all
+   * in it.
+   */
   bytes(source: Uint8Array, start = 0, end: number = source.length): this {
     const length = end - start
     // a wrong range would send memory that nobody wrote
@@ -134,13 +148,17 @@ export class ByteWriter {
     return this
   }
 
-  /** Overwrites two bytes at a position where `length` stood when they were written. */
+  /**
+   * Overwrites two bytes at a position where `length` stood when they were written: for a length that is known only
+   * later. Throws RangeError when they were not written, or are flushed.
+   */
   setU16(at: number, value: number): void {
     this.#assertWritten(at, 2)
     this.#setByte(at, value >>> 8)
     this.#setByte(at + 1, value)
   }
 
+  /** The same for four bytes. */
   setU32(at: number, value: number): void {
     this.#assertWritten(at, 4)
     if (at >= this.#partsLength) {

@@ -6,9 +6,7 @@ const NO_SCAN = -1
 /** Above this a compacted window is not worth another copy. */
 const COMPACT_BYTES = 1024
 
-/**
- * The unread bytes of one connection, always contiguous. Positions count from the next unread byte.
- *
+/*
  *   window  |  taken, may still be seen by views  |  unread        |  free, only if the window is ours |
  *                                                 #start           #end
  *
@@ -16,7 +14,13 @@ const COMPACT_BYTES = 1024
  * a window that doubles, so each byte is copied a constant number of times however the bytes were split. Bytes
  * once given out by `take` are never written again.
  */
+
+/**
+ * The unread bytes of one connection, always contiguous. Positions count from the next unread byte; ask `has` before
+ * reading, for a read beyond what is here throws RangeError. Numbers are big-endian unless their name ends in `le`.
+ */
 export class ReceiveBuffer {
+  /** The listener's limit for one message. */
   readonly maxMessageBytes: number
   #window: Buffer = NO_BYTES
   #owned = false
@@ -28,20 +32,22 @@ export class ReceiveBuffer {
   #scanFrom = 0
   #scanEnd = 0
 
+  /** For tests; the framework makes one for each connection. */
   constructor(maxMessageBytes: number = 16 * 1024 * 1024) {
     this.maxMessageBytes = maxMessageBytes
   }
 
+  /** How many bytes are here: of the next message, and perhaps of others behind it. */
   get length(): number {
     return this.#end - this.#start
   }
 
-  /** Whether `decode` may be called: as many bytes are here as it asked for, at least one. */
+  /** Framework: whether `decode` may be called: as many bytes are here as it asked for, at least one. */
   get isReady(): boolean {
     return this.#end - this.#start >= this.#wanted
   }
 
-  /** Memory held for unread bytes. */
+  /** Framework: bytes of memory held for what is unread. */
   get heldBytes(): number {
     return this.#window.length
   }
@@ -58,28 +64,34 @@ export class ReceiveBuffer {
     return false
   }
 
+  /** An unsigned byte. */
   u8(i: number): number {
     return this.#window[this.#at(i, 1)] as number
   }
 
+  /** A signed byte. */
   i8(i: number): number {
     return (this.u8(i) << 24) >> 24
   }
 
+  /** An unsigned 16-bit integer. */
   u16(i: number): number {
     const at = this.#at(i, 2)
     const w = this.#window
     return ((w[at] as number) << 8) | (w[at + 1] as number)
   }
 
+  /** A signed 16-bit integer. */
   i16(i: number): number {
     return (this.u16(i) << 16) >> 16
   }
 
+  /** An unsigned 32-bit integer. */
   u32(i: number): number {
     return this.i32(i) >>> 0
   }
 
+  /** A signed 32-bit integer. */
   i32(i: number): number {
     const at = this.#at(i, 4)
     const w = this.#window
@@ -88,12 +100,14 @@ export class ReceiveBuffer {
     )
   }
 
+  /** An unsigned 16-bit integer, little-endian. */
   u16le(i: number): number {
     const at = this.#at(i, 2)
     const w = this.#window
     return ((w[at + 1] as number) << 8) | (w[at] as number)
   }
 
+  /** An unsigned 32-bit integer, little-endian. */
   u32le(i: number): number {
     const at = this.#at(i, 4)
     const w = this.#window
