@@ -3,7 +3,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { CommandError } from './command-error.ts'
-import { createCodecCommand } from './commands/codec.ts'
 import { createProxyCommand } from './commands/proxy.ts'
 import { type Console, printLine } from './console.ts'
 
@@ -21,8 +20,11 @@ export async function runMeltemi(args: readonly string[], console: Console): Pro
       writeErr: (text) => console.writeError(text),
       outputError: (text) => printLine(console, 'error', text.replace(/^error: /, '')),
     })
-  for (const create of [createProxyCommand, createCodecCommand]) {
-    program.addCommand(inheriting(program, create(console, result)))
+  program.addCommand(inheriting(program, createProxyCommand(console, result)))
+  if (args[0] !== 'proxy') {
+    // a process that serves does not carry what judges, fuzzes and packs
+    const { createCodecCommand } = await import('./commands/codec.ts')
+    program.addCommand(inheriting(program, createCodecCommand(console, result)))
   }
   try {
     await program.parseAsync(args, { from: 'user' })
