@@ -156,6 +156,23 @@ test('a codec that does not return fails the rule in time, with the bytes', () =
   assert.equal(outcome.failure.place?.line, lineOf('// for ever') - 1)
 })
 
+test('a length is named with the value that was wrong, and shown with it', () => {
+  const trusting = broken({
+    decode(buffer, metadata) {
+      if (!buffer.has(2) || !buffer.has(buffer.u16(0))) return DecodeStatus.WaitForData
+      metadata.message = buffer.take(buffer.u16(0))
+      return DecodeStatus.Done
+    },
+  })
+  const outcome = outcomeOf('D10', trusting)
+  assert.ok(outcome.kind === 'fail')
+  assert.match(
+    outcome.failure.message,
+    /^with 0 in the 16-bit length at byte 0 decode is done but has consumed nothing/,
+  )
+  assert.deepEqual(outcome.failure.input, ['0000'])
+})
+
 test('a codec that is only slow is not said to loop', () => {
   const slow = broken({
     decode(buffer, metadata) {

@@ -9,7 +9,7 @@ import { measureGrowth } from '../judge/held-memory.ts'
 import { type Fault, faultOf, type Rule } from '../judge/rule.ts'
 import { findLengthFields, grow, type LengthField, withField } from '../judge/sample-structure.ts'
 import type { Subject } from '../judge/subject.ts'
-import { MessageReader } from '../message-reader.ts'
+import { BrokenContract, MessageReader } from '../message-reader.ts'
 import { Random } from '../random.ts'
 import type { Sample } from '../sample.ts'
 import { cut, drops, singleBytes } from '../splits.ts'
@@ -151,9 +151,9 @@ function wrongLengthFault(subject: Subject, input: Sample, { field, value }: Wro
   for (let length = 1; length <= bytes.length; length++) {
     if (length > PREFIX_BYTES && length < bytes.length) continue
     const chunks = [bytes.subarray(0, length)]
-    const refusal = refusalIn(subject, input, chunks)
-    if (refusal?.isProtocolError) return undefined
-    if (refusal !== undefined) return { ...faultOf(refusal, chunks), message: `${what} ${refusal.message}` }
+    const error = errorOf(subject, input, chunks)
+    if (isRefusal(error)) return undefined
+    if (error !== undefined) return { ...faultOf(error, chunks), message: `${what} ${error.message}` }
   }
   if (value !== -1n || field.bytes < HOSTILE_BYTES || isRefusedAtLimit(subject, input)) return undefined
   return { method: 'decode', message: `${what} it is not refused`, chunks: [bytes] }
@@ -166,14 +166,18 @@ function isRefusedAtLimit(subject: Subject, input: Sample): boolean {
   return refusalOf(subject, input, { limit, chunks })?.isProtocolError === true
 }
 
-function refusalIn(subject: Subject, input: Sample, chunks: readonly Buffer[]): CodecThrew | undefined {
+function errorOf(subject: Subject, input: Sample, chunks: readonly Buffer[]): CodecThrew | BrokenContract | undefined {
   try {
     subject.feed(input, chunks)
   } catch (error: unknown) {
-    if (error instanceof CodecThrew) return error
+    if (error instanceof CodecThrew || error instanceof BrokenContract) return error
     throw error
   }
   return undefined
+}
+
+function isRefusal(error: CodecThrew | BrokenContract | undefined): boolean {
+  return error instanceof CodecThrew && error.isProtocolError
 }
 
 function* garbageInputs({ samples, effort }: Subject): Generator<Sample> {
@@ -185,8 +189,8 @@ function* garbageInputs({ samples, effort }: Subject): Generator<Sample> {
 function garbageFault(subject: Subject, input: Sample): Fault | undefined {
   const { bytes } = input
   const { chunks } = cut(bytes, bytes.length > 1 ? [bytes.length >> 1] : [])
-  const refusal = refusalIn(subject, input, chunks)
-  return refusal === undefined || refusal.isProtocolError ? undefined : faultOf(refusal, [bytes])
+  const error = errorOf(subject, input, chunks)
+  return error === undefined || isRefusal(error) ? undefined : faultOf(error, [bytes])
 }
 
 /** A message of many bytes, and of an eighth of them: the latter is its beginning where it cannot be made to order. */
