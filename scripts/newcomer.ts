@@ -18,10 +18,7 @@ const CHANGED_LINE = "metadata.set('cmd', '2')"
 const user = new NewUser()
 const project = join(user.home, 'my-protocol')
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    user.leave()
-    process.exit(1)
-  })
+  process.once(signal, () => void user.leave().finally(() => process.exit(1)))
 }
 try {
   const beginMs = performance.now()
@@ -36,7 +33,7 @@ try {
   print('all together', totalS)
   if (totalS > LIMIT_S) throw new Error(`a newcomer needs more than ${LIMIT_S} s`)
 } finally {
-  user.leave()
+  await user.leave()
 }
 
 async function trySample(terminal: Terminal): Promise<void> {
@@ -45,7 +42,10 @@ async function trySample(terminal: Terminal): Promise<void> {
     changeLine(join(project, 'src/codec.ts'))
     return terminal.prints(ALL_TO_V2)
   })
-  await step('Ctrl-C, until all has ended', () => terminal.interrupt())
+  await step('Ctrl-C, until all has ended', async () => {
+    const code = await terminal.interrupt()
+    if (code !== 0) throw new Error(`npm start ended with ${code}\n${terminal.output}`)
+  })
 }
 
 /** Runs it, and prints how long it took. */

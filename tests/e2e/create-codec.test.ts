@@ -140,6 +140,16 @@ describe('npm start of a project', () => {
     assert.deepEqual(leftovers(), [])
   })
 
+  test('says that the proxy has ended, and ends too', async () => {
+    const { child, output } = start([])
+    while (!output.text.includes('hello world')) await once(child.stdout, 'data')
+    const [pid = ''] = execFileSync('pgrep', ['-f', `proxy -c .*${directory}/src`], { encoding: 'utf8' }).split('\n')
+    process.kill(Number(pid), 'SIGKILL')
+    assert.deepEqual(await once(child, 'exit'), [1, null])
+    assert.match(output.text, /^error: Meltemi has ended$/m)
+    assert.deepEqual(leftovers(), [])
+  })
+
   test('says what is wrong with --for', async () => {
     const { child, output } = start(['--for', 'ever'])
     assert.deepEqual(await once(child, 'exit'), [1, null])

@@ -10,9 +10,9 @@ export class SampleClient {
   readonly #waiting = new Map<number, (reply: Message | undefined) => void>()
   #lastId = 0
 
-  /** Rejects when nobody listens there. */
-  static async connect(port: number): Promise<SampleClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  /** Rejects when nobody listens there. The connection ends with `signal`. */
+  static async connect(port: number, signal: AbortSignal): Promise<SampleClient> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true, signal })
     await once(socket, 'connect')
     return new SampleClient(socket)
   }

@@ -26,14 +26,16 @@ const CALLS_PER_LINE = 100
 const PAUSE_MS = 9
 const READY_TIMEOUT_MS = 15_000
 const END_TIMEOUT_MS = 5000
+const ENDED = 'Meltemi has ended'
 
 const { values } = parseArgs({ options: { for: { type: 'string', default: 'Infinity' } } })
 const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
-process.exitCode = await main(Number(values.for)).catch((error: Error) => {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal))
+const exitCode = await main(Number(values.for)).catch((error: Error) => {
   console.error(`error: ${error.message}`)
   return 1
 })
+process.exit(exitCode) // whoever else may be connected to the servers
 
 /** Starts everything, shows it, ends everything. Resolves with 0 when every call was answered well. */
 async function main(seconds: number): Promise<number> {
@@ -49,10 +51,10 @@ async function main(seconds: number): Promise<number> {
       admin: await findPort(PORTS.admin),
     }
     proxy = startProxy(ports, folder)
-    await ready(ports.proxy, proxy)
+    await ready(ports.proxy)
     console.log(`my-protocol on 127.0.0.1:${ports.proxy}, servers v1 on :${ports.v1} and v2 on :${ports.v2}`)
     console.log(`statistics on http://127.0.0.1:${ports.admin}/stats, Ctrl-C ends everything\n`)
-    return await show(ports.proxy, proxy, seconds)
+    return await show(ports.proxy, seconds)
   } finally {
     await end(proxy)
     servers.v1.close()
@@ -94,60 +96,67 @@ function startProxy(ports: typeof PORTS, folder: string): ChildProcess {
     detached: true,
     signal: stop.signal, // SIGTERM, with which it ends in order
   })
-  return proxy.on('error', ({ name, message }) => {
-    if (name !== 'AbortError') console.error(`${message}: npm start knows where meltemi is`)
+  proxy.on('error', (error) => {
+    if (error.name !== 'AbortError') console.error(`${error.message}: npm start knows where meltemi is`)
   })
+  return proxy.on('close', () => stop.abort(ENDED))
 }
 
-async function ready(port: number, proxy: ChildProcess): Promise<void> {
+/** Resolves when Meltemi listens, or when all is to end. */
+async function ready(port: number): Promise<void> {
   const deadlineMs = performance.now() + READY_TIMEOUT_MS
   while (!stop.signal.aborted) {
-    const client = await SampleClient.connect(port).catch(() => undefined)
+    const client = await SampleClient.connect(port, stop.signal).catch(() => undefined)
     if (client !== undefined) return client.close()
-    if (proxy.pid === undefined || proxy.exitCode !== null) throw new Error('Meltemi did not start')
     if (performance.now() > deadlineMs) throw new Error('Meltemi does not listen')
     await sleep(50)
   }
+  assertNotEnded()
+}
+
+function assertNotEnded(): void {
+  if (stop.signal.reason === ENDED) throw new Error(ENDED)
 }
 
 /** Prints one line after the other until the time is over, Ctrl-C, or Meltemi ends. */
-async function show(port: number, proxy: ChildProcess, seconds: number): Promise<number> {
+async function show(port: number, seconds: number): Promise<number> {
   const endMs = performance.now() + seconds * 1000
   let exitCode = 0
   console.log('      v1      v2  errors  last reply')
-  while (performance.now() < endMs && !stop.signal.aborted && proxy.exitCode === null) {
+  while (performance.now() < endMs && !stop.signal.aborted) {
     const { v1, v2, errors, last } = await callForASecond(port)
     if (stop.signal.aborted) break // not a whole line
     const cells = [`${v1} %`, `${v2} %`, String(errors)]
     console.log(`${cells.map((cell) => cell.padStart(8)).join('')}  ${last}`)
     if (errors > 0) exitCode = 1
   }
-  return proxy.exitCode === null ? exitCode : 1
+  assertNotEnded()
+  return exitCode
 }
 
 /** A hundred calls, so that counts are percentages. */
 async function callForASecond(port: number): Promise<{ v1: number; v2: number; errors: number; last: string }> {
   const seen = { v1: 0, v2: 0, errors: 0, last: '' }
-  const client = await SampleClient.connect(port)
+  const client = await SampleClient.connect(port, stop.signal).catch(() => undefined)
   for (let n = 0; n < CALLS_PER_LINE && !stop.signal.aborted; n++) {
     try {
+      if (client === undefined) throw new Error('no connection')
       seen.last = await client.hello('world')
       seen[seen.last.endsWith('v1') ? 'v1' : 'v2']++
     } catch (error: unknown) {
-      if (stop.signal.aborted) break
       seen.last = String(error)
       seen.errors++
     }
     await sleep(PAUSE_MS)
   }
-  client.close()
+  client?.close()
   return seen
 }
 
 /** Ends Meltemi, which lets go of what it holds first. */
 async function end(proxy: ChildProcess | undefined): Promise<void> {
-  stop.abort()
-  if (proxy?.pid === undefined || proxy.exitCode !== null) return
+  stop.abort('done')
+  if (proxy?.pid === undefined || proxy.exitCode !== null || proxy.signalCode !== null) return
   const force = setTimeout(() => proxy.kill('SIGKILL'), END_TIMEOUT_MS)
   await once(proxy, 'exit')
   clearTimeout(force)
