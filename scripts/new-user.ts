@@ -10,6 +10,7 @@ import { ROOT } from './workspace.ts'
 const TIMEOUT_MS = 90_000
 const POLL_MS = 20
 
+/** Runs commands as that user, until `leave`. */
 export class NewUser {
   /** The folder, empty at first. */
   readonly home: string = mkdtempSync(join(tmpdir(), 'meltemi-user-'))

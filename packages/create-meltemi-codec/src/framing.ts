@@ -7,6 +7,7 @@ export const FRAMINGS = {
 
 export type Framing = keyof typeof FRAMINGS
 
+/** Whether a project can be made of it. */
 export function isFraming(text: string): text is Framing {
   return Object.hasOwn(FRAMINGS, text)
 }

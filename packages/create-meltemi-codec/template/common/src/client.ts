@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { HELLO, type Message, packMessage, readMessages } from './messages.ts'
 
+/** One connection; several calls may wait for their replies. */
 export class SampleClient {
   readonly #socket: Socket
   /** Who waits for a reply, by the id of the request. */

@@ -3,6 +3,7 @@
 import { createServer, type Server } from 'node:net'
 import { packMessage, readMessages } from './messages.ts'
 
+/** Does not listen yet. */
 export function createSampleServer(version: string): Server {
   return createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy()) // the client is gone

@@ -79,6 +79,7 @@ class MyProtocolCodec implements Codec {
   }
 }
 
+// What Meltemi has to know before the first byte.
 export const codec: CodecDefinition = {
   // By this name proxy.yaml and the mesh refer to the codec.
   name: 'aeraki.meta_protocol.codec.my_protocol',

@@ -2,8 +2,10 @@
 
 import type { Socket } from 'node:net'
 
+/** The command of the sample's requests. */
 export const HELLO = 'HELLO'
 
+/** A request, or the reply to one. */
 export interface Message {
   /** Not in the line: which one it is on its connection, from 1. So a reply has the number of its request. */
   readonly id: number
@@ -15,6 +17,7 @@ export interface Message {
 const FAILED = 'FAILED'
 const MAX_BYTES = 1024 * 1024
 
+/** The bytes of a message. */
 export function packMessage({ cmd, isFailed, text }: Message): Buffer {
   return Buffer.from(`${isFailed ? FAILED : cmd} ${text}\r\n`)
 }

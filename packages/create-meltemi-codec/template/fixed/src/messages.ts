@@ -2,8 +2,10 @@
 
 import type { Socket } from 'node:net'
 
+/** The command of the sample's requests. */
 export const HELLO = 1
 
+/** A request, or the reply to one. */
 export interface Message {
   readonly id: number
   readonly cmd: number
@@ -14,6 +16,7 @@ export interface Message {
 
 const RECORD_BYTES = 32
 
+/** The bytes of a message. */
 export function packMessage({ id, cmd, isFailed, text }: Message): Buffer {
   const record = Buffer.alloc(RECORD_BYTES)
   record.writeUInt32BE(id, 0)

@@ -2,8 +2,10 @@
 
 import type { Socket } from 'node:net'
 
+/** The command of the sample's requests. */
 export const HELLO = 1
 
+/** A request, or the reply to one. */
 export interface Message {
   readonly id: number
   readonly cmd: number
@@ -14,6 +16,7 @@ export interface Message {
 const HEADER_BYTES = 13
 const MAX_BYTES = 1024 * 1024
 
+/** The bytes of a message. */
 export function packMessage({ id, cmd, isFailed, text }: Message): Buffer {
   const payload = Buffer.from(text)
   const header = Buffer.alloc(HEADER_BYTES)
