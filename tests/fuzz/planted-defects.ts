@@ -116,7 +116,8 @@ class PlantedCodec implements Codec {
   /** Whether the whole message is still to come. */
   #isLate(buffer: ReceiveBuffer, length: number): boolean {
     if (this.#defect === 'announced memory') this.#shared.longest = new Float64Array(Math.min(length, 2 ** 26)).length
-    if (this.#defect === 'read again and again') return buffer.length < length && this.#isLateForEachByte(buffer)
+    const counts = this.#defect === 'read again and again' && buffer.length < length
+    if (counts) return this.#isLateForEachByte(buffer)
     if (buffer.has(length)) return false
     if (this.#defect === 'consumed too early' && buffer.length === length - 1) buffer.take(AT.id)
     return true

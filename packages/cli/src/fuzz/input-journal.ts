@@ -2,7 +2,7 @@ import { openSync, readFileSync, writeSync } from 'node:fs'
 import type { FuzzInput } from '@meltemi/sdk/testing'
 
 const MAX_BYTES = 2 * 1024 * 1024
-/** | u32 length of the JSON | u32 length of the bytes | JSON: side and options | bytes | */
+/** | u32 length of the JSON | u32 length of the bytes | JSON: all but the bytes | bytes | */
 const HEAD_BYTES = 8
 
 /**
@@ -18,9 +18,9 @@ export class InputJournal {
   }
 
   /** Notes an input; of one that is too long for it that there is none. */
-  write({ side, config, bytes, isMutable }: FuzzInput): void {
+  write({ bytes, layout: _, ...others }: FuzzInput): void {
     const buffer = this.#buffer
-    const text = JSON.stringify({ side, config, isMutable })
+    const text = JSON.stringify(others)
     const start = HEAD_BYTES + Buffer.byteLength(text)
     const isShort = start + bytes.length <= buffer.length
     buffer.writeUInt32LE(isShort ? start - HEAD_BYTES : 0, 0)
@@ -41,7 +41,7 @@ export function readJournal(path: string): FuzzInput | undefined {
   const start = HEAD_BYTES + textBytes
   const noted: unknown = JSON.parse(content.toString('utf8', HEAD_BYTES, start))
   const bytes = content.subarray(start, start + content.readUInt32LE(4))
-  return { ...(noted as Pick<FuzzInput, 'side' | 'config' | 'isMutable'>), bytes, layout: NO_LAYOUT }
+  return { ...(noted as Omit<FuzzInput, 'bytes' | 'layout'>), bytes, layout: NO_LAYOUT }
 }
 
 const NO_LAYOUT: FuzzInput['layout'] = { numbers: [], texts: [], messages: [] }

@@ -3,8 +3,8 @@ import type { FuzzPlan } from './fuzz-task.ts'
 import { runProcess } from './run-process.ts'
 
 /** Each process makes the input smaller by one step. */
-const MAX_PROCESSES = 40
-const MAX_MS = 30_000
+const MAX_PROCESSES = 30
+const MAX_MS = 10_000
 /** For one of them. */
 const PROCESS_MS = 10_000
 

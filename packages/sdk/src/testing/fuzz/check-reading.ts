@@ -36,6 +36,28 @@ export function checkSplits(trial: Trial): void {
   if (bytes.length <= MAX_DRIPPED_BYTES && random.below(DRIPPED_ONE_IN) === 0) checkDrip(trial)
 }
 
+/** It makes no difference when another connection is read in between. */
+export function checkBeside(trial: Trial): void {
+  const { definition, input, other, random } = trial
+  if (other === undefined || input.bytes.length < 2) return
+  const at = 1 + random.below(input.bytes.length - 1)
+  const { chunks } = cut(input.bytes, [at])
+  const connection = readConnection(definition, input, chunks.slice(0, 1))
+  readConnection(definition, other, [Buffer.from(other.bytes)])
+  for (const chunk of chunks.slice(1)) connection.push(chunk)
+  compareReading(trial, connection, `cut at ${at}, with another connection in between`)
+}
+
+/** What is longer than the listener allows is refused, also when it is all there. */
+export function checkLimit({ definition, input, messages }: Trial): void {
+  const longest = Math.max(0, ...messages.map(({ message }) => message.length))
+  if (longest < 2) return
+  const buffer = new ReceiveBuffer(longest - 1)
+  const reading = readConnection(definition, input, [Buffer.from(input.bytes)], { buffer })
+  const isOver = reading.messages.some(({ message }) => message.length >= longest)
+  if (isOver) throw new Fault('limit', 'a message above the limit is not refused', `a limit of ${longest - 1} bytes`)
+}
+
 /** A message alone on a new connection says what it said behind others, if the codec is one without memory. */
 export function checkState(trial: Trial): void {
   const { definition, input, messages, random, isStateless } = trial
@@ -49,15 +71,14 @@ export function checkState(trial: Trial): void {
   }
 }
 
-/** `detect` answers for any bytes, takes none, and does not deny what decodes. */
-export function checkDetect({ definition, input, reading }: Trial): void {
+/** `detect` answers for any bytes, and takes none. It may be stricter than `decode`. */
+export function checkDetect({ definition, input }: Trial): void {
   if (definition.detect === undefined || input.side === 'upstream') return
   const buffer = new ReceiveBuffer(MAX_MESSAGE_BYTES)
   buffer.append(Buffer.from(input.bytes))
   const verdict = calling('detect', () => definition.detect?.(buffer))
   if (buffer.length !== input.bytes.length) throw new Fault('detect', 'detect has consumed bytes')
   if (verdict !== undefined && typeof verdict !== 'boolean') throw new Fault('detect', `detect returned ${verdict}`)
-  if (verdict === false && reading.messages.length > 0) throw new Fault('detect', 'detect denies what decodes')
 }
 
 function checkDrip(trial: Trial): void {

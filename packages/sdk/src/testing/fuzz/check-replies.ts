@@ -1,13 +1,15 @@
 /** What must hold for the messages that a codec makes up itself. Each check throws a Fault. */
 
-import { ErrorType, type Failure, MessageType, type Metadata, ResponseStatus } from '../../index.ts'
-import { createCodec, readBack, writing } from './check-writing.ts'
+import { type ErrorType, MessageType, type Metadata, ResponseStatus } from '../../index.ts'
+import { ERROR_TEXTS, ERROR_TYPES, failureOf } from '../rules/failures.ts'
+import { createCodec, hasNoId, readBack, writing } from './check-writing.ts'
 import { Fault } from './fault.ts'
 import type { Trial } from './trial.ts'
 
-/** Texts that a careless codec would take for a part of its protocol. */
-const TEXTS = ['no route for "ü"', '', 'a\r\nb $5\0: {}', 'x'.repeat(300)]
-const TYPES = [...Object.values(ErrorType), 99 as ErrorType]
+/** The proxy gives streams ids of its own. */
+const OTHER_STREAM = 0x1234
+/** Two more that a careless codec would take for a part of its protocol. */
+const TEXTS: readonly string[] = [...ERROR_TEXTS, '', '\0": {}']
 
 /** Every request can be refused, by its header alone, in a way that its client reads as an error with its id. */
 export function checkErrorReplies(trial: Trial): void {
@@ -26,27 +28,33 @@ export function checkHooks(trial: Trial): void {
       const reply = readReply(trial, bytes, 'heartbeat')
       if (reply.requestId !== message.requestId) throw new Fault('heartbeat', 'its reply has another id')
     }
-    if (message.type === MessageType.StreamInit && codec.resetStream) {
-      const bytes = writing('resetStream', (out) => codec.resetStream?.(message, message.streamId, out))
-      if (bytes.length === 0) throw new Fault('exception', 'resetStream wrote nothing')
-    }
+    if (message.type === MessageType.StreamInit && codec.resetStream) checkReset(trial, message)
   }
+}
+
+/** The service reads one message of the stream that is meant. */
+function checkReset(trial: Trial, opened: Metadata): void {
+  const bytes = writing('resetStream', (out) => createCodec(trial).resetStream?.(opened, OTHER_STREAM, out))
+  const messages = readBack(trial, bytes, { rule: 'reset', what: 'the reset of a stream', side: 'downstream' })
+  if (messages.length === 1 && messages[0]?.streamId === OTHER_STREAM) return
+  const ids = messages.map(({ streamId }) => streamId).join(', ')
+  throw new Fault('reset', 'resetStream does not write one message of its stream', `streams ${ids}`)
 }
 
 function checkErrorReply(trial: Trial, request: Metadata): void {
   const { definition, random } = trial
-  const type = TYPES[random.below(TYPES.length)] as ErrorType
-  const message = TEXTS[random.below(TEXTS.length)] as string
-  const failure: Failure = { code: 'fuzz', type, message, source: 'proxy', retriable: 'no' }
+  const type = ERROR_TYPES[random.below(ERROR_TYPES.length)] as ErrorType
+  const failure = failureOf(type, TEXTS[random.below(TEXTS.length)])
   const refuse = (): Buffer => writing('onError', (out) => createCodec(trial).onError(request, failure, out))
   const bytes = refuse()
   checkHeaderSuffices(request, bytes, refuse)
   const reply = readReply(trial, bytes, 'error reply')
-  const detail = `error ${type}, ${JSON.stringify(message)}: ${bytes.toString('hex')}`
+  const detail = `error ${type}, ${JSON.stringify(failure.message)}: ${bytes.toString('hex')}`
   if (reply.status !== ResponseStatus.Error && reply.type !== MessageType.Error) {
     throw new Fault('error reply', 'the error reply is no error', detail)
   }
-  if (definition.correlation === 'id' && reply.requestId !== request.requestId) {
+  if (definition.correlation === 'order' || hasNoId(trial, request)) return
+  if (reply.requestId !== request.requestId) {
     throw new Fault('error reply', 'the error reply has another id', `${reply.requestId}, ${detail}`)
   }
   if (reply.streamId !== request.streamId) {
@@ -63,9 +71,13 @@ function checkHeaderSuffices(request: Metadata, bytes: Buffer, refuse: () => Buf
   throw new Fault('error reply', 'onError has read more than headerSize bytes', `a header of ${request.headerSize}`)
 }
 
-/** One message for a client with the same options. */
+/** One message for a client with the same options, behind the greeting where there is one. */
 function readReply(trial: Trial, bytes: Buffer, rule: 'heartbeat' | 'error reply'): Metadata {
-  const [reply, ...more] = readBack(trial, bytes, { rule, what: `the ${rule}`, side: 'upstream' })
+  const config = JSON.stringify(trial.input.config)
+  const greeting = trial.greetings.find((sample) => JSON.stringify(sample.config) === config)
+  const all = greeting === undefined ? bytes : Buffer.concat([greeting.bytes, bytes])
+  const messages = readBack(trial, all, { rule, what: `the ${rule}`, side: 'upstream' })
+  const [reply, ...more] = messages.slice(greeting === undefined ? 0 : (greeting.messages ?? 1))
   if (reply === undefined || more.length > 0) {
     throw new Fault(rule, `the ${rule} is ${more.length + (reply ? 1 : 0)} messages`, bytes.toString('hex'))
   }

@@ -17,10 +17,18 @@ const IDS: readonly (keyof Metadata)[] = ['requestId', 'streamId']
 /** What was decoded can be encoded, reads the same then, and encoding that again changes no byte. */
 export function checkEncode(trial: Trial): void {
   const once = encodeAll(trial, trial.messages)
+  for (const message of trial.messages) checkStateless(trial, message)
   const again = readBack(trial, once, { rule: 'encode', what: 'what encode wrote' })
   expectSame(again, trial.messages, { rule: 'encode', what: 'encode has changed the message' })
   if (encodeAll(trial, again).equals(once)) return
   throw new Fault('encode', 'encode changes what it has written itself', once.toString('hex'))
+}
+
+/** `encode` writes the same in the codec that has decoded a connection and in any other. */
+function checkStateless(trial: Trial, message: Metadata): void {
+  const own = writing('encode', (out) => trial.codec.encode(message, Mutation.none, out))
+  if (own.equals(encode(trial, message))) return
+  throw new Fault('state', 'encode depends on what its codec has decoded before', own.toString('hex'))
 }
 
 /** Ids are replaced by `encode` and by `patchIds`, nothing else changes, and they can be put back. */
@@ -58,27 +66,21 @@ export function checkTimeout(trial: Trial): void {
   if (there?.timeoutMs !== 1) throw new Fault('timeout', 'encode does not write metadata.timeoutMs', `1, was ${own}`)
 }
 
-/** A property that is added is there, and gone when it is removed again; the others stay. */
+/** Properties that are added or changed are there, and gone when they are removed; the others stay. */
 export function checkMutation(trial: Trial): void {
-  const { definition, input, messages } = trial
+  const { definition, input, messages, random } = trial
   const able = definition.mutation === 'both' || definition.mutation === sideName(input.side)
   const [message] = messages
   if (!able || !input.isMutable || message === undefined || messages.length > 1 || !isMutable(message)) return
-  const key = 'x-fuzz'
-  if (message.find(key) !== undefined) return
-  const added = mutate(trial, message, key, 'wörld €')
-  if (added === undefined) return
-  if (added.get(key) !== 'wörld €')
-    throw new Fault('mutation', 'an added property is not there', String(added.get(key)))
-  added.delete(key)
-  expectSame([added], [message], { rule: 'mutation', what: 'an added property has changed more' })
-  added.set(key, 'wörld €')
-  const removed = mutate(trial, added, key, undefined)
-  if (removed === undefined) return
-  expectSame([removed], [message], {
-    rule: 'mutation',
-    what: 'a removed property has changed more',
-  })
+  const own = input.changeable.filter((key) => message.get(key) !== undefined)
+  const key = [...own, 'x-fuzz'][random.below(own.length + 1)] as string
+  const value = 'wörld €'
+  const setting = mutate(trial, message, key, value)
+  if (setting === undefined) return
+  checkChange(trial, setting, { message, key, value })
+  const [changed] = readMutated(trial, setting)
+  const removing = changed && mutate(trial, changed, key, undefined)
+  if (removing !== undefined) checkChange(trial, removing, { message, key, value: undefined })
 }
 
 /** Every message has a dialect, if the codec knows such. */
@@ -165,7 +167,7 @@ function patch(trial: Trial, message: Metadata): Buffer {
 }
 
 /** Whether the codec writes the same whatever the id is; only believed when the samples know such messages. */
-function hasNoId(trial: Trial, message: Metadata): boolean {
+export function hasNoId(trial: Trial, message: Metadata): boolean {
   if (!trial.hasIdless) return false
   const [one, two] = [1, 2].map((id) => withIds(message, [id, message.streamId], () => encode(trial, message)))
   return (one as Buffer).equals(two as Buffer)
@@ -189,17 +191,38 @@ function withIds<T>(message: Metadata, [requestId, streamId]: Ids, action: () =>
   }
 }
 
-/** The message with this change, read again; undefined when the codec says by an exception that it cannot hold it. */
-function mutate(trial: Trial, message: Metadata, key: string, value: string | undefined): Metadata | undefined {
+/** What `encode` writes with this change; undefined when it says by an exception that it cannot. */
+function mutate(trial: Trial, message: Metadata, key: string, value: string | undefined): Buffer | undefined {
   const mutation = new Mutation()
   mutation.set(key, value)
-  let bytes: Buffer
   try {
-    bytes = encode(trial, message, mutation)
+    return encode(trial, message, mutation)
   } catch {
     return undefined // the proxy answers such a request itself
   }
-  return readBack(trial, bytes, { rule: 'mutation', what: 'a mutated message' })[0]
+}
+
+function readMutated(trial: Trial, bytes: Buffer): readonly Metadata[] {
+  return readBack(trial, bytes, { rule: 'mutation', what: 'a mutated message' })
+}
+
+interface Change {
+  /** As it was. */
+  readonly message: Metadata
+  readonly key: string
+  readonly value: string | undefined
+}
+
+/** These bytes are the message with just this change. */
+function checkChange(trial: Trial, bytes: Buffer, { message, key, value }: Change): void {
+  const changed = readMutated(trial, bytes)
+  const now = changed[0]?.get(key)
+  const what = value === undefined ? 'removed' : 'set'
+  if (now !== value) throw new Fault('mutation', `a property is not ${what}`, `${key} is ${now}`)
+  const before = message.get(key)
+  if (before === undefined) changed[0]?.delete(key)
+  else changed[0]?.set(key, before)
+  expectSame(changed, [message], { rule: 'mutation', what: `where a property is ${what} more has changed` })
 }
 
 function isMutable({ type }: Metadata): boolean {

@@ -6,12 +6,12 @@ import { findFactFault } from '../judge/message-facts.ts'
 import { TimeLimit } from '../judge/time-limit.ts'
 import { Random } from '../random.ts'
 import type { Sample } from '../sample.ts'
-import { checkDetect, checkSplits, checkState, maxReadsOf } from './check-reading.ts'
+import { checkBeside, checkDetect, checkLimit, checkSplits, checkState, maxReadsOf } from './check-reading.ts'
 import { checkErrorReplies, checkHooks } from './check-replies.ts'
 import { checkDialect, checkEncode, checkIds, checkMutation, checkTimeout } from './check-writing.ts'
 import { Fault, shapeOf } from './fault.ts'
 import { type FuzzInput, hashOf, inputOf } from './fuzz-input.ts'
-import { MAX_MESSAGE_BYTES, type Reading, readConnection } from './read-connection.ts'
+import { type Connection, MAX_MESSAGE_BYTES, type Reading, readConnection } from './read-connection.ts'
 import type { CodecTraits, Trial } from './trial.ts'
 import { readsFault, Watch, watchedBuffer } from './watch.ts'
 
@@ -28,6 +28,8 @@ const KNOWN_MS = 2000
 
 const CHECKS: readonly ((trial: Trial) => void)[] = [
   checkSplits,
+  checkBeside,
+  checkLimit,
   checkState,
   checkDetect,
   checkDialect,
@@ -65,22 +67,14 @@ export class Examiner {
       definition,
       isStateless: !samples.some((sample) => sample.once === true),
       hasIdless: samples.some((sample) => sample.ids === false),
+      greetings: samples.filter(({ side, once }) => definition.greeting === 'server' && side === 'upstream' && once),
     }
   }
 
   examine(input: FuzzInput): Outcome {
-    let reading: Reading | undefined
     try {
-      const hash = hashOf(input.bytes)
-      const chunk = Buffer.from(input.bytes)
-      reading = this.#readWhole(input, chunk)
-      for (const message of reading.messages) checkFacts(message)
-      const messages = reading.messages.slice(0, MAX_TRIED_MESSAGES)
-      const trial: Trial = { ...this.#traits, input, reading, messages, random: new Random(hash) }
-      for (const check of CHECKS) check(trial)
-      if (!chunk.equals(input.bytes)) throw new Fault('immutable', 'bytes that were received have been changed')
-      this.#checkOthers(hash)
-      return { fault: undefined, signature: this.#signatureOf(reading) }
+      const reading = this.#tryAll(input)
+      return { fault: undefined, signature: signatureOf(reading) }
     } catch (error: unknown) {
       if (!(error instanceof Fault)) throw error
       return { fault: error, signature: error.key }
@@ -96,28 +90,44 @@ export class Examiner {
     }
   }
 
-  #readWhole(input: FuzzInput, chunk: Buffer): Reading {
-    let reading = this.#readOnce(input, chunk)
-    for (let n = 0; reading.grownBytes > maxGrowthOf(chunk); n++) {
-      if (n === GROWTH_TRIES) {
-        const detail = `${reading.grownBytes} bytes for an input of ${chunk.length}`
-        throw new Fault('memory', 'decode takes much more memory than it was sent bytes', detail)
-      }
-      reading = this.#readOnce(input, chunk)
+  #tryAll(input: FuzzInput): Reading {
+    const hash = hashOf(input.bytes)
+    const chunk = Buffer.from(input.bytes)
+    const reading = this.#readWhole(input, chunk)
+    for (const message of reading.messages) checkFacts(message)
+    const { messages, codec } = reading
+    const trial: Trial = {
+      ...this.#traits,
+      ...{ input, reading, codec, messages: messages.slice(0, MAX_TRIED_MESSAGES) },
+      other: this.#known[hash % this.#known.length]?.input,
+      random: new Random(hash),
     }
+    for (const check of CHECKS) check(trial)
+    if (!chunk.equals(input.bytes)) throw new Fault('immutable', 'bytes that were received have been changed')
+    this.#checkOthers(hash)
     return reading
   }
 
-  #readOnce(input: FuzzInput, chunk: Buffer): Reading & { grownBytes: number } {
+  #readWhole(input: FuzzInput, chunk: Buffer): Connection {
+    for (let tries = 1; ; tries++) {
+      const before = heldBytes()
+      const reading = this.#readOnce(input, chunk)
+      const grownBytes = heldBytes() - before
+      if (grownBytes <= maxGrowthOf(chunk)) return reading
+      if (tries < GROWTH_TRIES) continue
+      const detail = `${grownBytes} bytes for an input of ${chunk.length}`
+      throw new Fault('memory', 'decode takes much more memory than it was sent bytes', detail)
+    }
+  }
+
+  #readOnce(input: FuzzInput, chunk: Buffer): Connection {
     const watch = this.#watch
     const buffer = this.#buffer
     buffer.clear()
     watch.restart(maxReadsOf(chunk.length))
-    const before = heldBytes()
     const reading = readConnection(this.#traits.definition, input, [chunk], { buffer, watch })
-    const grownBytes = heldBytes() - before
     if (watch.reads > watch.maxReads) throw readsFault(watch)
-    return { ...reading, grownBytes }
+    return reading
   }
 
   /** A connection that is none of this input's business reads what it always reads. */
@@ -133,11 +143,11 @@ export class Examiner {
     const { messages } = readConnection(this.#traits.definition, known.input, [Buffer.from(known.input.bytes)])
     return differenceOfAll(known.messages, messages)
   }
+}
 
-  #signatureOf({ messages, refusal, left }: Reading): string {
-    const end = refusal === undefined ? (left > 0 ? 'waits' : 'whole') : shapeOf(refusal).slice(0, 80)
-    return `${Math.min(messages.length, 2)} ${kindOf(messages.at(-1))} ${end}`
-  }
+function signatureOf({ messages, refusal, left }: Reading): string {
+  const end = refusal === undefined ? (left > 0 ? 'waits' : 'whole') : shapeOf(refusal).slice(0, 80)
+  return `${Math.min(messages.length, 2)} ${kindOf(messages.at(-1))} ${end}`
 }
 
 /** Long samples cost too much to be read after every input; what fails or hangs is found when it is tried. */

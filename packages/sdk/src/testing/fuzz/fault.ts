@@ -11,6 +11,7 @@ export type FaultRule =
   | 'facts'
   | 'immutable'
   | 'splits'
+  | 'limit'
   | 'state'
   | 'detect'
   | 'encode'
@@ -19,6 +20,7 @@ export type FaultRule =
   | 'mutation'
   | 'error reply'
   | 'heartbeat'
+  | 'reset'
 
 /** Thrown within the fuzzer by whichever check finds it. */
 export class Fault extends Error {

@@ -7,14 +7,15 @@ export interface FuzzInput {
   readonly side: Side
   readonly config: unknown
   readonly bytes: Buffer
-  /** As far as the sample it comes from says. */
+  /** As far as the sample it comes from says: whether a Mutation can be applied, and to which properties of its own. */
   readonly isMutable: boolean
+  readonly changeable: readonly string[]
   /** Known of samples; of what was made from them a good guess. */
   readonly layout: Layout
 }
 
-export function inputOf({ side, config, bytes, mutable = true }: Sample): FuzzInput {
-  return { side, config, bytes, isMutable: mutable, layout: NO_LAYOUT }
+export function inputOf({ side, config, bytes, mutable = true, changeable = [] }: Sample): FuzzInput {
+  return { side, config, bytes, isMutable: mutable, changeable, layout: NO_LAYOUT }
 }
 
 /** Of longer inputs these many bytes count. */

@@ -3,7 +3,7 @@ import type { Metadata } from '../../index.ts'
 import { maxReadsOf } from './check-reading.ts'
 import type { FuzzInput } from './fuzz-input.ts'
 import { type Layout, type NumberField, type Range, readNumber, writeNumber } from './layout.ts'
-import { MAX_MESSAGE_BYTES, type Reading, readConnection } from './read-connection.ts'
+import { Connection, MAX_MESSAGE_BYTES, type Reading } from './read-connection.ts'
 import { type Sight, Watch, watchedBuffer } from './watch.ts'
 
 /** Each costs one more decode. */
@@ -38,17 +38,16 @@ export function learnLayout(
 function watchReading(definition: CodecDefinition, input: FuzzInput, onProbe: (probe: FuzzInput) => void): Watched {
   const watch = new Watch()
   const sights: Sight[] = []
-  const messages: Metadata[] = []
   watch.restart(maxReadsOf(input.bytes.length), sights)
-  const buffer = watchedBuffer(watch, MAX_MESSAGE_BYTES)
   onProbe(input)
+  const connection = new Connection(definition, input, { watch, buffer: watchedBuffer(watch, MAX_MESSAGE_BYTES) })
   try {
-    const reading = readConnection(definition, input, [Buffer.from(input.bytes)], { buffer, watch, messages })
-    return { sights, reading }
+    connection.push(Buffer.from(input.bytes))
   } catch (error: unknown) {
     // the examiner says what is wrong with it; what was seen before is still true
-    return { sights, reading: { messages, refusal: String(error), left: 0 } }
+    connection.refusal = String(error)
   }
+  return { sights, reading: connection }
 }
 
 function ignore(): void {}
