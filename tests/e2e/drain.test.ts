@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { DYING_COMMAND } from '../harness/codecs/looping.ts'
@@ -74,8 +75,17 @@ test('a second signal exits at once', async () => {
   await server.arrived(1)
   proxy.child.kill('SIGTERM')
   while ((await proxy.get('/ready')).status !== 503);
+  await sleep(150)
   proxy.child.kill('SIGTERM')
   assert.equal(await proxy.exited(), 128 + 15)
+})
+
+test('a signal that comes twice at once, as npm hands it on, still drains', async () => {
+  await using server = await startEchoServer({ codec: awesomerpc })
+  await using proxy = await startProxyProcess({ codec: awesomerpc.name, endpoints: [server.port], arguments: QUIET })
+  proxy.child.kill('SIGINT')
+  proxy.child.kill('SIGINT')
+  assert.equal(await proxy.exited(), 0)
 })
 
 test('/drain_listeners stops accepting and /quitquitquit ends, both by POST only', async () => {
