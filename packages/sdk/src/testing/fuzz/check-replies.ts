@@ -1,8 +1,9 @@
 /** What must hold for the messages that a codec makes up itself. Each check throws a Fault. */
 
+import type { Codec } from '../../codec.ts'
 import { type ErrorType, MessageType, type Metadata, ResponseStatus } from '../../index.ts'
 import { ERROR_TEXTS, ERROR_TYPES, failureOf } from '../rules/failures.ts'
-import { createCodec, hasNoId, readBack, writing } from './check-writing.ts'
+import { createWriter, hasNoId, readBack, writing } from './check-writing.ts'
 import { Fault } from './fault.ts'
 import type { Trial } from './trial.ts'
 
@@ -21,7 +22,7 @@ export function checkErrorReplies(trial: Trial): void {
 
 /** Heartbeats get an answer with their id; streams can be reset. */
 export function checkHooks(trial: Trial): void {
-  const codec = createCodec(trial)
+  const codec = createReplier(trial)
   for (const message of trial.messages) {
     if (message.type === MessageType.Heartbeat && trial.input.side === 'downstream' && codec.heartbeatReply) {
       const bytes = writing('heartbeatReply', (out) => codec.heartbeatReply?.(message, out))
@@ -32,9 +33,14 @@ export function checkHooks(trial: Trial): void {
   }
 }
 
+/** The codec of the client's connection: it has decoded nothing. */
+function createReplier({ definition, input }: Trial): Codec {
+  return definition.create('downstream', input.config)
+}
+
 /** The service reads one message of the stream that is meant. */
 function checkReset(trial: Trial, opened: Metadata): void {
-  const bytes = writing('resetStream', (out) => createCodec(trial).resetStream?.(opened, OTHER_STREAM, out))
+  const bytes = writing('resetStream', (out) => createWriter(trial).resetStream?.(opened, OTHER_STREAM, out))
   const messages = readBack(trial, bytes, { rule: 'reset', what: 'the reset of a stream', side: 'downstream' })
   if (messages.length === 1 && messages[0]?.streamId === OTHER_STREAM) return
   const ids = messages.map(({ streamId }) => streamId).join(', ')
@@ -45,7 +51,7 @@ function checkErrorReply(trial: Trial, request: Metadata): void {
   const { definition, random } = trial
   const type = ERROR_TYPES[random.below(ERROR_TYPES.length)] as ErrorType
   const failure = failureOf(type, TEXTS[random.below(TEXTS.length)])
-  const refuse = (): Buffer => writing('onError', (out) => createCodec(trial).onError(request, failure, out))
+  const refuse = (): Buffer => writing('onError', (out) => createReplier(trial).onError(request, failure, out))
   const bytes = refuse()
   checkHeaderSuffices(request, bytes, refuse)
   const reply = readReply(trial, bytes, 'error reply')

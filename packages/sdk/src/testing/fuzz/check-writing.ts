@@ -1,7 +1,7 @@
 /** What must hold for all that a codec writes about messages that it has decoded itself. Each check throws a Fault. */
 
 import type { Codec, Side } from '../../codec.ts'
-import { type ByteWriter, type MessageId, MessageType, type Metadata, Mutation } from '../../index.ts'
+import { type ByteWriter, type MessageId, type Metadata, Mutation } from '../../index.ts'
 import { differenceOfAll, LENGTHS } from '../judge/compare-messages.ts'
 import { written } from '../sample.ts'
 import { calling, Fault, type FaultRule } from './fault.ts'
@@ -24,10 +24,11 @@ export function checkEncode(trial: Trial): void {
   throw new Fault('encode', 'encode changes what it has written itself', once.toString('hex'))
 }
 
-/** `encode` writes the same in the codec that has decoded a connection and in any other. */
-function checkStateless(trial: Trial, message: Metadata): void {
-  const own = writing('encode', (out) => trial.codec.encode(message, Mutation.none, out))
-  if (own.equals(encode(trial, message))) return
+/** `encode` writes the same in the codec that has decoded a connection and in a new one. */
+function checkStateless({ definition, input, codec }: Trial, message: Metadata): void {
+  const own = writing('encode', (out) => codec.encode(message, Mutation.none, out))
+  const fresh = definition.create(input.side, input.config)
+  if (own.equals(writing('encode', (out) => fresh.encode(message, Mutation.none, out)))) return
   throw new Fault('state', 'encode depends on what its codec has decoded before', own.toString('hex'))
 }
 
@@ -44,7 +45,7 @@ export function checkIds(trial: Trial): void {
     [encode, 'encode'],
     [patch, 'patchIds'],
   ] as const) {
-    if (write === patch && createCodec(trial).patchIds === undefined) continue
+    if (write === patch && createWriter(trial).patchIds === undefined) continue
     const away = writeAll(trial, messages, others, write)
     const there = readBack(trial, away, { rule: 'ids', what: `other ids by ${name}` })
     for (const [n, message] of there.entries()) checkIdsAre(message, others[n] as Ids, name)
@@ -66,23 +67,6 @@ export function checkTimeout(trial: Trial): void {
   if (there?.timeoutMs !== 1) throw new Fault('timeout', 'encode does not write metadata.timeoutMs', `1, was ${own}`)
 }
 
-/** Properties that are added or changed are there, and gone when they are removed; the others stay. */
-export function checkMutation(trial: Trial): void {
-  const { definition, input, messages, random } = trial
-  const able = definition.mutation === 'both' || definition.mutation === sideName(input.side)
-  const [message] = messages
-  if (!able || !input.isMutable || message === undefined || messages.length > 1 || !isMutable(message)) return
-  const own = input.changeable.filter((key) => message.get(key) !== undefined)
-  const key = [...own, 'x-fuzz'][random.below(own.length + 1)] as string
-  const value = 'wörld €'
-  const setting = mutate(trial, message, key, value)
-  if (setting === undefined) return
-  checkChange(trial, setting, { message, key, value })
-  const [changed] = readMutated(trial, setting)
-  const removing = changed && mutate(trial, changed, key, undefined)
-  if (removing !== undefined) checkChange(trial, removing, { message, key, value: undefined })
-}
-
 /** Every message has a dialect, if the codec knows such. */
 export function checkDialect({ definition, messages }: Trial): void {
   if (definition.dialect === undefined) return
@@ -102,25 +86,25 @@ export function readBack(
   { rule, what, side = trial.input.side }: { rule: FaultRule; what: string; side?: Side },
 ): readonly Metadata[] {
   const { config } = trial.input
-  const reading = adding(`${what}: ${bytes.toString('hex')}`, () =>
-    readConnection(trial.definition, { side, config }, [Buffer.from(bytes)]),
-  )
+  const about = (): string => `${what}: ${bytes.toString('hex')}`
+  const reading = adding(about, () => readConnection(trial.definition, { side, config }, [Buffer.from(bytes)]))
   const problem = problemOf(reading)
   if (problem !== undefined) throw new Fault(rule, `${what} does not decode`, `${problem}: ${bytes.toString('hex')}`)
   return reading.messages
 }
 
-export function createCodec({ definition, input }: Trial): Codec {
-  return definition.create(input.side, input.config)
+/** The codec of the connection on which messages of this input go on: it has decoded nothing. */
+export function createWriter({ definition, input }: Trial): Codec {
+  return definition.create(input.side === 'downstream' ? 'upstream' : 'downstream', input.config)
 }
 
 /** Says in a fault of `action` what it was about. */
-function adding<T>(detail: string, action: () => T): T {
+function adding<T>(about: () => string, action: () => T): T {
   try {
     return action()
   } catch (error: unknown) {
     if (!(error instanceof Fault)) throw error
-    throw new Fault(error.rule, error.message, `${detail}\n${error.detail}`.trim())
+    throw new Fault(error.rule, error.message, `${about()}\n${error.detail}`.trim())
   }
 }
 
@@ -129,7 +113,8 @@ function problemOf({ refusal, left }: Reading): string | undefined {
   return left > 0 ? `${left} bytes are left over` : undefined
 }
 
-function expectSame(
+/** Throws a Fault of this rule for any difference but of bytes, their lengths, and the facts in `except`. */
+export function expectSame(
   actual: readonly Metadata[],
   expected: readonly Metadata[],
   { rule, what, except = [] }: { rule: FaultRule; what: string; except?: readonly (keyof Metadata)[] },
@@ -138,8 +123,8 @@ function expectSame(
   if (difference !== undefined) throw new Fault(rule, what, difference)
 }
 
-function encode(trial: Trial, message: Metadata, mutation: Mutation = Mutation.none): Buffer {
-  return writing('encode', (out) => createCodec(trial).encode(message, mutation, out))
+export function encode(trial: Trial, message: Metadata, mutation: Mutation = Mutation.none): Buffer {
+  return writing('encode', (out) => createWriter(trial).encode(message, mutation, out))
 }
 
 function encodeAll(trial: Trial, messages: readonly Metadata[]): Buffer {
@@ -157,7 +142,7 @@ function patch(trial: Trial, message: Metadata): Buffer {
   const copy = Buffer.concat([CANARY, head, CANARY])
   const start = CANARY.length
   const end = start + headerSize
-  const isDone = calling('patchIds', () => createCodec(trial).patchIds?.(copy, start, requestId, streamId))
+  const isDone = calling('patchIds', () => createWriter(trial).patchIds?.(copy, start, requestId, streamId))
   if (!copy.subarray(0, start).equals(CANARY) || !copy.subarray(end).equals(CANARY)) {
     throw new Fault('ids', 'patchIds wrote outside of the header', `a header of ${headerSize} bytes`)
   }
@@ -189,48 +174,6 @@ function withIds<T>(message: Metadata, [requestId, streamId]: Ids, action: () =>
     message.requestId = own[0]
     message.streamId = own[1]
   }
-}
-
-/** What `encode` writes with this change; undefined when it says by an exception that it cannot. */
-function mutate(trial: Trial, message: Metadata, key: string, value: string | undefined): Buffer | undefined {
-  const mutation = new Mutation()
-  mutation.set(key, value)
-  try {
-    return encode(trial, message, mutation)
-  } catch {
-    return undefined // the proxy answers such a request itself
-  }
-}
-
-function readMutated(trial: Trial, bytes: Buffer): readonly Metadata[] {
-  return readBack(trial, bytes, { rule: 'mutation', what: 'a mutated message' })
-}
-
-interface Change {
-  /** As it was. */
-  readonly message: Metadata
-  readonly key: string
-  readonly value: string | undefined
-}
-
-/** These bytes are the message with just this change. */
-function checkChange(trial: Trial, bytes: Buffer, { message, key, value }: Change): void {
-  const changed = readMutated(trial, bytes)
-  const now = changed[0]?.get(key)
-  const what = value === undefined ? 'removed' : 'set'
-  if (now !== value) throw new Fault('mutation', `a property is not ${what}`, `${key} is ${now}`)
-  const before = message.get(key)
-  if (before === undefined) changed[0]?.delete(key)
-  else changed[0]?.set(key, before)
-  expectSame(changed, [message], { rule: 'mutation', what: `where a property is ${what} more has changed` })
-}
-
-function isMutable({ type }: Metadata): boolean {
-  return type === MessageType.Request || type === MessageType.Oneway || type === MessageType.Response
-}
-
-function sideName(side: Side): 'request' | 'response' {
-  return side === 'downstream' ? 'request' : 'response'
 }
 
 /** The bytes that a piece of the codec writes. */

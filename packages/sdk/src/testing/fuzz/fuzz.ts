@@ -1,19 +1,17 @@
 import type { CodecDefinition, Side } from '../../codec.ts'
-import { TimeLimit } from '../judge/time-limit.ts'
 import { Random } from '../random.ts'
 import type { Sample } from '../sample.ts'
 import { Corpus } from './corpus.ts'
 import { Coverage } from './coverage.ts'
 import { createDictionary, type Dictionary } from './dictionary.ts'
-import { Examiner, type Outcome } from './examiner.ts'
-import { Fault } from './fault.ts'
+import type { Outcome } from './examiner.ts'
+import type { Fault } from './fault.ts'
 import type { Finding } from './finding.ts'
 import { type FuzzInput, inputOf } from './fuzz-input.ts'
-import { isHanging } from './is-hanging.ts'
+import { GuardedExaminer } from './guarded-examiner.ts'
 import { learnLayout } from './learn-layout.ts'
 import { mutate } from './mutate.ts'
 import { repair } from './repair.ts'
-import { shrinking } from './shrink.ts'
 
 export interface FuzzOptions {
   /** How long; 60,000 ms if nothing is said. */
@@ -60,10 +58,6 @@ const REPAIRED_ONE_IN = 8
 const OTHER_SIDE_ONE_IN = 64
 /** Inputs are made in batches, and other work on the machine takes its time too. */
 const SLOW_FACTOR = 5
-const MAX_SHRINK_TRIES = 4000
-const MAX_SHRINK_MS = 5000
-/** While a hanging input is made smaller, so that this ends. */
-const SHRINK_HANG_MS = 30
 /** Enough to name the place in the codec; only for what is found, since stacks are what errors cost. */
 const STACK_FRAMES = 8
 
@@ -90,9 +84,10 @@ class FuzzRun {
   readonly #coverage = new Coverage()
   readonly #seed: number
   readonly #hangMs: number
+  readonly #maxInputs: number
+  readonly #maxFindings: number
   readonly #random: Random
-  readonly #examiner: Examiner
-  readonly #timeLimit = new TimeLimit()
+  readonly #examiner: GuardedExaminer
   readonly #corpus: Corpus
   readonly #findings: Finding[] = []
   readonly #keys = new Set<string>()
@@ -105,15 +100,24 @@ class FuzzRun {
   /** What the codec keeps outside of its connections is spoilt: nothing that follows would mean anything. */
   #isSpoilt = false
 
+  readonly #onInput = (input: FuzzInput): void => this.#options.onInput?.(input)
+
+  readonly #onProbe = (probe: FuzzInput): void => {
+    this.#probe = probe
+    this.#onInput(probe)
+  }
+
   constructor(definition: CodecDefinition, samples: readonly Sample[], options: FuzzOptions) {
     this.#definition = definition
     this.#samples = options.side === undefined ? samples : samples.filter(({ side }) => side === options.side)
     this.#options = options
     this.#seed = options.seed ?? 1
     this.#hangMs = options.hangMs ?? 1000
+    this.#maxInputs = options.inputs ?? Number.POSITIVE_INFINITY
+    this.#maxFindings = options.maxFindings ?? 10
     this.#random = new Random(this.#seed)
     this.#corpus = new Corpus((input) => learnLayout(definition, input, this.#onProbe))
-    this.#examiner = new Examiner(definition, samples)
+    this.#examiner = new GuardedExaminer(definition, samples, { hangMs: this.#hangMs, onInput: this.#onInput })
     if (this.#samples.length === 0) throw new Error(`${definition.name}: there are no samples to begin with`)
   }
 
@@ -131,7 +135,7 @@ class FuzzRun {
     const inputs = withSharedConfigs([...this.#samples, ...earlier].map(inputOf))
     // who listens to this run is no part of the codec
     this.#coverage.skip()
-    this.#options.onInput?.(inputs[0] as FuzzInput)
+    this.#onInput(inputs[0] as FuzzInput)
     this.#coverage.ignore()
     for (const [n, { signature, fault }] of this.#examine(inputs).entries()) {
       const input = inputs[n] as FuzzInput
@@ -145,13 +149,13 @@ class FuzzRun {
   }
 
   #isOver(): boolean {
-    const { forMs = 60_000, inputs = Number.POSITIVE_INFINITY, maxFindings = 10 } = this.#options
-    if (this.#isSpoilt || this.#corpus.size === 0 || this.#findings.length >= maxFindings) return true
-    return this.#inputs >= inputs || performance.now() - this.#startedAt >= forMs
+    const { forMs = 60_000 } = this.#options
+    if (this.#isSpoilt || this.#corpus.size === 0 || this.#findings.length >= this.#maxFindings) return true
+    return this.#inputs >= this.#maxInputs || performance.now() - this.#startedAt >= forMs
   }
 
   #tryBatch(): void {
-    const inputs = this.#makeInputs(Math.min(BATCH, (this.#options.inputs ?? Number.POSITIVE_INFINITY) - this.#inputs))
+    const inputs = this.#makeInputs(Math.min(BATCH, this.#maxInputs - this.#inputs))
     const outcomes = this.#examine(inputs)
     for (const [n, outcome] of outcomes.entries()) {
       const input = inputs[n] as FuzzInput
@@ -176,15 +180,10 @@ class FuzzRun {
     this.#probe = undefined
     // generous, so that a slow machine does not lead to other inputs; known loops must not cost as much again
     const limitMs = this.#findings.some(({ rule }) => rule === 'hang') ? this.#hangMs : SLOW_FACTOR * this.#hangMs
-    if (this.#timeLimit.run(limitMs, action) || this.#probe === undefined) return
+    if (this.#examiner.run(limitMs, action) || this.#probe === undefined) return
     const probe: FuzzInput = this.#probe
     const fault = this.#examine([probe])[0]?.fault
     if (fault !== undefined) this.#found(probe, fault)
-  }
-
-  readonly #onProbe = (probe: FuzzInput): void => {
-    this.#probe = probe
-    this.#options.onInput?.(probe)
   }
 
   #makeInput(): FuzzInput {
@@ -199,28 +198,15 @@ class FuzzRun {
   }
 
   #examine(inputs: readonly FuzzInput[]): readonly Outcome[] {
-    const outcomes: Outcome[] = []
-    const examineNext = (): void => {
-      const input = inputs[outcomes.length] as FuzzInput
-      this.#options.onInput?.(input)
-      outcomes.push(this.#examiner.examine(input))
-    }
-    const examineAll = (): void => {
-      while (outcomes.length < inputs.length) examineNext()
-    }
-    while (!this.#timeLimit.run(this.#hangMs + 4 * BATCH, examineAll)) {
-      if (isHanging(this.#timeLimit, this.#hangMs, examineNext)) outcomes.push(hangOutcome(this.#hangMs))
-    }
     this.#inputs += inputs.length
-    return outcomes
+    return this.#examiner.examine(inputs)
   }
 
   /** Tries halves of these inputs again, and halves of those that ran new code, down to single ones. */
   #keepWhatRanNewCode(inputs: readonly FuzzInput[]): void {
     const [only, ...more] = inputs
     if (only === undefined) return
-    const outcomes = this.#examine(inputs)
-    this.#inputs -= inputs.length
+    const outcomes = this.#examiner.examine(inputs)
     if (more.length === 0) {
       if (this.#coverage.hasNews(true)) this.#corpus.add(only, outcomes[0]?.signature ?? '', this.#random)
       return
@@ -233,59 +219,22 @@ class FuzzRun {
 
   #found(input: FuzzInput, fault: Fault): void {
     Error.stackTraceLimit = STACK_FRAMES
-    this.#add(input, fault.rule === 'exception' ? (this.#faultOf(input, false) ?? fault) : fault)
+    this.#add(input, fault.rule === 'exception' ? (this.#examiner.faultOf(input) ?? fault) : fault)
     Error.stackTraceLimit = 0
   }
 
   #add(input: FuzzInput, fault: Fault): void {
-    if (this.#keys.has(fault.key) || this.#findings.length >= (this.#options.maxFindings ?? 10)) return
+    if (this.#keys.has(fault.key) || this.#findings.length >= this.#maxFindings) return
     this.#keys.add(fault.key)
-    this.#isSpoilt ||= !this.#isSound()
-    const [smallest, smallestFault] = this.#isSpoilt ? [input, fault] : this.#shrink(input, fault)
-    const { rule, message: what, detail } = smallestFault
-    const finding: Finding = { codec: this.#definition.name, rule, what, detail, input: smallest, seed: this.#seed }
+    this.#isSpoilt ||= !this.#examiner.isSound()
+    const smallest = this.#isSpoilt ? { input, fault } : this.#examiner.shrink(input, fault)
+    const { rule, message: what, detail } = smallest.fault
+    const finding: Finding = {
+      ...{ codec: this.#definition.name, rule, what, detail },
+      ...{ input: smallest.input, seed: this.#seed },
+    }
     this.#findings.push(finding)
     this.#options.onFinding?.(finding)
-  }
-
-  #isSound(): boolean {
-    let isSound = false
-    this.#timeLimit.run(this.#hangMs, () => {
-      isSound = this.#examiner.isSound()
-    })
-    return isSound
-  }
-
-  #shrink(input: FuzzInput, fault: Fault): [FuzzInput, Fault] {
-    const search = shrinking(this.#withLayout(input))
-    const until = performance.now() + MAX_SHRINK_MS
-    let best: [FuzzInput, Fault] = [input, fault]
-    let step = search.next()
-    for (let tries = 0; !step.done && tries < MAX_SHRINK_TRIES && performance.now() < until; tries++) {
-      const failed = this.#faultOf(step.value, fault.rule === 'hang')
-      const isAlike = failed?.key === fault.key
-      if (isAlike && failed !== undefined) best = [step.value, failed]
-      step = search.next(isAlike)
-    }
-    return best
-  }
-
-  #withLayout(input: FuzzInput): FuzzInput {
-    let { layout } = input
-    this.#timeLimit.run(this.#hangMs, () => {
-      layout = learnLayout(this.#definition, input, this.#options.onInput)
-    })
-    return { ...input, layout }
-  }
-
-  #faultOf(input: FuzzInput, mayHang: boolean): Fault | undefined {
-    let fault: Fault | undefined
-    const examine = (): void => {
-      this.#options.onInput?.(input)
-      fault = this.#examiner.examine(input).fault
-    }
-    if (mayHang) return isHanging(this.#timeLimit, SHRINK_HANG_MS, examine) ? hangFault(this.#hangMs) : fault
-    return this.#timeLimit.run(this.#hangMs, examine) ? fault : undefined
   }
 
   #report(): void {
@@ -304,15 +253,6 @@ class FuzzRun {
       findings: this.#findings.length,
     }
   }
-}
-
-function hangFault(hangMs: number): Fault {
-  return new Fault('hang', `it has not ended after ${hangMs} ms`)
-}
-
-function hangOutcome(hangMs: number): Outcome {
-  const fault = hangFault(hangMs)
-  return { fault, signature: fault.key }
 }
 
 /** Options that say the same become the same object, so that inputs can tell whether theirs are equal. */
