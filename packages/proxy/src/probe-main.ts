@@ -4,22 +4,13 @@ import { parentPort } from 'node:worker_threads'
 import { formatProblem, type ProxyConfig } from '@meltemi/api/model'
 import { LocalRegistry, systemClock } from '@meltemi/runtime'
 import { findCodeFaults } from './config/find-code-faults.ts'
-import type { ModuleVersion } from './modules/module-version.ts'
 import { withoutVersions } from './modules/module-version.ts'
 import { type LoadedModules, loadVersions } from './modules.ts'
 import { nodeNetwork } from './net/node-network.ts'
-import type { ProbeResult } from './probe.ts'
+import type { ProbeResult, ProbeStart } from './probe.ts'
 import { Proxy } from './proxy.ts'
 import { limitCells } from './upstream/limits.ts'
 import { createRandom } from './util/random.ts'
-
-export interface ProbeStart {
-  readonly config: ProxyConfig
-  /** Without files: it is read from the disk. */
-  readonly candidate: ModuleVersion
-  /** The others that would be in force beside it. */
-  readonly modules: readonly ModuleVersion[]
-}
 
 async function probe({ config, candidate, modules }: ProbeStart): Promise<ProbeResult> {
   const loaded = await loadVersions([candidate, ...modules])

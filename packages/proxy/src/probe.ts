@@ -1,10 +1,18 @@
 import { Worker } from 'node:worker_threads'
+import type { ProxyConfig } from '@meltemi/api/model'
 import type { ModuleVersion } from './modules/module-version.ts'
-import type { ProbeStart } from './probe-main.ts'
 
 const TIMEOUT_MS = 10_000
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 }
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './probe-main.ts' : './probe-main.js', import.meta.url)
+
+export interface ProbeStart {
+  readonly config: ProxyConfig
+  /** Without files: it is read from the disk. */
+  readonly candidate: ModuleVersion
+  /** The others that would be in force beside it. */
+  readonly modules: readonly ModuleVersion[]
+}
 
 export interface ProbeResult {
   /** The version with all that was read of it, also when it is faulty. */
