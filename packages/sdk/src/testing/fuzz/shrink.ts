@@ -50,13 +50,15 @@ function* withoutParts(input: FuzzInput): Generator<FuzzInput, FuzzInput, boolea
   return best
 }
 
-/** Makes bytes 0, or at least smaller. */
+/** Makes bytes 0, or at least clears their bits, the highest first. */
 function* withPlainBytes(input: FuzzInput): Generator<FuzzInput, FuzzInput, boolean> {
   let best = input
   for (let at = 0; at < best.bytes.length; at++) {
-    const value = best.bytes[at] as number
-    const smaller = [0, 1, value >> 1, value - 1].filter((other) => other >= 0 && other < value)
-    best = (yield* firstThatFails(smaller.map((other) => withByte(best, at, other)))) ?? best
+    for (const cleared of [0xff, 0x80, 0x40, 0x20, 0x10, 0x08, 0x04, 0x02, 0x01]) {
+      const value = best.bytes[at] as number
+      if ((value & cleared) === 0) continue
+      best = (yield* firstThatFails([withByte(best, at, value & ~cleared)])) ?? best
+    }
   }
   return best
 }
