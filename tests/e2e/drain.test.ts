@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +9,7 @@ import {
   awesomerpcFrame,
   connectClient,
   echo,
+  holding,
   silent,
   startEchoServer,
   startProxyProcess,
@@ -19,6 +19,8 @@ import {
 
 const QUIET = ['--log-level', 'error']
 const MIB = 1024 * 1024
+/** More than a client's kernel takes by itself, and less than the proxy's. */
+const SOME_KIB = 600 * 1024
 
 function canConnect(port: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -123,8 +125,50 @@ test('a drained client counts until it has taken the last byte of its reply', as
   client.socket.resume()
   assert.equal((await client.next()).message.length, 14 * MIB + 13)
   await client.ended()
-  if (!client.isClosed) await once(client.socket, 'close')
-  assert.equal(proxy.proxy.connectionCount, 0)
+  while (proxy.proxy.connectionCount > 0) await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('a drained client gets the whole of its last reply, whatever it has sent in the meantime', async () => {
+  const held = holding()
+  await using server = await startEchoServer({ codec: awesomerpc, handler: held.handler })
+  await using proxy = await startTestProxy({ codec: awesomerpc, endpoints: [server.port] })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  client.send(awesomerpcFrame({ id: 1, body: Buffer.alloc(2 * MIB) }))
+  await server.arrived(1)
+  client.socket.pause()
+  await proxy.proxy.drain()
+  held.release()
+  await proxy.until('response', 1, 5000)
+  // the beginning of a message that the proxy has no use for any more, on its way while it closes
+  client.send(awesomerpcFrame({ id: 2 }).subarray(0, 20))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  client.socket.resume()
+  assert.equal((await client.next()).message.length, 2 * MIB + 13)
+  await client.ended()
+})
+
+test('a process that drains ends only when its clients have their last replies, whatever they sent in the meantime', async () => {
+  const held = holding()
+  await using server = await startEchoServer({ codec: awesomerpc, handler: held.handler })
+  const args = [...QUIET, '--drain-time-s', '5']
+  await using proxy = await startProxyProcess({ codec: awesomerpc.name, endpoints: [server.port], arguments: args })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  client.send(awesomerpcFrame({ id: 1, body: Buffer.alloc(SOME_KIB) }))
+  await server.arrived(1)
+  client.socket.pause()
+  await proxy.post('/drain_listeners')
+  proxy.child.kill('SIGTERM')
+  while (await canConnect(proxy.port));
+  held.release()
+  while ((await proxy.stat('meta_protocol.test.test.response')) < 1);
+  // all of the reply is in the kernel's buffers now, and most of it has not reached the client
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  client.send(awesomerpcFrame({ id: 2 }).subarray(0, 20))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  client.socket.resume()
+  assert.equal((await client.next()).message.length, SOME_KIB + 13)
+  await client.ended()
+  assert.equal(await proxy.exited(), 0)
 })
 
 test('a stop does not wait for a drained client that takes nothing', async () => {

@@ -42,6 +42,6 @@ test('a drain closes idle clients of a protocol that has no go away', async () =
   const closed = once(client.socket, 'close')
   await proxy.proxy.drain()
   await closed
-  assert.equal(proxy.stat('downstream_cx_active'), 0)
+  await proxy.until('downstream_cx_active', 0)
   assert.deepEqual(client.received, [])
 })

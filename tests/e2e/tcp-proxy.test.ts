@@ -156,8 +156,9 @@ test('what a reader does not take is held back at the sender, not gathered in th
   const room = 16 * MIB
   assert.ok(before < room, `${before} bytes were read for a service that reads none`)
   service.sockets[0]?.resetAndDestroy()
-  await nothingLeft(proxy)
+  // it has not read that the connection is over, and would be waited for
   client.destroy()
+  await nothingLeft(proxy)
 })
 
 test('the end of the client’s bytes reaches the service, whose answer still comes', async () => {

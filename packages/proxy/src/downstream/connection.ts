@@ -55,7 +55,7 @@ export class DownstreamConnection
   #isDecoding = false
   #hasEnded = false
   #isClosed = false
-  /** Closed, but its last bytes are still on their way out. */
+  /** Closed to all that comes, but its last bytes may still be on their way out. */
   #isLeaving = false
   #isDraining = false
   #hasSaidGoodbye = false
@@ -471,9 +471,8 @@ export class DownstreamConnection
     this.#writer.flush()
     this.#over(this.listener.stats.cxDestroyLocalWithActive)
     this.#socket.destroySoon()
-    // a drain has to wait for the last bytes of a reply: gone is a client only when it has taken them
-    this.#isLeaving = this.#writer.pendingBytes > 0
-    if (!this.#isLeaving) this.#keeper.onGone(this)
+    // a drain has to wait for the last bytes of a reply: gone is a client only when it has taken them and closed
+    this.#isLeaving = true
   }
 
   #undecodable(error: unknown): void {

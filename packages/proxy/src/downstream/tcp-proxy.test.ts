@@ -141,9 +141,10 @@ test('a limit is free again whichever side ends, and however', async () => {
     },
   ]
   for (const [at, end] of ends.entries()) {
-    const { connection } = accept()
+    const { client, connection } = accept()
     assert.equal(services.length, at + 1, `limit is taken after end ${at - 1}`)
     end(services[at] as FakeSocket, connection)
+    if (client.calls.at(-1) === 'destroySoon') connection.onClose(undefined)
     assert.equal(gone.at(-1), connection)
     assert.equal(gone.length, at + 1)
   }

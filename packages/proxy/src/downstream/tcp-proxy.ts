@@ -169,7 +169,7 @@ export class TcpConnection implements SocketHandler, TimerNode {
     this.#upstream = null
     upstream?.close()
     this.#early = []
-    this.#isLeaving = !destroyClient && this.#client.bufferedBytes > 0
+    this.#isLeaving = !destroyClient
     if (destroyClient) this.#client.destroy()
     if (!this.#isLeaving) this.#keeper.onGone(this)
   }

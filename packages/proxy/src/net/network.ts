@@ -28,7 +28,10 @@ export interface Socket {
   write(parts: readonly Buffer[]): boolean
   /** Finishes writing after what is buffered (FIN). */
   end(): void
-  /** Closes both directions once everything written has left; nothing more is read. */
+  /**
+   * Finishes writing after what is buffered, and closes when the other side has finished too, or after a while; the
+   * handler hears of nothing but the end.
+   */
   destroySoon(): void
   /** Ends both directions at once; `reset` sends RST instead of FIN. */
   destroy(reset?: boolean): void

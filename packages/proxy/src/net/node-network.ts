@@ -2,7 +2,10 @@ import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import type { ListeningSocket, ListenOptions, Network, Socket, SocketHandler } from './network.ts'
 
-const LINGER_MS = 15_000
+/** A peer that takes nothing must not keep the socket, and what is written to it, for ever. */
+const STUCK_MS = 15_000
+/** How long after the end of writing the peer may take to finish as well. */
+const LINGER_MS = 5_000
 
 /** A peer that vanished without a word is noticed after this and ten probes, even where no timeout is configured. */
 const KEEP_ALIVE_MS = 60_000
@@ -71,6 +74,8 @@ class NodeListeningSocket implements ListeningSocket {
 /** Bound methods live on the handler; listeners here are shared functions, so that an idle connection stays small. */
 class NodeSocket implements Socket {
   handler: SocketHandler | undefined
+  /** What comes is of no interest any more. */
+  isLeaving = false
   readonly #socket: net.Socket
   #error: Error | undefined
 
@@ -124,10 +129,12 @@ class NodeSocket implements Socket {
 
   destroySoon(): void {
     const socket = this.#socket
+    this.isLeaving = true
     socket.pause()
-    // a peer that takes nothing must not keep the socket, and what is written to it, for ever
-    socket.setTimeout(LINGER_MS, onLingerTimeout)
-    socket.destroySoon()
+    socket.setTimeout(STUCK_MS, onStuck)
+    socket.end()
+    if (socket.writableFinished) linger(socket)
+    else socket.once('finish', onFinish)
   }
 
   destroy(reset = false): void {
@@ -164,11 +171,13 @@ function onConnect(this: net.Socket): void {
 }
 
 function onData(this: net.Socket, chunk: Buffer): void {
-  ownerOf(this).handler?.onData(chunk)
+  const owner = ownerOf(this)
+  if (!owner.isLeaving) owner.handler?.onData(chunk)
 }
 
 function onEnd(this: net.Socket): void {
-  ownerOf(this).handler?.onEnd()
+  const owner = ownerOf(this)
+  if (!owner.isLeaving) owner.handler?.onEnd()
 }
 
 function onDrain(this: net.Socket): void {
@@ -179,8 +188,24 @@ function onError(this: net.Socket, error: Error): void {
   ownerOf(this).failed(error)
 }
 
-function onLingerTimeout(this: net.Socket): void {
+function onStuck(this: net.Socket): void {
   this.destroy()
+}
+
+function onFinish(this: net.Socket): void {
+  linger(this)
+}
+
+/**
+ * Closing a socket with unread bytes resets the connection, and what the kernel has not delivered yet is lost. So what
+ * still comes is read and thrown away, until the peer finishes: then the socket closes by itself.
+ */
+function linger(socket: net.Socket): void {
+  socket.setTimeout(0)
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  timer.unref()
+  socket.once('close', () => clearTimeout(timer))
+  socket.resume()
 }
 
 function onClose(this: net.Socket): void {
