@@ -7,6 +7,9 @@ import { bench } from './bench.ts'
 import { allocatedBytes, measure } from './measure.ts'
 
 const RUNS = 20_000
+/** Elements, each as large as a pointer; and bytes that differ when the engine has not compiled all yet. */
+const HOARD = 5000
+const FAR_LESS = 2000
 const FOR_MS = 50
 const POINTER_BYTES = 8
 const kept: { last: unknown } = { last: undefined }
@@ -70,7 +73,7 @@ test('the bytes that are measured are those that were allocated, on the heap and
 
 test('what a codec allocates besides shows in the bytes of the operation that does it, and nowhere else', () => {
   const hoard = (): void => {
-    kept.last = new Array(500).fill(kept)
+    kept.last = new Array(HOARD).fill(kept)
   }
   const bytesOf = (definition: CodecDefinition): Record<string, number> => {
     const [sample] = bench(definition, [request], { forMs: FOR_MS }).samples
@@ -79,11 +82,12 @@ test('what a codec allocates besides shows in the bytes of the operation that do
   const plain = bytesOf(codecOf())
   const decoding = bytesOf(codecOf({ decode: hoard }))
   const encoding = bytesOf(codecOf({ encode: hoard }))
-  const expected = 500 * POINTER_BYTES
-  assertAbout(decoding['decode']! - plain['decode']!, expected, 0.05)
-  assertAbout(encoding['encode']! - plain['encode']!, expected, 0.05)
-  assert.ok(Math.abs(encoding['decode']! - plain['decode']!) < 50)
-  assert.ok(Math.abs(decoding['patchIds']! - plain['patchIds']!) < 50)
+  const expected = HOARD * POINTER_BYTES
+  // nothing fits into the ends of pages
+  assertAbout(decoding['decode']! - plain['decode']!, expected, 0.1)
+  assertAbout(encoding['encode']! - plain['encode']!, expected, 0.1)
+  assert.ok(Math.abs(encoding['decode']! - plain['decode']!) < FAR_LESS)
+  assert.ok(Math.abs(decoding['patchIds']! - plain['patchIds']!) < FAR_LESS)
 })
 
 test('ten times the work takes a multiple of the time, and rounds are in order', () => {

@@ -10,10 +10,13 @@ export interface Measure {
 }
 
 const ROUNDS = 11
-/** Before that, until the engine has compiled what it wants to. */
+/** Before that, until the engine has compiled what it wants to: so long, and so often if that takes no longer than. */
 const WARM_UP_SHARE = 0.25
-/** Few enough that no other thread's work shows, many enough that compiling does not. */
+const WARM_UP_RUNS = 20_000
+const MAX_WARM_UP_MS = 500
 const ALLOCATING_RUNS = 50_000
+/** The engine allocates too, when it compiles: what the least of some tries has is the action's. */
+const ALLOCATING_TRIES = 3
 /** Memory of buffers is given back in the background: it counts only while nothing is collected. */
 const BUFFER_RUNS = 1024
 
@@ -31,14 +34,17 @@ export function measure(action: () => void, forMs: number): Measure {
 
 /** Bytes that one run of `action` allocates, on average over so many. */
 export function allocatedBytes(action: () => void, runs: number): number {
-  return heapBytes(action, runs) + bufferBytes(action, Math.min(runs, BUFFER_RUNS))
+  collectGarbage()
+  const tries = Array.from({ length: ALLOCATING_TRIES }, () => heapBytes(action, runs))
+  return Math.min(...tries) + bufferBytes(action, Math.min(runs, BUFFER_RUNS))
 }
 
 function warmUp(action: () => void, forMs: number): { perMs: number } {
   const startedAt = performance.now()
   let runs = 0
   let elapsedMs = 0
-  for (let batch = 1; elapsedMs < forMs || runs === 0; batch = Math.min(2 * batch, 1024)) {
+  const isCold = (): boolean => elapsedMs < forMs || (runs < WARM_UP_RUNS && elapsedMs < MAX_WARM_UP_MS)
+  for (let batch = 1; isCold(); batch = Math.min(2 * batch, 1024)) {
     for (let n = 0; n < batch; n++) action()
     runs += batch
     elapsedMs = performance.now() - startedAt
@@ -54,7 +60,6 @@ function timeNs(action: () => void, runs: number): number {
 
 /** What the heap has grown by, and what collections meanwhile have taken from it. */
 function heapBytes(action: () => void, runs: number): number {
-  collectGarbage()
   const profiler = new GCProfiler()
   profiler.start()
   const before = getHeapStatistics().used_heap_size
