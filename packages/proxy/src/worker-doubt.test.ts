@@ -4,11 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { WorkerDoubt } from './worker-doubt.ts'
 
+/** Of a core: tests share the machine with others. */
+const LITTLE = 0.02
 const options = { eval: true } as const
 
 async function watch(worker: Worker, forMs: number): Promise<boolean> {
   await sleep(300) // a thread that only begins does not answer
-  const doubt = new WorkerDoubt()
+  const doubt = new WorkerDoubt(LITTLE)
   const endMs = performance.now() + forMs
   while (!doubt.isRunning && performance.now() < endMs) {
     doubt.sample(worker)

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 
 /** A thread that runs uses at least this part of a core, even of one that others want too. */
-const RUNNING_PART = 0.3
+const RUNNING_PART = 0.25
 const MIN_SPAN_MS = 200
 
 interface Sample {
@@ -14,9 +14,14 @@ interface Sample {
  * while the thread runs JavaScript without end.
  */
 export class WorkerDoubt {
+  readonly #runningPart: number
   #first: Sample | undefined
   #last: Sample | undefined
   #isAsking = false
+
+  constructor(runningPart = RUNNING_PART) {
+    this.#runningPart = runningPart
+  }
 
   /** False: this Node cannot tell. */
   static canTell(worker: Worker): boolean {
@@ -43,6 +48,6 @@ export class WorkerDoubt {
   get isRunning(): boolean {
     if (this.#first === undefined || this.#last === undefined) return false
     const spanMs = this.#last.atMs - this.#first.atMs
-    return spanMs >= MIN_SPAN_MS && this.#last.cpuMs - this.#first.cpuMs > spanMs * RUNNING_PART
+    return spanMs >= MIN_SPAN_MS && this.#last.cpuMs - this.#first.cpuMs > spanMs * this.#runningPart
   }
 }
