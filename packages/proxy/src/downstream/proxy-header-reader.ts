@@ -1,8 +1,9 @@
 import type { Socket, SocketHandler } from '../net/network.ts'
-import { parseProxyHeader } from '../net/proxy-protocol.ts'
+import { type ProxyHeader, parseProxyHeader } from '../net/proxy-protocol.ts'
 import type { TimerNode, TimerWheel } from '../util/timer-wheel.ts'
 
 const HEADER_TIMEOUT_MS = 15_000
+const NOTHING = Buffer.alloc(0)
 
 export interface ProxyHeaderListener {
   /** The connection's handler from now on. */
@@ -19,7 +20,7 @@ export class ProxyHeaderReader implements SocketHandler, TimerNode {
   readonly #socket: Socket
   readonly #timers: TimerWheel
   readonly #listener: ProxyHeaderListener
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes: Buffer = NOTHING
   #next: SocketHandler | null = null
   #isOver = false
 
@@ -44,17 +45,13 @@ export class ProxyHeaderReader implements SocketHandler, TimerNode {
     if (this.#isOver) return
     // bounded: a header is at most 4 KiB, and what follows it is handed on at once
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
-    try {
-      const header = parseProxyHeader(this.#bytes)
-      if (header === undefined) return
-      const rest = this.#bytes.subarray(header.length)
-      this.#bytes = rest.subarray(0, 0)
-      this.#timers.cancel(this)
-      this.#next = this.#listener.onHeader(header.properties)
-      if (rest.length > 0) this.#next.onData(rest)
-    } catch (error: unknown) {
-      this.#refuse(error instanceof Error ? error.message : String(error))
-    }
+    const header = this.#tryParse()
+    if (header === undefined) return
+    const rest = this.#bytes.subarray(header.length)
+    this.#bytes = NOTHING
+    this.#timers.cancel(this)
+    this.#next = this.#listener.onHeader(header.properties)
+    if (rest.length > 0) this.#next.onData(rest)
   }
 
   onEnd(): void {
@@ -75,6 +72,16 @@ export class ProxyHeaderReader implements SocketHandler, TimerNode {
     if (this.#next !== null) return
     this.#over('')
     this.#socket.destroy()
+  }
+
+  /** undefined: it is not all here yet, or it is none and the connection is refused. */
+  #tryParse(): ProxyHeader | undefined {
+    try {
+      return parseProxyHeader(this.#bytes)
+    } catch (error: unknown) {
+      this.#refuse(error instanceof Error ? error.message : String(error))
+      return undefined
+    }
   }
 
   #refuse(reason: string): void {
