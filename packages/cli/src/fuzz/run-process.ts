@@ -62,7 +62,7 @@ function endOf(
   child: ChildProcess,
   options: ProcessOptions,
 ): Promise<Exclude<ProcessEnd, { kind: 'crashed' }> | string> {
-  const { limitMs, onLoaded, onFinding, onProgress } = options
+  const { limitMs } = options
   const end = Promise.withResolvers<Exclude<ProcessEnd, { kind: 'crashed' }> | string>()
   const timer = limitMs === undefined ? undefined : setTimeout(() => end.resolve('it does not end'), limitMs)
   let errors = ''
@@ -70,14 +70,33 @@ function endOf(
     errors = (errors + text).slice(-MAX_ERROR_CHARACTERS)
   })
   child.on('message', (answer: FuzzAnswer) => {
-    if (answer.kind === 'progress') onProgress?.(answer.progress)
-    else if (answer.kind === 'finding') onFinding?.(answer.finding)
-    else if (answer.kind === 'loaded') onLoaded?.(answer.codec)
-    else end.resolve(answer)
+    try {
+      const last = passOn(answer, options)
+      if (last !== undefined) end.resolve(last)
+    } catch (error: unknown) {
+      end.reject(error) // a finding that cannot be saved, say
+    }
   })
   child.on('error', (error) => end.resolve(error.message))
   child.on('close', (code, signal) => end.resolve(reasonOf(code, signal, errors)))
   return end.promise.finally(() => clearTimeout(timer))
+}
+
+/** Tells who listens; returns the last answer. */
+function passOn(answer: FuzzAnswer, options: ProcessOptions): Exclude<ProcessEnd, { kind: 'crashed' }> | undefined {
+  switch (answer.kind) {
+    case 'progress':
+      options.onProgress?.(answer.progress)
+      return undefined
+    case 'finding':
+      options.onFinding?.(answer.finding)
+      return undefined
+    case 'loaded':
+      options.onLoaded?.(answer.codec)
+      return undefined
+    default:
+      return answer
+  }
 }
 
 function reasonOf(code: number | null, signal: NodeJS.Signals | null, errors: string): string {

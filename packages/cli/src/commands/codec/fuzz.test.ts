@@ -137,6 +137,13 @@ test('--no-save saves nothing', async () => {
   assert.deepEqual(saved(codec), [])
 })
 
+test('a finding that cannot be saved ends the run with one line', async () => {
+  const codec = project(THROWS_ON_7F)
+  const { code, text } = await fuzz(codec, '--max-findings', '1', '--save', join(codec, 'fuzz'))
+  assert.equal(code, 1)
+  assert.match(text, /\nerror: [^\n]*codec\.ts[^\n]*\n$/)
+})
+
 test('a loop is found and made small', async () => {
   const codec = project('for (let at = 9; at < size; at += buffer.u8(8));')
   const { code, text } = await fuzz(codec, '--max-findings', '1')
