@@ -48,9 +48,9 @@ for (const { what, besides, first, metric, log } of [
     )
     folder.write('codec.ts', codecSource(besides, first))
     folder.write('generation.ts', "export const generation = 'two'")
-    await until(async () => (await generations(proxy)) === 'two', 10_000)
+    await until(async () => (await generations(proxy)) === 'two', 30_000)
     const { version } = await reportOf(proxy)
-    await using victim = await connectClient({ port: proxy.port, codec: awesomerpc, timeoutMs: 10_000 })
+    await using victim = await connectClient({ port: proxy.port, codec: awesomerpc, timeoutMs: 30_000 })
     let isOver = false
     const ended = victim.ended().then(() => {
       isOver = true
@@ -61,7 +61,8 @@ for (const { what, besides, first, metric, log } of [
     }
     await ended
     const elapsedMs = await until(async () => (await generations(proxy)) === 'one', 5000)
-    assert.ok(elapsedMs < 1000, `${elapsedMs} ms after the connection ended`)
+    // most of it is the start of a worker, from sources and beside other tests
+    assert.ok(elapsedMs < 2000, `${elapsedMs} ms after the connection ended`)
     const names = metric.split('|').map((name) => `codec.test.reloaded.${name}`)
     await until(async () => (await Promise.all(names.map((name) => proxy.stat(name)))).some((count) => count > 0), 1000)
     await until(async () => log.test(proxy.stderr), 1000)

@@ -63,14 +63,14 @@ for (const [title, text, fault] of [
     await using server = await startEchoServer({ codec: awesomerpc })
     await using proxy = await startReloadable(folder, server, '--watch')
     folder.write('generation.ts', text)
-    await until(async () => (await reportOf(proxy)).refused !== null, 10_000)
+    await until(async () => (await reportOf(proxy)).refused !== null, 30_000)
     const { refused, version } = await reportOf(proxy)
     assert.match(refused?.faults.join() ?? '', fault)
     assert.equal(version, 1)
     assert.equal(await generations(proxy), 'one')
     assert.match(proxy.stderr, /module refused/)
     folder.write('generation.ts', "export const generation = 'two'")
-    await until(async () => (await generations(proxy)) === 'two', 10_000)
+    await until(async () => (await generations(proxy)) === 'two', 30_000)
   })
 }
 
