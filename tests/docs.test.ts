@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { ROOT } from '../scripts/workspace.ts'
 
-const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })]
+const PAGES = ['README.md', ...globSync('docs/**/*.md', { cwd: ROOT })]
 
 test('every link between pages leads somewhere', () => {
   const broken = PAGES.flatMap((page) => {

@@ -1,69 +1,64 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { runMeltemi } from '@meltemi/cli'
+import { test } from 'node:test'
 import { ROOT } from '../scripts/workspace.ts'
+import { CODEC_PAGE } from './doc-page/codec-page.ts'
+import { freePorts } from './doc-page/free-ports.ts'
+import { LinkedProject } from './doc-page/linked-project.ts'
+import { readBlocks } from './doc-page/read-blocks.ts'
+import { PageRun } from './doc-page/run-page.ts'
 
-const PAGE = readFileSync(join(ROOT, 'docs/write-a-codec.md'), 'utf8')
-const [CODEC = '', JUDGEMENT = ''] = blocks('ts')
-const [, EXTENSION = ''] = blocks('yaml')
+const ENGLISH = readFileSync(join(ROOT, 'docs/write-a-codec.md'), 'utf8')
+const CHINESE = readFileSync(join(ROOT, 'docs/write-a-codec.zh-CN.md'), 'utf8')
 
-// Inside the checkout, where the test finds @meltemi/sdk as it would after an installation.
-mkdirSync(join(ROOT, '.tmp'), { recursive: true })
-const folder = mkdtempSync(join(ROOT, '.tmp/write-a-codec-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
-write('my-codec.ts', CODEC)
+test('every block of docs/write-a-codec.md but the installation does what the page says, in this order', async (t) => {
+  const ports = await freePorts(CODEC_PAGE.ports)
+  process.env['MELTEMI_ADMIN_ADDRESS'] = `127.0.0.1:${ports.get('15000')}`
+  const project = new LinkedProject()
+  const run = new PageRun(project, { ...CODEC_PAGE, ports })
+  t.after(async () => {
+    await run.end()
+    project.remove()
+  })
+  const [installation, ...others] = readBlocks(ENGLISH)
+  // tests/interop/create-codec/page.test.ts does that
+  assert.ok(installation?.text.includes('npm install'))
+  await run.execute(others)
+  assert.equal(run.count, count(ENGLISH, /^```/gm) / 2 - 1)
+})
 
-function blocks(language: string): readonly string[] {
-  return [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
-    (match) => match[1] as string,
-  )
-}
-
-function write(name: string, text: string): string {
-  const path = join(folder, name)
-  writeFileSync(path, text)
-  return path
-}
-
-/** The exit code and what was said. */
-async function validate(config: string, ...options: readonly string[]): Promise<string> {
-  let said = ''
-  const listen = (text: string): void => {
-    said += text
+test('docs/write-a-codec.zh-CN.md has the blocks, headings, tables and links of the English page', () => {
+  assert.ok(find(ENGLISH, BLOCK).length > 30)
+  for (const pattern of [BLOCK, /^(#+) /gm, /^(\|[ -]*\|)/gm, /^(-) /gm, /\]\(([^)#][^)]*)\)/g]) {
+    assert.deepEqual(
+      find(CHINESE, pattern).map((text) => text.replace('write-a-codec.md', 'write-a-codec.zh-CN.md')),
+      find(ENGLISH, pattern),
+    )
   }
-  const args = ['proxy', '-c', config, '--mode', 'validate', ...options]
-  const code = await runMeltemi(args, { write: listen, writeError: listen })
-  return `${code} ${said.replaceAll(`${folder}/`, '')}`
+  const [english, chinese] = [ENGLISH, CHINESE].map((page) => new Set(find(page.replaceAll(BLOCK, ''), /`([^`\n]+)`/g)))
+  assert.deepEqual(chinese, english)
+})
+
+test('the steps that both pages list at the top are the headings below', () => {
+  for (const page of [ENGLISH, CHINESE]) {
+    const headings = find(page, /^## (.+)$/gm)
+    const slugs = headings.map((text) =>
+      text
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} -]/gu, '')
+        .replaceAll(' ', '-'),
+    )
+    assert.deepEqual(find(page, /\]\(#([^)]+)\)/g), slugs)
+  }
+})
+
+const BLOCK = /^(```\w*\n[\s\S]*?^```)$/gm
+
+function find(page: string, pattern: RegExp): readonly string[] {
+  return [...page.matchAll(pattern)].map(([, text]) => text as string)
 }
 
-/** The sample configuration for the codec of the page. */
-function configuration(): string {
-  const sample = readFileSync(join(ROOT, 'docs/sample.yaml'), 'utf8')
-  return sample.replace('aeraki.meta_protocol.codec.awesomerpc', 'example.codec.mine')
+function count(page: string, pattern: RegExp): number {
+  return page.match(pattern)?.length ?? 0
 }
-
-test('the codec of docs/write-a-codec.md passes the judgement that is printed beside it', () => {
-  const file = write('my-codec.test.ts', JUDGEMENT)
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env // else it would report to this runner
-  const args = ['--conditions=meltemi-source', '--test', '--test-reporter=tap', file]
-  const report = execFileSync(process.execPath, args, { encoding: 'utf8', env })
-  assert.match(report, /^# fail 0$/m)
-  assert.doesNotMatch(report, /^# tests 0$/m)
-})
-
-test('the codec of docs/write-a-codec.md is loaded by --module', async () => {
-  const config = write('proxy.yaml', configuration())
-  assert.match(await validate(config), /^1 error: .*there is no codec "example\.codec\.mine"/)
-  assert.equal(
-    await validate(config, '--module', join(folder, 'my-codec.ts')),
-    '0 proxy.yaml: valid, 1 listener, 2 clusters\n',
-  )
-})
-
-test('the codec of docs/write-a-codec.md is loaded when the bootstrap names it, relative to itself', async () => {
-  const config = write('named.yaml', `${configuration()}\n${EXTENSION}`)
-  assert.equal(await validate(config), '0 named.yaml: valid, 1 listener, 2 clusters\n')
-})
