@@ -4,8 +4,6 @@
 export interface ApiFile {
   /** Without folder and ending. */
   readonly name: string
-  /** The comment at its top; empty when there is none. */
-  readonly doc: string
   readonly entries: readonly ApiEntry[]
 }
 
@@ -14,6 +12,7 @@ export interface ApiEntry {
   readonly kind: 'class' | 'interface' | 'type' | 'function' | 'constant'
   /** Of classes and interfaces the head; of others the whole declaration with its line breaks, without a body. */
   readonly signature: string
+  /** The docstring; empty when there is none. */
   readonly doc: string
   readonly members: readonly ApiMember[]
 }

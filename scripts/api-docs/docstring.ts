@@ -3,22 +3,18 @@
 import type { Node } from 'typescript/unstable/ast'
 
 const DOCSTRING = /\/\*\*[\s\S]*?\*\//g
+/** An empty line follows. */
+const FILE_COMMENT = /^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n\n/
 
 /** The docstring of a declaration; empty when it has none. */
 export function docstringOf(node: Node): string {
   return textOf(leadingText(node).match(DOCSTRING)?.at(-1))
 }
 
-/** The comment at the top of a file, which is followed by an empty line, or by imports; empty when there is none. */
-export function fileComment(source: string): string {
-  return textOf(/^(\/\*\*[\s\S]*?\*\/)\n(?:\n|import )/.exec(source)?.[1])
-}
-
 /** What stands between the declaration before and this one; without the comment of the file. */
 function leadingText(node: Node): string {
-  const { text } = node.getSourceFile()
-  const leading = text.slice(node.pos, node.getStart())
-  return node.pos === 0 && leading.startsWith('/**') ? leading.slice(leading.indexOf('*/') + 2) : leading
+  const leading = node.getSourceFile().text.slice(node.pos, node.getStart())
+  return node.pos === 0 ? leading.replace(FILE_COMMENT, '') : leading
 }
 
 /** Without stars; what is indented behind them stays so. */

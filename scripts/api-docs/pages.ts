@@ -2,7 +2,7 @@
 
 import type { ApiFile } from './api.ts'
 import { readApi } from './read-api.ts'
-import { writePage } from './write-page.ts'
+import { linksTo, writePage } from './write-page.ts'
 
 export interface ApiPage {
   /** Relative to the root of the repository. */
@@ -17,6 +17,7 @@ const READING_ORDER = ['codec', 'message', 'receive-buffer', 'byte-writer', 'fai
 /** Reads the sources and makes all pages. */
 export function makeApiPages(): readonly ApiPage[] {
   const sdk = inReadingOrder(readApi('packages/sdk', 'src/index.ts'))
+  const testing = readApi('packages/sdk', 'src/testing/index.ts')
   return [
     {
       file: 'docs/api/sdk.md',
@@ -27,6 +28,16 @@ export function makeApiPages(): readonly ApiPage[] {
 [Write a filter](../write-a-filter.md) show it by example.`,
         files: sdk,
         links: new Map(),
+      }),
+    },
+    {
+      file: 'docs/api/sdk-testing.md',
+      files: testing,
+      text: writePage({
+        module: '@meltemi/sdk/testing',
+        about: 'What codecs are judged with.',
+        files: testing,
+        links: linksTo(sdk, 'sdk.md'),
       }),
     },
   ]

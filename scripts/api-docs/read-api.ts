@@ -8,7 +8,6 @@ import type { SourceFile } from 'typescript/unstable/ast'
 import { API, type Project } from 'typescript/unstable/sync'
 import { ROOT } from '../workspace.ts'
 import type { ApiFile } from './api.ts'
-import { fileComment } from './docstring.ts'
 import { readEntry } from './read-entry.ts'
 
 /** What `entry`, a file of a package, exports, by the file that declares it; throws when it cannot be read. */
@@ -37,9 +36,8 @@ function readFiles(project: Project, entry: string): readonly ApiFile[] {
     return { name: symbol.name, node }
   })
   const byFile = Map.groupBy(exported, ({ node }): SourceFile => node.getSourceFile())
-  return [...byFile].map(([{ fileName, text }, declared]) => ({
+  return [...byFile].map(([{ fileName }, declared]) => ({
     name: basename(fileName, '.ts'),
-    doc: fileComment(text),
     entries: declared
       .toSorted((a, b) => a.node.pos - b.node.pos)
       .map(({ name, node }) => readEntry(name, node, project)),

@@ -17,12 +17,14 @@ export class BrokenContract extends Error {
 
 /** Reads one connection as the proxy does, and holds the codec to its contract. */
 export class MessageReader {
+  /** What has come and was not taken. */
   readonly buffer: ReceiveBuffer
   /** How often `decode` was called. */
   decodeCalls = 0
   readonly #codec: Codec
   readonly #type: MessageType
 
+  /** `side`: who sends what it reads. Longer messages than `maxMessageBytes`, 16 MiB if not said, are refused. */
   constructor(codec: Codec, side: Side, maxMessageBytes?: number) {
     this.buffer = new ReceiveBuffer(maxMessageBytes)
     this.#codec = codec

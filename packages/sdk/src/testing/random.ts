@@ -2,6 +2,7 @@
 export class Random {
   #state: number
 
+  /** The same seed gives the same numbers. */
   constructor(seed: number) {
     this.#state = seed | 0 || 1
   }
@@ -16,6 +17,7 @@ export class Random {
     return (x >>> 0) % below
   }
 
+  /** So many bytes, all values alike. */
   bytes(length: number): Buffer {
     const bytes = Buffer.allocUnsafe(length)
     for (let n = 0; n < length; n++) bytes[n] = this.below(256)

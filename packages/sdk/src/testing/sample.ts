@@ -8,9 +8,11 @@ import { MessageReader } from './message-reader.ts'
 
 /** Bytes that are right: whole messages, as the first of a connection. */
 export interface Sample {
+  /** For messages of the judge; best another for each sample. */
   readonly name: string
   /** `downstream`: what a client sends; `upstream`: what a service sends. */
   readonly side: Side
+  /** All of them, none besides. */
   readonly bytes: Buffer
   /** How many messages these bytes are; 1 if not said. */
   readonly messages?: number
@@ -28,22 +30,35 @@ export interface Sample {
 
 /** All a codec said of a message, to compare by deepEqual and to print. */
 export interface Facts {
+  /** A MessageType. */
   readonly type: number
+  /** A ResponseStatus. */
   readonly status: number
+  /** As in Metadata, and so are those that follow. */
   readonly requestId: MessageId
+  /** 0: of no stream. */
   readonly streamId: number
+  /** In bytes. */
   readonly headerSize: number
+  /** In bytes. */
   readonly bodySize: number
+  /** Empty: none. */
   readonly operation: string
+  /** An Affinity. */
   readonly affinity: number
+  /** False: more replies follow. */
   readonly last: boolean
+  /** 0: none. */
   readonly timeoutMs: number
+  /** Undefined: the protocol does not tell. */
   readonly idempotent: boolean | undefined
+  /** Routable pairs by key. */
   readonly properties: Readonly<Record<string, string>>
   /** The bytes in hex. */
   readonly message: string
 }
 
+/** What a codec has said of this message. */
 export function factsOf(metadata: Metadata): Facts {
   const properties = Object.fromEntries(propertiesOf(metadata))
   const { type, status, requestId, streamId, headerSize, bodySize } = metadata

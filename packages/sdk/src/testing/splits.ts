@@ -10,8 +10,11 @@ const MAX_COPIED_BYTES = 512 * 1024 * 1024
 /** They drip in larger drops. */
 const MAX_DROPS = 64 * 1024
 
+/** Bytes in pieces. */
 export interface Split {
+  /** Where they were cut: positions from the start, in order. */
   readonly cuts: readonly number[]
+  /** The pieces, each a copy. */
   readonly chunks: Buffer[]
 }
 

@@ -5,29 +5,39 @@ import { type Operation, type Runner, runnersOf } from './operations.ts'
 
 /** One operation of one sample; time and bytes are those of one message. */
 export interface BenchResult extends Measure {
+  /** What was done. */
   readonly operation: Operation
   /** Messages of the sample that it was done to. */
   readonly messages: number
 }
 
+/** What came of one sample. */
 export interface SampleBench {
+  /** Of the sample. */
   readonly name: string
+  /** Of the sample. */
   readonly side: Side
   /** Of one message, on average. */
   readonly messageBytes: number
+  /** One for each operation that the codec and the sample have. */
   readonly results: readonly BenchResult[]
 }
 
+/** What a codec costs. */
 export interface BenchReport {
+  /** Name of the codec. */
   readonly codec: string
+  /** In the order in which they were given. */
   readonly samples: readonly SampleBench[]
   /** Each operation over all samples: the mean of their messages. */
   readonly total: readonly BenchResult[]
 }
 
+/** How long to measure, and whom to tell. */
 export interface BenchOptions {
   /** For each sample, all operations together; 1000 ms if nothing is said. */
   readonly forMs?: number
+  /** Told of each sample when it is measured. */
   readonly onSample?: (sample: SampleBench) => void
 }
 

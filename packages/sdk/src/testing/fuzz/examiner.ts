@@ -61,6 +61,7 @@ export class Examiner {
   readonly #watch = new Watch()
   readonly #buffer = watchedBuffer(this.#watch, MAX_MESSAGE_BYTES)
 
+  /** With the samples it sees whether connections disturb each other. */
   constructor(definition: CodecDefinition, samples: readonly Sample[]) {
     const timeLimit = new TimeLimit()
     this.#known = samples.flatMap((sample) => knownOf(definition, sample, timeLimit))
@@ -72,6 +73,7 @@ export class Examiner {
     }
   }
 
+  /** Tries one input in every way. Does not return when the codec does not: `fuzz` ends such loops. */
   examine(input: FuzzInput): Outcome {
     try {
       const reading = this.#tryAll(input)

@@ -4,11 +4,15 @@ import { type Layout, NO_LAYOUT } from './layout.ts'
 
 /** What one connection is fed with, whole messages or not. */
 export interface FuzzInput {
+  /** Who sends it. */
   readonly side: Side
+  /** The codec's options. */
   readonly config: unknown
+  /** All that comes, in the order in which it comes. */
   readonly bytes: Buffer
-  /** As far as the sample it comes from says: whether a Mutation can be applied, and to which properties of its own. */
+  /** Whether a Mutation can be applied, as far as the sample that it comes from says. */
   readonly isMutable: boolean
+  /** Properties that a Mutation can change, as that sample says. */
   readonly changeable: readonly string[]
   /** Known of samples; of what was made from them a good guess. */
   readonly layout: Layout

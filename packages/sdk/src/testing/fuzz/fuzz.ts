@@ -13,6 +13,7 @@ import { learnLayout } from './learn-layout.ts'
 import { mutate } from './mutate.ts'
 import { repair } from './repair.ts'
 
+/** How long to look, what for, and whom to tell. */
 export interface FuzzOptions {
   /** How long; 60,000 ms if nothing is said. */
   readonly forMs?: number
@@ -30,25 +31,33 @@ export interface FuzzOptions {
   readonly hangMs?: number
   /** Called before each input is tried: who survives the codec's worst can so tell what it was. */
   readonly onInput?: (input: FuzzInput) => void
+  /** Told of each finding when it is as small as it gets. */
   readonly onFinding?: (finding: Finding) => void
   /** Called about five times a second. */
   readonly onProgress?: (progress: FuzzProgress) => void
 }
 
+/** How far it has come. */
 export interface FuzzProgress {
+  /** How many were tried. */
   readonly inputs: number
+  /** Since the begin. */
   readonly elapsedMs: number
   /** Inputs that each showed something new. */
   readonly corpus: number
   /** Lines of the codec's modules that have run. */
   readonly lines: number
+  /** How many there are. */
   readonly findings: number
 }
 
+/** What came of it. */
 export interface FuzzReport extends Omit<FuzzProgress, 'findings'> {
   /** Name of the codec. */
   readonly codec: string
+  /** With it the same inputs are made again. */
   readonly seed: number
+  /** Each another defect, as far as one can tell. */
   readonly findings: readonly Finding[]
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Codec, CodecDefinition } from '../../codec.ts'
 import { type CodecMethod, type Method, methodsOf } from './guard-codec.ts'
 
+/** A line of a codec. */
 export interface CodePlace {
   /** Absolute path. */
   readonly file: string

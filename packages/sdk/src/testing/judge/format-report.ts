@@ -39,6 +39,7 @@ export function formatInput(input: readonly string[]): string {
   return `${text.slice(0, MAX_HEX)}… (${input.join('').length / 2} bytes)`
 }
 
+/** File and line, as editors and terminals find them. */
 export function formatPlace({ file, line }: CodePlace, folder: string = process.cwd()): string {
   const path = relative(folder, file)
   return `${path.startsWith('..') ? file : path}:${line}`

@@ -8,6 +8,7 @@ import { type Effort, Subject } from './subject.ts'
 import { TimeLimit } from './time-limit.ts'
 import { type Finding, Trial } from './trial.ts'
 
+/** What is tried, how much of it, and whom to tell. */
 export interface JudgeOptions extends Partial<Effort> {
   /** Ids of the rules to try, and with them those that they rest on; all rules, if not said. */
   readonly rules?: readonly string[]

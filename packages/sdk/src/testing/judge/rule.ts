@@ -18,6 +18,7 @@ export interface Fault {
 export interface Rule {
   /** A letter for what it is about and a number; never given to another rule. */
   readonly id: string
+  /** One sentence, which holds for codecs that are right. */
   readonly title: string
   /** What must hold, and why. */
   readonly about: string
