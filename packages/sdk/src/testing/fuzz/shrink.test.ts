@@ -54,6 +54,6 @@ test('whole messages are left out first', () => {
     seen.push(candidate.toString('hex'))
     return candidate.length % 2 === 0 && candidate.includes(0xbb)
   })
-  assert.deepEqual(seen.slice(0, 2), ['aa01bb02', 'bb02'].slice(0, 1).concat(['aa01']))
+  assert.deepEqual(seen.slice(0, 2), ['aa01bb02', 'aa01'])
   assert.equal(hex, 'bb00')
 })
