@@ -26,7 +26,10 @@ export class LinkedProject implements Workplace {
     for (const name of LINKED) symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
     writeFileSync(join(modules, '.bin/meltemi'), MELTEMI)
     chmodSync(join(modules, '.bin/meltemi'), 0o755)
-    const { NODE_TEST_CONTEXT: _, ...inherited } = process.env // else a test would report to this runner
+    // else a test would report to this runner, and npm would be as silent as the one that runs this
+    const inherited = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !/^(?:NODE_TEST|npm_)/.test(name)),
+    )
     const path = [join(modules, '.bin'), join(ROOT, 'node_modules/.bin'), process.env['PATH']].join(':')
     this.#env = { ...inherited, NODE_OPTIONS: '--conditions=meltemi-source', PATH: path }
   }
