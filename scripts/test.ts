@@ -5,7 +5,17 @@ import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { ROOT } from './workspace.ts'
 
-const CODEC_FUZZ = 'packages/cli/src/commands/codec/fuzz.test.ts'
+/** What takes long: `npm test` leaves it out, and `.ci/run` has a step of its own for it. */
+const LONG: readonly string[] = [
+  'tests/fuzz/**/*.test.ts',
+  'packages/cli/src/commands/codec/fuzz.test.ts',
+  'packages/cli/src/capture/inspect-capture.fuzz.test.ts',
+  'tests/e2e/bad-code.test.ts',
+  'tests/e2e/create-codec.test.ts',
+  'tests/e2e/reload-under-load.test.ts',
+  'tests/write-a-codec.test.ts',
+  'tests/write-a-filter.test.ts',
+]
 
 const SUITES: Readonly<Record<string, readonly string[]>> = {
   unit: [
@@ -16,8 +26,7 @@ const SUITES: Readonly<Record<string, readonly string[]>> = {
     'tests/harness/**/*.test.ts',
   ],
   e2e: ['tests/e2e/**/*.test.ts'],
-  // takes minutes, so `.ci/run` has a step of its own for it
-  fuzz: ['tests/fuzz/**/*.test.ts', CODEC_FUZZ],
+  long: LONG,
   interop: ['tests/interop/**/*.test.ts'],
   sim: ['tests/sim/**/*.test.ts'],
 }
@@ -27,7 +36,7 @@ const TEST_TIMEOUT_MS = 120_000
 const names = process.argv.slice(2)
 const suites = names.length > 0 ? names : DEFAULT_SUITES
 const patterns = suites.flatMap((name) => SUITES[name] ?? [name])
-const exclude = suites.includes('fuzz') || suites.includes(CODEC_FUZZ) ? [] : [CODEC_FUZZ]
+const exclude = suites.some((name) => name in SUITES && name !== 'long') ? [...LONG] : []
 const files = globSync(patterns, { cwd: ROOT, exclude })
 if (files.length === 0) throw new Error(`there is no test in ${patterns.join(', ')}`)
 // Half of a test's time is waiting, so one more than there are cores; real peers are timed, and run alone.
