@@ -5,13 +5,14 @@ import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { ROOT } from './workspace.ts'
 
-/** What takes long: `npm test` leaves it out, and `.ci/run` has a step of its own for it. */
+/** What takes long, or less than a second only if it is alone: `npm test` leaves it to a step of `.ci/run`. */
 const LONG: readonly string[] = [
   'tests/fuzz/**/*.test.ts',
   'packages/cli/src/commands/codec/fuzz.test.ts',
   'packages/cli/src/capture/inspect-capture.fuzz.test.ts',
   'tests/e2e/bad-code.test.ts',
   'tests/e2e/create-codec.test.ts',
+  'tests/e2e/hot-reload.test.ts',
   'tests/e2e/reload-under-load.test.ts',
   'tests/write-a-codec.test.ts',
   'tests/write-a-filter.test.ts',
@@ -39,8 +40,8 @@ const patterns = suites.flatMap((name) => SUITES[name] ?? [name])
 const exclude = suites.some((name) => name in SUITES && name !== 'long') ? [...LONG] : []
 const files = globSync(patterns, { cwd: ROOT, exclude })
 if (files.length === 0) throw new Error(`there is no test in ${patterns.join(', ')}`)
-// Half of a test's time is waiting, so one more than there are cores; real peers are timed, and run alone.
-const concurrency = names.includes('interop') ? 1 : availableParallelism() + 1
+// Half of a test's time is waiting, so one more than there are cores; what is timed runs alone.
+const concurrency = names.includes('interop') || names.includes('long') ? 1 : availableParallelism() + 1
 const child = spawn(
   process.execPath,
   [

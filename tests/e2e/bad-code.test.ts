@@ -61,8 +61,7 @@ for (const { what, besides, first, metric, log } of [
     }
     await ended
     const elapsedMs = await until(async () => (await generations(proxy)) === 'one', 5000)
-    // most of it is the start of a worker, from sources and beside other tests
-    assert.ok(elapsedMs < 2000, `${elapsedMs} ms after the connection ended`)
+    assert.ok(elapsedMs < 1000, `${elapsedMs} ms after the connection ended`)
     const names = metric.split('|').map((name) => `codec.test.reloaded.${name}`)
     await until(async () => (await Promise.all(names.map((name) => proxy.stat(name)))).some((count) => count > 0), 1000)
     await until(async () => log.test(proxy.stderr), 1000)

@@ -38,8 +38,8 @@ test('a changed helper is live in all workers within a second, and connections t
     folder.write('generation.ts', `export const generation = '${next}' // ${times.length}`)
     times.push(await until(async () => (await generation(proxy)) === next, 5000))
   }
-  // alone it takes a third of a second; other tests run beside it, and can only make it slower
-  assert.ok(Math.min(...times) < 2000, `${times} ms`)
+  // what else the machine does can only make it slower
+  assert.ok(Math.min(...times) < 1000, `${times} ms`)
   assert.equal(await generations(proxy), 'two')
   assert.equal((await old.request(awesomerpcFrame({ id: 2, cmd: ASK }))).status, ResponseStatus.Error)
   const { version, digest, previous } = await reportOf(proxy)

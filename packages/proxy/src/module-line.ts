@@ -1,4 +1,4 @@
-import type { ModuleVersion } from './modules/module-version.ts'
+import { type ModuleVersion, unreadVersion } from './modules/module-version.ts'
 
 /** Versions that can be gone back to; with their sources they are what a line keeps. */
 const MAX_PREVIOUS = 5
@@ -39,7 +39,12 @@ export class ModuleLine {
 
   /** What is still to be read from the disk. */
   candidate(id: number): ModuleVersion {
-    return { id, path: this.path, version: ++this.#versions, digest: '', files: [], codecs: [], filters: [] }
+    return unreadVersion(this.path, id, ++this.#versions)
+  }
+
+  /** The version with this id, if it is or was in force and is still kept. */
+  entry(id: number): InForce | undefined {
+    return [this.current, ...this.previous].find(({ version }) => version.id === id)
   }
 
   /** The same bytes as before are not loaded once more: code that was loaded stays in memory for ever. */

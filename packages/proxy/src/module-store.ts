@@ -64,10 +64,6 @@ export class ModuleStore {
     return this.#lines
   }
 
-  get condemned(): ReadonlyMap<string, string> {
-    return this.#condemned
-  }
-
   /** Nothing can be reloaded before. `watch`: reload what changes on the disk. */
   start(dataPlane: DataPlane, watch: boolean): void {
     this.#dataPlane = dataPlane
@@ -110,11 +106,9 @@ export class ModuleStore {
 
   /** Told by the data plane as soon as it knows, before what has ended starts again. */
   onFault(fault: CodeFault): void {
-    const line = this.#lines.find(({ current, previous }) =>
-      [current, ...previous].some(({ version }) => version.id === fault.module),
-    )
-    if (line === undefined) return
-    const entry = [line.current, ...line.previous].find(({ version }) => version.id === fault.module) as InForce
+    const line = this.#lines.find((each) => each.entry(fault.module) !== undefined)
+    const entry = line?.entry(fault.module)
+    if (line === undefined || entry === undefined) return
     if (fault.kind !== 'threw') this.#blame(entry, fault)
     const isBearable = fault.kind === 'threw' && Date.now() - entry.sinceMs > TRIAL_MS
     if (isBearable || line.isBuiltIn || entry.fault !== undefined) return

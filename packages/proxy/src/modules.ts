@@ -9,7 +9,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Problem } from '@meltemi/api'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 import { contractFault } from './contract-versions.ts'
-import { digestOf, type ModuleVersion, type SourceFile, withoutVersions } from './modules/module-version.ts'
+import {
+  digestOf,
+  type ModuleVersion,
+  type SourceFile,
+  unreadVersion,
+  withoutVersions,
+} from './modules/module-version.ts'
 import { importSources } from './modules/source-hooks.ts'
 
 const LOAD_TIMEOUT_MS = 10_000
@@ -40,13 +46,8 @@ export function absoluteModulePaths(paths: readonly string[]): readonly string[]
  * when it imports it statically.
  */
 export async function loadModules(paths: readonly string[]): Promise<LoadedModules> {
-  const versions = absoluteModulePaths(paths).map((path, index) => firstVersion(path, index + 1))
+  const versions = absoluteModulePaths(paths).map((path, index) => unreadVersion(path, index + 1, 1))
   return loadVersions(versions)
-}
-
-/** A version that is still to be read from the disk. */
-export function firstVersion(path: string, id: number): ModuleVersion {
-  return { id, path, version: 1, digest: '', files: [], codecs: [], filters: [] }
 }
 
 /** Like `loadModules`; versions that have their files are loaded from these. */
@@ -71,9 +72,7 @@ interface Loading {
 }
 
 /** One module; the version that comes back has its files and digest. */
-export async function loadVersion(
-  version: ModuleVersion,
-): Promise<LoadedModule & { readonly problems: readonly Problem[] }> {
+async function loadVersion(version: ModuleVersion): Promise<LoadedModule & { readonly problems: readonly Problem[] }> {
   const { path } = version
   const into: Loading = { codecs: [], filters: [], problems: [] }
   const known = new Map(version.files.map((file) => [file.url, file]))

@@ -89,7 +89,7 @@ export class Workers implements DataPlane {
 
   async #use(member: Member, isPrepared: boolean): Promise<void> {
     const { worker } = member
-    const { modules } = { modules: this.#modules }
+    const modules = this.#modules
     if (isPrepared && (await member.ask({ kind: 'use' })) === '') member.modules = modules
     // what does not take the code that must run is replaced by one that starts with it
     else if (member.worker === worker) void worker?.terminate()

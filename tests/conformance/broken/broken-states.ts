@@ -1,4 +1,4 @@
-import { DecodeStatus, type Metadata, ResponseStatus } from '@meltemi/sdk'
+import { DecodeStatus, ResponseStatus } from '@meltemi/sdk'
 import { AT, HEADER_BYTES } from '../complete.ts'
 import { type BrokenCodec, breakCodec } from './broken-codec.ts'
 
@@ -68,11 +68,12 @@ export const brokenStates: readonly BrokenCodec[] = [
   breakCodec('S4', {
     input: ['4d000000190200000000000000000000000000000000000000'],
     methods: (right) => {
-      const history: Metadata[] = []
+      // far more than what else the process does while it is measured
+      const history: Buffer[] = []
       return {
         // biome-ignore format: the line that is named
         decode(buffer, metadata) { // S4
-          history.push(metadata)
+          history.push(Buffer.alloc(4096))
           return right.decode(buffer, metadata)
         },
       }

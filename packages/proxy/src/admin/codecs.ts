@@ -6,7 +6,7 @@ export function codecsRoutes(inspector: ProxyInspector): AdminRoute[] {
     {
       method: 'GET',
       path: '/codecs',
-      description: 'the modules in force: codecs, versions, digests, what was refused or taken back',
+      description: 'the modules in force: codecs, versions, digests, what was refused',
       handle: () => jsonReply({ modules: inspector.modules() }),
     },
     {

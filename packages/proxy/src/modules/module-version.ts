@@ -27,6 +27,11 @@ export interface ModuleVersion {
   readonly filters: readonly string[]
 }
 
+/** A version that is still to be read from the disk. */
+export function unreadVersion(path: string, id: number, version: number): ModuleVersion {
+  return { id, path, version, digest: '', files: [], codecs: [], filters: [] }
+}
+
 /** What can be said of a codec to a thread that has not loaded it. */
 export interface CodecFacts {
   readonly name: string
