@@ -16,10 +16,11 @@ const metaProtocol: MetaProtocolConfig = {
   kind: 'meta-protocol',
   statPrefix: 'here',
   applicationProtocol: 'uuid',
-  codec: { name: uuid.name, options: undefined },
+  codec: { name: uuid.name, options: undefined, moduleDigest: undefined },
   multiplexing: true,
   filters: [],
   routes: { name: 'routes', routes: [testRoute('service')] },
+  rds: undefined,
   idleTimeoutMs: 0,
   maxMessageBytes: 1024,
   maxInFlightPerConnection: 1,
@@ -119,6 +120,7 @@ function configuration(): ProxyConfig {
     admin: undefined,
     listeners: [listener('here', metaProtocol), listener('there', tcpProxy)],
     clusters: [testCluster('service', [1])],
+    dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
     modules: [],
   }
 }

@@ -81,7 +81,7 @@ test('options of the configuration reach the codec on both sides', async () => {
   await using proxy = await startTestProxy({
     codec: optioned,
     endpoints: [server.port],
-    filter: { codec: { name: optioned.name, options: config } },
+    filter: { codec: { name: optioned.name, options: config, moduleDigest: undefined } },
   })
   await using client = await connectClient({ port: proxy.port, codec: optioned, config })
   const reply = await client.request(optionedFrame({ id: 77, body: 'x'.repeat(500) }, config))

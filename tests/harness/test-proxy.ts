@@ -134,6 +134,9 @@ export function testCluster(
     loadBalancer: { kind: 'round-robin' },
     circuitBreaker: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
     panicThresholdPercent: 50,
+    eds: undefined,
+    outlierDetection: undefined,
+    http2: false,
     bufferLimitBytes: 1024 * 1024,
     ...changes,
   }
@@ -171,6 +174,7 @@ function testConfig(options: TestProxyOptions): ProxyConfig {
     admin: undefined,
     listeners: [listener],
     clusters,
+    dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
     modules: [],
   }
 }
@@ -180,10 +184,11 @@ function testFilter({ codec, multiplexing = true, routes, filter }: TestProxyOpt
     kind: 'meta-protocol',
     statPrefix: 'test',
     applicationProtocol: 'test',
-    codec: { name: codec.name, options: undefined },
+    codec: { name: codec.name, options: undefined, moduleDigest: undefined },
     multiplexing,
     filters: [],
     routes: { name: 'routes', routes: routes ?? [testRoute('service')] },
+    rds: undefined,
     idleTimeoutMs: 0,
     maxMessageBytes: 16 * 1024 * 1024,
     maxInFlightPerConnection: 1024,

@@ -53,6 +53,7 @@ export function drawScenario(seed: number): Scenario {
     config: {
       node: { id: '', cluster: '', metadata: {} },
       admin: undefined,
+      dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
       modules: [],
       clusters,
       listeners: [drawListener(draw, { wire, isTcp, multiplexing, clusterCount, requestTimeoutMs })],
@@ -127,6 +128,9 @@ function drawCluster({ draw, index, isCalm, services, names }: ClusterDraw): Clu
     loadBalancer: drawLoadBalancer(draw),
     circuitBreaker: isCalm ? ROOMY : drawCircuitBreaker(draw),
     panicThresholdPercent: draw.pick([0, 50]),
+    eds: undefined,
+    outlierDetection: undefined,
+    http2: false,
     bufferLimitBytes: draw.pick([256, 16_384, 1 << 20, 1 << 20]),
   }
 }
@@ -202,10 +206,11 @@ function drawMetaProtocol(draw: Draw, on: ListenerDraw): MetaProtocolConfig {
     kind: 'meta-protocol',
     statPrefix: 'sim',
     applicationProtocol: on.wire.name,
-    codec: { name: on.wire.definition.name, options: undefined },
+    codec: { name: on.wire.definition.name, options: undefined, moduleDigest: undefined },
     multiplexing: on.multiplexing,
     filters: [],
     routes: { name: 'routes', routes: drawRoutes(draw, on) },
+    rds: undefined,
     idleTimeoutMs: draw.pick([0, 0, 300, 2000]),
     maxMessageBytes: 1 << 20,
     maxInFlightPerConnection: draw.pick([1, 3, 1024, 1024]),

@@ -23,7 +23,8 @@ describe('an accepted bootstrap', () => {
   })
 
   test('may be empty of listeners and clusters', () => {
-    const none = { admin: undefined, listeners: [], clusters: [], modules: [] }
+    const dynamic = { ads: undefined, listeners: undefined, clusters: undefined }
+    const none = { admin: undefined, listeners: [], clusters: [], dynamic, modules: [] }
     assert.deepEqual(accept('{}'), { node: { id: '', cluster: '', metadata: {} }, ...none })
   })
 
@@ -110,7 +111,7 @@ describe('MetaProtocolProxy', () => {
       const { codec } = proxyOf(
         accept(listenerWith(`"@type": ${PROXY_TYPE}, stat_prefix: s, ${text}, route_config: {}`)),
       )
-      assert.deepEqual(codec, { name: 'c', options: { a: [1, 'x'] } })
+      assert.deepEqual(codec, { name: 'c', options: { a: [1, 'x'] }, moduleDigest: undefined })
     }
   })
 })
@@ -356,6 +357,9 @@ const CLUSTER_DEFAULTS = {
   circuitBreaker: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
   panicThresholdPercent: 50,
   bufferLimitBytes: 1_048_576,
+  eds: undefined,
+  outlierDetection: undefined,
+  http2: false,
 }
 
 const LISTENER: ListenerConfig = {
@@ -369,7 +373,7 @@ const LISTENER: ListenerConfig = {
     kind: 'meta-protocol',
     statPrefix: 'outbound|9090||svc.ns.svc.cluster.local',
     applicationProtocol: 'thrift',
-    codec: { name: 'aeraki.meta_protocol.codec.thrift', options: undefined },
+    codec: { name: 'aeraki.meta_protocol.codec.thrift', options: undefined, moduleDigest: undefined },
     multiplexing: false,
     filters: [],
     routes: {
@@ -413,6 +417,7 @@ const LISTENER: ListenerConfig = {
       ],
     },
     generateRequestId: false,
+    rds: undefined,
     idleTimeoutMs: 300_000,
     maxMessageBytes: 16_777_216,
     maxInFlightPerConnection: 1024,
@@ -425,6 +430,7 @@ const LISTENER: ListenerConfig = {
 const EXPECTED: ProxyConfig = {
   node: { id: 'sidecar~1', cluster: 'c', metadata: { NAME: 'a', LABELS: { app: 'b' } } },
   admin: { host: '127.0.0.1', port: 15000 },
+  dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
   modules: [],
   listeners: [LISTENER],
   clusters: [

@@ -22,6 +22,7 @@ export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOpti
     admin: convertAdmin(bootstrap.message('admin')),
     clusters,
     listeners,
+    dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
     modules: convertModules(bootstrap),
   }
 }

@@ -29,6 +29,9 @@ export function convertCluster(cluster: ConfigMessage): ClusterConfig {
     circuitBreaker: convertCircuitBreaker(cluster.message('circuit_breakers')),
     panicThresholdPercent: convertPanicThreshold(cluster.message('common_lb_config')),
     bufferLimitBytes: cluster.number('per_connection_buffer_limit_bytes') ?? 1024 * 1024,
+    eds: undefined,
+    outlierDetection: undefined,
+    http2: false,
   }
 }
 

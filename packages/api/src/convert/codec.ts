@@ -8,15 +8,15 @@ export function convertCodec(codec: ConfigMessage, context: ConvertContext): Cod
   const given = codec.text('name')
   const options = convertOptions(codec)
   const { codecs } = context.options
-  if (codecs === undefined || given === '') return { name: given, options }
+  if (codecs === undefined || given === '') return { name: given, options, moduleDigest: undefined }
   const name = findCodecName(given, codecs)
   if (name === undefined) {
     const known = [...codecs.keys()].toSorted().join(', ')
     codec.error('name', `there is no codec ${JSON.stringify(given)}, known are: ${known}`)
-    return { name: given, options }
+    return { name: given, options, moduleDigest: undefined }
   }
   for (const fault of optionFaults(codecs.get(name), options)) codec.error('config', fault)
-  return { name, options }
+  return { name, options, moduleDigest: undefined }
 }
 
 /** A codec that checks no options has none: accepting them would be ignoring them. */

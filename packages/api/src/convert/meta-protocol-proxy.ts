@@ -20,6 +20,7 @@ export function convertMetaProtocolProxy(proxy: ConfigMessage, context: ConvertC
     multiplexing: protocol?.flag('multiplexing') ?? false,
     filters: convertFilters(proxy, context),
     routes: routes === undefined ? { name: '', routes: [] } : convertRouteTable(routes, routeContext(codec, context)),
+    rds: undefined,
     generateRequestId: proxy.flag('generate_request_id') ?? false,
     ...convertBounds(proxy),
   }
@@ -56,7 +57,7 @@ function chooseCodec(proxy: ConfigMessage, protocol: ConfigMessage | undefined, 
   if (chosen !== undefined) return chosen
   if (protocol === undefined) proxy.reportMissing('protocol')
   else protocol.reportMissing('codec')
-  return { name: '', options: undefined }
+  return { name: '', options: undefined, moduleDigest: undefined }
 }
 
 function routeContext(codec: CodecConfig, context: ConvertContext): RouteContext {

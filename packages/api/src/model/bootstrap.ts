@@ -1,4 +1,5 @@
 import type { ClusterConfig } from './cluster.ts'
+import type { DynamicConfig } from './config-source.ts'
 import type { SocketAddress } from './endpoint.ts'
 import type { ListenerConfig } from './listener.ts'
 
@@ -16,6 +17,7 @@ export interface ProxyConfig {
   readonly admin: SocketAddress | undefined
   readonly listeners: readonly ListenerConfig[]
   readonly clusters: readonly ClusterConfig[]
+  readonly dynamic: DynamicConfig
   /** Module files named by `bootstrap_extensions`. */
   readonly modules: readonly string[]
 }

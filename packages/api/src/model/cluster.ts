@@ -1,3 +1,4 @@
+import type { ConfigSource } from './config-source.ts'
 import type { EndpointConfig } from './endpoint.ts'
 
 export type LoadBalancerConfig =
@@ -27,7 +28,10 @@ export interface ClusterConfig {
   readonly name: string
   /** Name in stats; the cluster's own unless `alt_stat_name` says otherwise. */
   readonly statName: string
-  readonly discovery: 'static' | 'strict-dns'
+  /** eds: endpoints come from elsewhere, see `eds`. */
+  readonly discovery: 'static' | 'strict-dns' | 'eds'
+  /** For discovery `eds`: which ClusterLoadAssignment, and from where. */
+  readonly eds: { readonly serviceName: string; readonly source: ConfigSource } | undefined
   /** STRICT_DNS: how often names are resolved again; default 5,000. */
   readonly dnsRefreshMs: number
   readonly dnsLookupFamily: DnsLookupFamily
@@ -39,4 +43,20 @@ export interface ClusterConfig {
   readonly panicThresholdPercent: number
   /** Bytes waiting toward one upstream connection above which its requests wait; default 1 MiB. */
   readonly bufferLimitBytes: number
+  /** Envoy's outlier detection; undefined: none. */
+  readonly outlierDetection: OutlierDetectionConfig | undefined
+  /** Speaks HTTP/2, that is gRPC: a service that the proxy itself talks to. */
+  readonly http2: boolean
+}
+
+/** As Envoy's OutlierDetection, with its defaults. */
+export interface OutlierDetectionConfig {
+  /** In a row before a host is ejected; 0: never. */
+  readonly consecutive5xx: number
+  /** The same for failures of connections only. */
+  readonly consecutiveGatewayFailure: number
+  readonly intervalMs: number
+  readonly baseEjectionTimeMs: number
+  /** 0-100. */
+  readonly maxEjectionPercent: number
 }

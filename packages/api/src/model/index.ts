@@ -1,7 +1,23 @@
 export type { NodeConfig, ProxyConfig } from './bootstrap.ts'
-export type { CircuitBreakerConfig, ClusterConfig, DnsLookupFamily, LoadBalancerConfig } from './cluster.ts'
+export { type ClusterEndpoints, type ConfigChange, type NamedRoutes, NO_CHANGE } from './change.ts'
+export type {
+  CircuitBreakerConfig,
+  ClusterConfig,
+  DnsLookupFamily,
+  LoadBalancerConfig,
+  OutlierDetectionConfig,
+} from './cluster.ts'
+export { type ApiConfigSource, type ConfigSource, type DynamicConfig, sourceKey } from './config-source.ts'
 export type { EndpointConfig, SocketAddress } from './endpoint.ts'
-export type { CodecConfig, FilterConfig, ListenerConfig, MetaProtocolConfig, TcpProxyConfig } from './listener.ts'
+export {
+  type CodecConfig,
+  type FilterConfig,
+  type ListenerConfig,
+  type MetaProtocolConfig,
+  type RdsConfig,
+  rdsKey,
+  type TcpProxyConfig,
+} from './listener.ts'
 export type { MatchConfig, MetadataMatcher, StringMatch } from './match.ts'
 export { formatProblem, type Problem } from './problem.ts'
 export type { MirrorPolicy, PropertyChange, RouteConfig, RouteTableConfig, WeightedCluster } from './route.ts'

@@ -1,3 +1,4 @@
+import { type ConfigSource, sourceKey } from './config-source.ts'
 import type { SocketAddress } from './endpoint.ts'
 import type { RouteTableConfig } from './route.ts'
 
@@ -6,6 +7,8 @@ export interface CodecConfig {
   readonly name: string
   /** Its options as plain JSON; undefined when there are none. */
   readonly options: unknown
+  /** SHA-256, in hex, of the module that must bring it, which the control plane hands out; undefined: any codec of that name. */
+  readonly moduleDigest: string | undefined
 }
 
 export interface FilterConfig {
@@ -24,7 +27,9 @@ export interface MetaProtocolConfig {
   readonly multiplexing: boolean
   /** In order; the router is not listed, it always comes last. */
   readonly filters: readonly FilterConfig[]
+  /** Empty where `rds` says where they come from. */
   readonly routes: RouteTableConfig
+  readonly rds: RdsConfig | undefined
   /** 0: none. */
   readonly idleTimeoutMs: number
   readonly maxMessageBytes: number
@@ -59,4 +64,15 @@ export interface ListenerConfig {
   /** Per listener, over all workers; 0: no limit of its own. */
   readonly maxConnections: number
   readonly filter: MetaProtocolConfig | TcpProxyConfig
+}
+
+/** Routes that come, and change, while the listener runs. */
+export interface RdsConfig {
+  readonly routeConfigName: string
+  readonly source: ConfigSource
+}
+
+/** Listeners that ask the same source for the same name share one table. */
+export function rdsKey({ routeConfigName, source }: RdsConfig): string {
+  return `${sourceKey(source)}/${routeConfigName}`
 }

@@ -19,6 +19,9 @@ function cluster(name: string): ClusterConfig {
     loadBalancer: { kind: 'round-robin' },
     circuitBreaker: { maxConnections: 1, maxPendingRequests: 2, maxRequests: 3, maxRetries: 4 },
     panicThresholdPercent: 50,
+    eds: undefined,
+    outlierDetection: undefined,
+    http2: false,
     bufferLimitBytes: 1,
   }
 }
@@ -53,6 +56,7 @@ async function startWith(t: TestContext) {
     admin: undefined,
     listeners: [listener('in', '0.0.0.0'), listener('in6', '::1')],
     clusters: [cluster('a'), cluster('outbound|80||b.c')],
+    dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
     modules: [],
   }
   const inspector: ProxyInspector = {

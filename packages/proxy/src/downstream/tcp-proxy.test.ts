@@ -58,6 +58,9 @@ const CLUSTER: ClusterConfig = {
   loadBalancer: { kind: 'round-robin' },
   circuitBreaker: { maxConnections: 1, maxPendingRequests: 8, maxRequests: 8, maxRetries: 0 },
   panicThresholdPercent: 50,
+  eds: undefined,
+  outlierDetection: undefined,
+  http2: false,
   bufferLimitBytes: 1024,
 }
 

@@ -38,6 +38,9 @@ function clusterOf(endpoints: readonly EndpointConfig[], discovery: ClusterConfi
     loadBalancer: { kind: 'round-robin' },
     circuitBreaker: { maxConnections: 8, maxPendingRequests: 8, maxRequests: 8, maxRetries: 0 },
     panicThresholdPercent: 50,
+    eds: undefined,
+    outlierDetection: undefined,
+    http2: false,
     bufferLimitBytes: 1024,
   }
   const metrics = new MergedRegistry()
