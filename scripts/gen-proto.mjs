@@ -30,6 +30,13 @@ const ENVOY_ROOTS = [
   'envoy/extensions/access_loggers/file/v3/file.proto',
   'envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto',
   'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto',
+  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+  'envoy/service/cluster/v3/cds.proto',
+  'envoy/service/discovery/v3/ads.proto',
+  'envoy/service/endpoint/v3/eds.proto',
+  'envoy/service/extension/v3/config_discovery.proto',
+  'envoy/service/listener/v3/lds.proto',
+  'envoy/service/route/v3/rds.proto',
   'udpa/type/v1/typed_struct.proto',
   'xds/type/v3/typed_struct.proto',
 ]

@@ -1,2 +1,20 @@
 /** What a client and a server of xDS share: the services and their messages, in protobuf, and the names of resource types. */
+export { encodeMessage } from './encode-message.ts'
+export { type Node, NodeSchema } from './gen/envoy/config/core/v3/base_pb.ts'
+export { AggregatedDiscoveryService } from './gen/envoy/service/discovery/v3/ads_pb.ts'
+export {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  type DeltaDiscoveryResponse,
+  DeltaDiscoveryResponseSchema,
+  type DiscoveryRequest,
+  DiscoveryRequestSchema,
+  type DiscoveryResponse,
+  DiscoveryResponseSchema,
+  type Resource,
+  ResourceSchema,
+} from './gen/envoy/service/discovery/v3/discovery_pb.ts'
+export { RouteDiscoveryService } from './gen/envoy/service/route/v3/rds_pb.ts'
+export { type Status, StatusSchema } from './gen/google/rpc/status_pb.ts'
+export { type CodecModule, CodecModuleSchema } from './gen/meltemi/v1/codec_module_pb.ts'
 export { RESOURCE_TYPES, type ResourceType } from './resource-types.ts'
