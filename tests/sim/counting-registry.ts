@@ -32,10 +32,12 @@ export class CountingRegistry implements MetricRegistry {
     return this.#cell(name)
   }
 
-  /** The sum over all metrics whose name ends like this. */
-  sum(ending: string): number {
+  /** The sum over all metrics whose name ends like this, but for those whose name begins with `except`. */
+  sum(ending: string, except?: string): number {
     let sum = 0
-    for (const [name, cell] of this.#cells) if (name.endsWith(ending)) sum += cell.value
+    for (const [name, cell] of this.#cells) {
+      if (name.endsWith(ending) && (except === undefined || !name.startsWith(except))) sum += cell.value
+    }
     return sum
   }
 

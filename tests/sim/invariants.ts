@@ -1,6 +1,7 @@
 import { limitsInUse } from '@meltemi/proxy'
 import { SERVICES_END_MS } from './draw-scenario.ts'
 import { Behaviour } from './payload.ts'
+import { countClusters, MIRROR, type ServicePlan } from './scenario.ts'
 import type { Run } from './stage.ts'
 import type { VirtualClient } from './virtual-client.ts'
 
@@ -17,6 +18,7 @@ function answered(run: Run): void {
       run.problem(`client ${client.number}: ${client.unanswered} requests without an end`)
   }
   for (const [key, count] of run.arrivals) if (count > 1) run.problem(`request ${key} reached a service ${count} times`)
+  for (const [key, count] of run.copies) if (count > 1) run.problem(`request ${key} reached a mirror ${count} times`)
   checkTestimonies(run)
   if (isUntroubled(run)) for (const client of run.clients) checkUntroubled(run, client)
   expectEqual(run, 'rq_active of upstreams', run.metrics.sum('upstream_rq_active'), 0)
@@ -82,10 +84,19 @@ function isUntroubled({ scenario, metrics }: Run): boolean {
     !scenario.isTcp &&
     scenario.config.listeners.every((listener) => !hurries(listener)) &&
     (filter === undefined || filter.failShare + filter.throwShare + filter.pauseShare === 0) &&
-    services.every((service) => service.fate === 'accepted' && service.outage === undefined) &&
+    services.every((service) => isMirror(service) || isSteady(service)) &&
     names.every((name) => name.addresses.every((address) => address.untilMs > ALWAYS_MS)) &&
-    troubles.every((counter) => metrics.sum(counter) === 0)
+    // no trouble of a mirror is one of a request
+    troubles.every((counter) => metrics.sum(counter, `cluster.${MIRROR}.`) === 0)
   )
+}
+
+function isMirror({ mirrorActs }: ServicePlan): boolean {
+  return mirrorActs !== undefined
+}
+
+function isSteady({ fate, outage }: ServicePlan): boolean {
+  return fate === 'accepted' && outage === undefined
 }
 
 const ALWAYS_MS = 1e8
@@ -99,7 +110,7 @@ function hurries({ filter }: Run['scenario']['config']['listeners'][number]): bo
 
 function checkUntroubled(run: Run, client: VirtualClient): void {
   for (const { number, plan, outcome, endedMs, error } of client.requests) {
-    if (outcome !== 'failed' || endedMs >= SERVICES_END_MS || plan.route > run.scenario.config.clusters.length) continue
+    if (outcome !== 'failed' || endedMs >= SERVICES_END_MS || plan.route > countClusters(run.scenario)) continue
     run.problem(`request ${client.number}/${number} failed without a reason: ${error}`)
   }
 }
@@ -126,8 +137,8 @@ function checkOutcomes(run: Run, client: VirtualClient): void {
   for (const request of client.requests) {
     const { plan, number, outcome } = request
     const name = `request ${client.number}/${number}`
-    const { clusters } = run.scenario.config
-    if (outcome === 'replied' && plan.route > clusters.length && plan.kind === 'request' && !run.scenario.isTcp)
+    const hasNoRoute = plan.route > countClusters(run.scenario)
+    if (outcome === 'replied' && hasNoRoute && plan.kind === 'request' && !run.scenario.isTcp)
       run.problem(`${name} was answered without a route`)
     if (plan.kind === 'oneway' && outcome !== 'sent') run.problem(`${name} is one-way and was answered`)
     if (outcome === 'replied' && plan.kind === 'request' && !ANSWERING.includes(plan.behaviour)) {
@@ -200,6 +211,8 @@ function checkBooks(run: Run): void {
       'upstream_cx_destroy_remote',
     ),
   )
+  const copies = sum('mirror_completed', 'mirror_failed', 'mirror_timeout', 'mirror_dropped')
+  expectEqual(run, 'copies and their ends', sum('mirror_total'), copies)
   expectEqual(run, 'requests by kind', sum('sim.request'), sum('request_twoway', 'request_oneway', 'request_stream'))
   expectEqual(run, 'bytes received', sum('cx_rx_bytes_total'), network.proxyBytes.received)
   expectEqual(run, 'bytes sent', sum('cx_tx_bytes_total'), network.proxyBytes.sent)

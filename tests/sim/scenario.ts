@@ -33,6 +33,8 @@ export interface ServicePlan {
   readonly fate: 'accepted' | 'refused' | 'lost'
   /** Ends everything and refuses between these times. */
   readonly outage: { readonly fromMs: number; readonly toMs: number } | undefined
+  /** Of a mirror: what it does, in turn, instead of what it is asked to do. */
+  readonly mirrorActs?: readonly number[]
 }
 
 export interface FilterPlan {
@@ -58,6 +60,14 @@ export interface Scenario {
   readonly drainMs: number | undefined
   readonly overload: { readonly fromMs: number; readonly toMs: number; readonly level: number } | undefined
   readonly filter: FilterPlan | undefined
+}
+
+/** Name of the cluster that gets copies, where there is one; the last of all. */
+export const MIRROR = 'mirror'
+
+/** Clusters that requests are routed to. */
+export function countClusters({ config }: Scenario): number {
+  return config.clusters.filter((cluster) => cluster.name !== MIRROR).length
 }
 
 export const LISTEN = { host: '198.51.100.1', port: 9000 } as const

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ProxyConfig, RouteConfig } from '@meltemi/api/model'
 import type { Network, Socket, SocketHandler } from '@meltemi/proxy'
 import type { Codec, CodecDefinition } from '@meltemi/sdk'
+import type { Scenario } from './scenario.ts'
 import { simulate } from './simulate.ts'
 import type { Sabotage } from './stage.ts'
 
@@ -26,6 +28,58 @@ test('a seed replays exactly: the same trace twice, another trace for another se
     hashes.add(first.hash)
   }
   assert.equal(hashes.size, 10)
+})
+
+/** What is left to chance in a run is the same with and without mirrors: nothing is. */
+function withoutChance(scenario: Scenario): Scenario {
+  const { config, weather } = scenario
+  return {
+    ...scenario,
+    weather: { ...weather, minDelayMs: weather.maxDelayMs, splitShare: 0 },
+    config: {
+      ...config,
+      clusters: config.clusters.map((cluster) => ({ ...cluster, loadBalancer: { kind: 'round-robin' } })),
+      listeners: withRoutes(config.listeners, (route) => ({ ...route, clusters: route.clusters.slice(0, 1) })),
+    },
+  }
+}
+
+function withoutMirrors(scenario: Scenario): Scenario {
+  const { config } = scenario
+  return {
+    ...scenario,
+    config: { ...config, listeners: withRoutes(config.listeners, (route) => ({ ...route, mirrors: [] })) },
+  }
+}
+
+function withRoutes(
+  listeners: ProxyConfig['listeners'],
+  change: (route: RouteConfig) => RouteConfig,
+): ProxyConfig['listeners'] {
+  return listeners.map((listener) => {
+    const { filter } = listener
+    if (filter.kind !== 'meta-protocol') return listener
+    return {
+      ...listener,
+      filter: { ...filter, routes: { ...filter.routes, routes: filter.routes.routes.map(change) } },
+    }
+  })
+}
+
+test('with mirrors, whatever becomes of them, each request ends as without, at the same moment', async () => {
+  const ends = { completed: 0, failed: 0, timeout: 0, dropped: 0 }
+  for (let seed = 201; seed <= 260; seed++) {
+    const mirrored = await simulate(seed, { change: withoutChance })
+    const plain = await simulate(seed, { change: (scenario) => withoutMirrors(withoutChance(scenario)) })
+    assert.deepEqual(mirrored.outcomes, plain.outcomes, `seed ${seed}`)
+    assert.deepEqual([...mirrored.problems, ...plain.problems], [], `seed ${seed}`)
+    for (const end of Object.keys(ends) as (keyof typeof ends)[]) ends[end] += mirrored.copies[end]
+    assert.equal(
+      Object.values(plain.copies).reduce((sum, count) => sum + count),
+      0,
+    )
+  }
+  for (const [end, count] of Object.entries(ends)) assert.ok(count > 10, `only ${count} copies ${end}`)
 })
 
 const withCodec = (change: (codec: Codec, side: string) => void): Sabotage => ({

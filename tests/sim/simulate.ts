@@ -1,5 +1,7 @@
+import { addMirror } from './add-mirror.ts'
 import { drawScenario, SERVICES_END_MS } from './draw-scenario.ts'
 import { checkInvariants } from './invariants.ts'
+import type { Scenario } from './scenario.ts'
 import { type Run, type Sabotage, setStage } from './stage.ts'
 import { Trace } from './trace.ts'
 import type { VirtualClient } from './virtual-client.ts'
@@ -13,6 +15,8 @@ export interface SimulateOptions {
   readonly print?: (line: string) => void
   /** For tests of the simulation itself. */
   readonly sabotage?: Sabotage
+  /** Makes another scenario of the one that the seed draws. */
+  readonly change?: (scenario: Scenario) => Scenario
 }
 
 export interface SimulationResult {
@@ -22,7 +26,14 @@ export interface SimulationResult {
   readonly problems: readonly string[]
   readonly requests: number
   readonly replies: number
+  /** What became of each request, and when, client by client. */
+  readonly outcomes: readonly string[]
+  /** How many copies ended in which way. */
+  readonly copies: Readonly<Record<CopyEnd, number>>
 }
+
+const COPY_ENDS = ['completed', 'failed', 'timeout', 'dropped'] as const
+type CopyEnd = (typeof COPY_ENDS)[number]
 
 /** One run of the proxy, its clients and its services in virtual time. The seed decides everything. */
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<SimulationResult> {
@@ -34,12 +45,14 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     problems.push(text)
   }
   try {
-    const run = await setStage(drawScenario(seed), { clock, trace, sabotage: options.sabotage, problem })
+    const drawn = addMirror(drawScenario(seed))
+    const scenario = options.change?.(drawn) ?? drawn
+    const run = await setStage(scenario, { clock, trace, sabotage: options.sabotage, problem })
     await play(run)
-    return { seed, hash: trace.hash, problems, ...countOutcomes(run.clients) }
+    return { seed, hash: trace.hash, problems, ...countOutcomes(run.clients), ...copiesOf(run) }
   } catch (error: unknown) {
     problem(`thrown: ${error instanceof Error ? error.stack : String(error)}`)
-    return { seed, hash: trace.hash, problems, requests: 0, replies: 0 }
+    return { seed, hash: trace.hash, problems, ...countOutcomes([]), ...NO_COPIES }
   }
 }
 
@@ -66,12 +79,21 @@ async function play(run: Run): Promise<void> {
   checkInvariants.stopped(run)
 }
 
-function countOutcomes(clients: readonly VirtualClient[]): { requests: number; replies: number } {
-  let requests = 0
-  let replies = 0
-  for (const client of clients) {
-    requests += client.requests.length
-    for (const request of client.requests) if (request.outcome === 'replied') replies++
+function countOutcomes(clients: readonly VirtualClient[]) {
+  const sent = clients.flatMap(({ number, requests }) => requests.map((request) => ({ client: number, ...request })))
+  return {
+    requests: sent.length,
+    replies: sent.filter(({ outcome }) => outcome === 'replied').length,
+    outcomes: sent.map(
+      ({ client, number, outcome, endedMs, error }) => `${client}/${number} ${outcome} at ${endedMs} ${error}`,
+    ),
   }
-  return { requests, replies }
+}
+
+const NO_COPIES = { copies: { completed: 0, failed: 0, timeout: 0, dropped: 0 } } as const
+
+function copiesOf({ metrics }: Run): Pick<SimulationResult, 'copies'> {
+  const copies = { ...NO_COPIES.copies } as Record<CopyEnd, number>
+  for (const end of COPY_ENDS) copies[end] = metrics.sum(`sim.mirror_${end}`)
+  return { copies }
 }

@@ -32,6 +32,8 @@ export interface Run {
   readonly witness: Witness | undefined
   /** How often each request has reached a service. */
   readonly arrivals: ReadonlyMap<string, number>
+  /** How often a copy of it has reached a mirror. */
+  readonly copies: ReadonlyMap<string, number>
   readonly logged: readonly string[]
   problem(text: string): void
 }
@@ -48,7 +50,8 @@ export async function setStage(scenario: Scenario, parts: StageParts): Promise<R
   const { clock, trace, problem } = parts
   const { seed, wire, weather } = scenario
   const arrivals = new Map<string, number>()
-  const services = buildServices(scenario, parts, arrivals)
+  const copies = new Map<string, number>()
+  const services = buildServices(scenario, parts, { arrivals, copies })
   const network = new VirtualNetwork(
     { clock, random: new SeededRandom(seed * 16 + 2), weather, trace },
     (address) => services.get(address)?.fate ?? 'accepted',
@@ -59,23 +62,38 @@ export async function setStage(scenario: Scenario, parts: StageParts): Promise<R
     (plan, index) => new VirtualClient(index + 1, plan, { seed, clock, wire, trace, problem }),
   )
   const built = buildProxy(scenario, parts, network)
-  return { scenario, clock, network, clients, services: [...services.values()], arrivals, problem, ...built }
+  return { scenario, clock, network, clients, services: [...services.values()], arrivals, copies, problem, ...built }
 }
 
 function buildServices(
   scenario: Scenario,
   parts: StageParts,
-  arrivals: Map<string, number>,
+  counts: { readonly arrivals: Map<string, number>; readonly copies: Map<string, number> },
 ): Map<string, VirtualService> {
   const { clock, trace, problem } = parts
   const { wire } = scenario
-  const arrived = (payload: RequestPayload, type: MessageType) => {
+  const arrivedAt = (kind: string, seen: Map<string, number>) => (payload: RequestPayload, type: MessageType) => {
     const key = `${payload.client}/${payload.number}`
-    arrivals.set(key, (arrivals.get(key) ?? 0) + 1)
-    trace.event('arrived', payload.client, payload.number, `type ${type} behaviour ${payload.behaviour}`)
+    seen.set(key, (seen.get(key) ?? 0) + 1)
+    trace.event(kind, payload.client, payload.number, `type ${type} behaviour ${payload.behaviour}`)
   }
-  const world = { clock, wire, arrived, problem }
-  return new Map(scenario.services.map((plan) => [`${plan.host}:${plan.port}`, new VirtualService(plan, world)]))
+  const common = { clock, wire, problem }
+  const behaviourOf = (payload: RequestPayload) => payload.behaviour
+  const world = { ...common, behaviourOf, arrived: arrivedAt('arrived', counts.arrivals) }
+  const mirrorWorld = (acts: readonly number[]) => {
+    let count = 0
+    return {
+      ...common,
+      behaviourOf: () => acts[count++ % acts.length] as number,
+      arrived: arrivedAt('mirrored', counts.copies),
+    }
+  }
+  return new Map(
+    scenario.services.map((plan) => {
+      const { host, port, mirrorActs } = plan
+      return [`${host}:${port}`, new VirtualService(plan, mirrorActs === undefined ? world : mirrorWorld(mirrorActs))]
+    }),
+  )
 }
 
 function buildProxy(scenario: Scenario, { clock, sabotage }: StageParts, network: VirtualNetwork) {

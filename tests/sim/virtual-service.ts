@@ -12,6 +12,8 @@ export interface ServiceWorld {
   readonly wire: Wire
   /** Told of each request that arrives. */
   arrived(payload: RequestPayload, type: MessageType): void
+  /** What is done with a request: what it asks for itself, or else in case of a mirror. */
+  behaviourOf(payload: RequestPayload): number
   problem(text: string): void
 }
 
@@ -116,11 +118,12 @@ class ServiceConnection implements SocketHandler {
   }
 
   #onFrame(frame: Frame): void {
-    const payload = readRequest(frame.body)
-    if (payload === undefined) {
+    const asked = readRequest(frame.body)
+    if (asked === undefined) {
       this.#world.problem(`a service got a damaged request, type ${frame.type}, id ${frame.id}`)
       return
     }
+    const payload = { ...asked, behaviour: this.#world.behaviourOf(asked) }
     if (frame.stream !== 0 && frame.type !== MessageType.StreamInit) {
       this.#onStreamFrame(frame, payload)
       return

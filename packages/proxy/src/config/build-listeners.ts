@@ -5,6 +5,8 @@ import { Listener, type ListenerCode, type ListenerService } from '../downstream
 import { downstreamStats } from '../downstream/stats.ts'
 import { tcpStats } from '../downstream/tcp-proxy.ts'
 import { FilterChain } from '../filters/chain.ts'
+import { mirrorStats } from '../filters/mirror/mirror-stats.ts'
+import { Mirroring } from '../filters/mirror/mirroring.ts'
 import { PickRequest } from '../filters/router/pick-request.ts'
 import { RouteTable } from '../routing/table.ts'
 import type { ClusterManager, LimitShare } from '../upstream/cluster-manager.ts'
@@ -86,6 +88,7 @@ function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build
       clusters,
       stats,
       pickRequest: new PickRequest(thread.random),
+      mirroring: buildMirroring(config, build),
       overloadLevel: build.overloadLevel,
       onFilterException: (error) => {
         stats.filterException.add(1)
@@ -94,6 +97,10 @@ function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build
       logBadBytes: build.logBadBytes,
     },
   }
+}
+
+function buildMirroring({ applicationProtocol, statPrefix }: MetaProtocolConfig, build: BuildContext): Mirroring {
+  return new Mirroring(mirrorStats(build.metrics, applicationProtocol, statPrefix), build.overloadLevel)
 }
 
 function findCodec(codecs: readonly CodecDefinition[], name: string, listener: string): CodecDefinition {

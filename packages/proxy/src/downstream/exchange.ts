@@ -11,6 +11,7 @@ import {
   ResponseStatus,
   type RouteInfo,
 } from '@meltemi/sdk'
+import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import { keepSmall } from '../filters/router/keep-small.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import { routeRequest } from '../filters/router/router.ts'
@@ -119,6 +120,10 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
 
   get pickRequest(): PickRequest {
     return this.#listener.pickRequest
+  }
+
+  get mirroring(): Mirroring {
+    return this.#listener.mirroring
   }
 
   get pinned(): UpstreamConnection | null {

@@ -1,5 +1,6 @@
 import type { ListenerConfig, MetaProtocolConfig } from '@meltemi/api/model'
 import type { FilterChain } from '../filters/chain.ts'
+import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import type { RouteTable } from '../routing/table.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
@@ -18,6 +19,7 @@ export interface ListenerContext {
   readonly clusters: ClusterManager
   readonly stats: DownstreamStats
   readonly pickRequest: PickRequest
+  readonly mirroring: Mirroring
   /** 0 normal … 3: see docs/operations.md, overload. */
   overloadLevel(): number
   /** A filter threw: its own fault. */

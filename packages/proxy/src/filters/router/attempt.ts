@@ -2,8 +2,8 @@ import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk
 import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
-import { LimitKind } from '../../upstream/limits.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
+import { bookRequest, closeRequest } from '../../upstream/request-books.ts'
 import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
@@ -24,11 +24,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     this.cluster = cluster
     this.endpoint = endpoint
     this.#startedMs = context.thread.turn.nowMs
-    const { stats } = cluster.context
-    stats.rqTotal.add(1)
-    stats.rqActive.add(1)
-    endpoint.activeRequests++
-    endpoint.requestsTotal++
+    bookRequest(cluster, endpoint)
   }
 
   start(pool: Pool): void {
@@ -143,10 +139,6 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   #finish(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.endpoint.activeRequests--
-    const { stats, limits, turn } = this.cluster.context
-    stats.rqActive.add(-1)
-    stats.rqTimeMs.record(turn.nowMs - this.#startedMs)
-    limits.release(LimitKind.Requests)
+    closeRequest(this.cluster, this.endpoint, this.#startedMs)
   }
 }

@@ -6,6 +6,7 @@ import type { ClusterManager } from '../../upstream/cluster-manager.ts'
 import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { ThreadContext } from '../../upstream/context.ts'
 import type { UpstreamProtocol } from '../../upstream/protocol.ts'
+import type { Mirroring } from '../mirror/mirroring.ts'
 import type { PickRequest } from './pick-request.ts'
 
 /** What the router sees of an exchange beyond what every filter sees. */
@@ -16,6 +17,7 @@ export interface RouterContext extends FilterContext {
   readonly protocol: UpstreamProtocol
   /** To be filled and used at once. */
   readonly pickRequest: PickRequest
+  readonly mirroring: Mirroring
   /** The connection the client owns, if it does. */
   readonly pinned: UpstreamConnection | null
   /** Set for a message that opens a stream. */

@@ -3,6 +3,7 @@ import type { CompiledRoute } from '../../routing/route.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import { LimitKind } from '../../upstream/limits.ts'
 import type { Target } from '../../upstream/target.ts'
+import { mirrorRequest } from '../mirror/mirror-request.ts'
 import { Attempt } from './attempt.ts'
 import type { RouterContext } from './router-context.ts'
 
@@ -17,31 +18,33 @@ export function routeRequest(context: RouterContext): void {
   context.setRoute(route, name)
   const cluster = context.clusters.get(name)
   if (cluster === undefined) context.fail(failure(FAILURES.unknownCluster, name))
-  else sendTo(context, route, cluster)
+  else if (sendTo(context, route, cluster) && route.mirrors.length > 0) mirrorRequest(context, route)
 }
 
-function sendTo(context: RouterContext, route: CompiledRoute, cluster: Cluster): void {
+/** False when there was no place, or no endpoint, to send it to: then it has failed. */
+function sendTo(context: RouterContext, route: CompiledRoute, cluster: Cluster): boolean {
   const { limits, stats } = cluster.context
   const { pinned } = context
   const hasSlot = pinned === null || pinned.hasSlot
   if (!hasSlot || !limits.tryAcquire(LimitKind.Requests)) {
     stats.rqOverflow.add(1)
     context.fail(failure(FAILURES.overflow, ''))
-    return
+    return false
   }
   arm(context, route)
   if (pinned !== null) {
     begin(context, cluster, pinned.pool.endpoint).startOn(pinned)
-    return
+    return true
   }
   const endpoint = cluster.pick(context.pickRequest.of(route, context.request))
   if (endpoint === undefined) {
     limits.release(LimitKind.Requests)
     stats.cxNoneHealthy.add(1)
     context.fail(failure(FAILURES.noHealthyUpstream, cluster.name))
-    return
+    return false
   }
   begin(context, cluster, endpoint).start(endpoint.pool(context.protocol, dialectOf(context)))
+  return true
 }
 
 function begin(context: RouterContext, cluster: Cluster, target: Target): Attempt {

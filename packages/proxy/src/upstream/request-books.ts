@@ -1,0 +1,21 @@
+import type { Cluster } from './cluster.ts'
+import { LimitKind } from './limits.ts'
+import type { Target } from './target.ts'
+
+/** A request whose place in the limits of `cluster` has been taken goes to `target`. */
+export function bookRequest(cluster: Cluster, target: Target): void {
+  const { stats } = cluster.context
+  stats.rqTotal.add(1)
+  stats.rqActive.add(1)
+  target.activeRequests++
+  target.requestsTotal++
+}
+
+/** It is over, and its place is free again. */
+export function closeRequest(cluster: Cluster, target: Target, startedMs: number): void {
+  const { stats, limits, turn } = cluster.context
+  target.activeRequests--
+  stats.rqActive.add(-1)
+  stats.rqTimeMs.record(turn.nowMs - startedMs)
+  limits.release(LimitKind.Requests)
+}
