@@ -18,3 +18,14 @@ export { RouteDiscoveryService } from './gen/envoy/service/route/v3/rds_pb.ts'
 export { type Status, StatusSchema } from './gen/google/rpc/status_pb.ts'
 export { type CodecModule, CodecModuleSchema } from './gen/meltemi/v1/codec_module_pb.ts'
 export { RESOURCE_TYPES, type ResourceType } from './resource-types.ts'
+export {
+  LATENCY_BOUNDS_MS,
+  MAX_SERIES,
+  type ReportRequest,
+  ReportRequestSchema,
+  type ReportResponse,
+  ReportResponseSchema,
+  Telemetry,
+  type TrafficSeries,
+  TrafficSeriesSchema,
+} from './telemetry.ts'
