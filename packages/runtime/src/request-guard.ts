@@ -19,16 +19,23 @@ export interface Refusal {
  * resolve there shows in Host, a foreign page in Origin, and a plain form cannot send JSON.
  */
 export function findRefusal(request: IncomingMessage, options: GuardOptions): Refusal | undefined {
+  const foreign = findForeignPage(request, options.allowedHosts)
+  if (foreign !== undefined) return foreign
+  if (request.method === 'POST' && !isJson(request) && !hasToken(request, options.token)) {
+    return { status: 415, reason: 'a change needs the header "content-type: application/json"' }
+  }
+  return undefined
+}
+
+/** The part of it that reads need as well as changes: the request comes from no web page but the server's own. */
+export function findForeignPage(request: IncomingMessage, allowedHosts: readonly string[]): Refusal | undefined {
   const { host, origin } = request.headers
-  if (host !== undefined && !isAllowedHost(host, options.allowedHosts)) {
+  if (host !== undefined && !isAllowedHost(host, allowedHosts)) {
     return { status: 403, reason: 'the Host header must be an IP address or localhost' }
   }
   const site = request.headers['sec-fetch-site']
   if ((origin !== undefined && !isSameOrigin(origin, host)) || site === 'cross-site' || site === 'same-site') {
     return { status: 403, reason: 'requests from other web pages are not answered' }
-  }
-  if (request.method === 'POST' && !isJson(request) && !hasToken(request, options.token)) {
-    return { status: 415, reason: 'a change needs the header "content-type: application/json"' }
   }
   return undefined
 }
@@ -49,11 +56,12 @@ function isSameOrigin(origin: string, host: string | undefined): boolean {
   return host !== undefined && origin.toLowerCase() === `http://${host.toLowerCase()}`
 }
 
-function isJson(request: IncomingMessage): boolean {
+export function isJson(request: IncomingMessage): boolean {
   return /^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')
 }
 
-function hasToken(request: IncomingMessage, token: string | undefined): boolean {
+/** Compared in a time that tells nothing of the token; false when there is none. */
+export function hasToken(request: IncomingMessage, token: string | undefined): boolean {
   const given = /^bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
   return token !== undefined && given !== undefined && timingSafeEqual(digest(token), digest(given))
 }
