@@ -7,6 +7,15 @@ export { nodeNetwork } from './net/node-network.ts'
 export { FAILURES } from './observe/failure-table.ts'
 export { type EndpointStatus, Proxy, type ProxyParts } from './proxy.ts'
 export type { ProxyOptions, RunningProxy } from './proxy-options.ts'
+export {
+  type ClusterShare,
+  explainRoutes,
+  type HashKey,
+  type JudgedRoute,
+  type RouteEffect,
+  type RouteExplanation,
+  type RouteLoss,
+} from './routing/explain.ts'
 export { startProxy } from './start-proxy.ts'
 export type { LimitShare } from './upstream/cluster-manager.ts'
 export { limitCells, limitsInUse } from './upstream/limits.ts'

@@ -21,3 +21,4 @@ export {
 export type { MatchConfig, MetadataMatcher, StringMatch } from './match.ts'
 export { formatProblem, type Problem } from './problem.ts'
 export type { MirrorPolicy, PropertyChange, RouteConfig, RouteTableConfig, WeightedCluster } from './route.ts'
+export { parseTrafficName, type TrafficName } from './traffic-name.ts'
