@@ -21,6 +21,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const OWN = join(ROOT, 'packages/api/src/proto')
 const TARGET = join(ROOT, 'packages/api/src/gen')
 const STAMP = join(TARGET, '.stamp')
+const RESOURCES = join(TARGET, 'resources')
 const { resolve } = createRequire(join(ROOT, 'package.json'))
 const packageFolder = (name) => dirname(resolve(`${name}/package.json`))
 
@@ -65,6 +66,8 @@ function generate() {
     copyProtos(join(work, 'protos'))
     runBuf(work)
     writeFileSync(join(work, 'gen', '.stamp'), stamp)
+    // what gen-crds.mjs has made stays
+    if (existsSync(RESOURCES)) renameSync(RESOURCES, join(work, 'gen', 'resources'))
     rmSync(TARGET, { recursive: true, force: true })
     renameSync(join(work, 'gen'), TARGET)
   } finally {

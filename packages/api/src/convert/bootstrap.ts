@@ -1,9 +1,17 @@
-import type { ClusterConfig, ListenerConfig, NodeConfig, ProxyConfig, SocketAddress } from '../model/index.ts'
+import type {
+  ClusterConfig,
+  DynamicConfig,
+  ListenerConfig,
+  NodeConfig,
+  ProxyConfig,
+  SocketAddress,
+} from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertAddress } from './address.ts'
 import { convertCluster } from './cluster.ts'
-import { checkConnectionLimits, convertConnectionLimits } from './connection-limits.ts'
-import type { ValidateOptions } from './convert-context.ts'
+import { type ConnectionLimit, checkConnectionLimits, convertConnectionLimits } from './connection-limits.ts'
+import type { SourceContext, ValidateOptions } from './convert-context.ts'
+import { convertDynamicResources, requireNodeId, sourceContext } from './dynamic-resources.ts'
 import { convertListener } from './listener.ts'
 
 const MODULES_TYPE = 'meltemi.v1.Modules'
@@ -11,20 +19,33 @@ const MODULES_TYPE = 'meltemi.v1.Modules'
 /** Reads a Bootstrap. The result is good only when no problem was reported. */
 export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOptions): ProxyConfig {
   const resources = bootstrap.message('static_resources')
-  const clusters = convertClusters(resources)
-  const clusterNames = new Set(clusters.map((cluster) => cluster.name))
+  const sources = sourceContext(bootstrap)
+  const dynamic = convertDynamicResources(bootstrap, sources)
+  const clusters = convertClusters(resources, sources)
+  const clusterNames = dynamic.clusters === undefined ? new Set(clusters.map((cluster) => cluster.name)) : undefined
   const connectionLimits = convertConnectionLimits(bootstrap)
-  const context = { options, clusterNames, connectionLimits }
+  const context = { options, clusterNames, connectionLimits, sources, isDelivered: false }
   const listeners = convertListeners(resources, (listener) => convertListener(listener, context))
-  checkConnectionLimits(connectionLimits, listeners)
+  requireNodeId(bootstrap, { dynamic, clusters, listeners })
   return {
     node: convertNode(bootstrap.message('node')),
     admin: convertAdmin(bootstrap.message('admin')),
     clusters,
     listeners,
-    dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
+    dynamic: { ...dynamic, ...limitsOfLaterListeners(dynamic, connectionLimits, listeners) },
     modules: convertModules(bootstrap),
   }
+}
+
+/** Limits wait for listeners where more can come; elsewhere a limit for nobody is a mistake. */
+function limitsOfLaterListeners(
+  dynamic: DynamicConfig,
+  limits: ReadonlyMap<string, ConnectionLimit>,
+  listeners: readonly ListenerConfig[],
+): Pick<DynamicConfig, 'connectionLimits'> {
+  if (dynamic.listeners === undefined) checkConnectionLimits(limits, listeners)
+  if (dynamic.listeners === undefined || limits.size === 0) return {}
+  return { connectionLimits: new Map([...limits].map(([name, { limit }]) => [name, limit])) }
 }
 
 function convertNode(node: ConfigMessage | undefined): NodeConfig {
@@ -42,10 +63,10 @@ function convertAdmin(admin: ConfigMessage | undefined): SocketAddress | undefin
   return admin?.has('address') ? convertAddress(admin, 'address', 'ip') : undefined
 }
 
-function convertClusters(resources: ConfigMessage | undefined): readonly ClusterConfig[] {
+function convertClusters(resources: ConfigMessage | undefined, sources: SourceContext): readonly ClusterConfig[] {
   const names = new Set<string>()
   return (resources?.messages('clusters') ?? []).map((message) => {
-    const cluster = convertCluster(message)
+    const cluster = convertCluster(message, sources)
     if (cluster.name !== '' && names.has(cluster.name)) {
       message.error('name', `there is already a cluster ${JSON.stringify(cluster.name)}`)
     }

@@ -44,6 +44,9 @@ describe('a cluster', () => {
       circuitBreaker: { maxConnections: 0, maxPendingRequests: 1, maxRequests: 2, maxRetries: 3 },
       panicThresholdPercent: 12.5,
       bufferLimitBytes: 7,
+      eds: undefined,
+      outlierDetection: undefined,
+      http2: false,
     })
   })
 
@@ -77,7 +80,7 @@ describe('a cluster', () => {
 describe('a wrong or unsupported cluster is refused', () => {
   const cases: readonly (readonly [string, string, string])[] = [
     ['type: LOGICAL_DNS', 'type', 'LOGICAL_DNS is not supported yet'],
-    ['type: 3', 'type', 'EDS is not supported yet'],
+    ['type: 4', 'type', 'ORIGINAL_DST is not supported yet'],
     ['dns_refresh_rate: 1s', 'dns_refresh_rate', 'dns_refresh_rate needs type STRICT_DNS'],
     ['dns_lookup_family: V4_ONLY', 'dns_lookup_family', 'dns_lookup_family needs type STRICT_DNS'],
     ['type: STRICT_DNS, dns_refresh_rate: 0.0005s', 'dns_refresh_rate', 'must be more than 0.001s, got 0.0005s'],
@@ -106,12 +109,12 @@ describe('a wrong or unsupported cluster is refused', () => {
     [
       'type: STRICT_DNS, lb_policy: RING_HASH, ring_hash_lb_config: {minimum_ring_size: 1048577}',
       'ring_hash_lb_config.minimum_ring_size',
-      'more than 1048576 is not supported where addresses change (STRICT_DNS)',
+      'more than 1048576 is not supported where addresses change (STRICT_DNS, EDS)',
     ],
     [
       'type: STRICT_DNS, lb_policy: MAGLEV, maglev_lb_config: {table_size: 1048583}',
       'maglev_lb_config.table_size',
-      'more than 1048576 is not supported where addresses change (STRICT_DNS)',
+      'more than 1048576 is not supported where addresses change (STRICT_DNS, EDS)',
     ],
     [
       'lb_policy: LEAST_REQUEST, least_request_lb_config: {choice_count: 1}',

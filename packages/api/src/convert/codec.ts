@@ -7,16 +7,26 @@ import type { CodecRule, ConvertContext } from './convert-context.ts'
 export function convertCodec(codec: ConfigMessage, context: ConvertContext): CodecConfig {
   const given = codec.text('name')
   const options = convertOptions(codec)
+  const moduleDigest = convertDigest(codec, context)
   const { codecs } = context.options
-  if (codecs === undefined || given === '') return { name: given, options, moduleDigest: undefined }
+  // what a module will bring is known when it is there
+  if (codecs === undefined || given === '' || moduleDigest !== undefined) return { name: given, options, moduleDigest }
   const name = findCodecName(given, codecs)
   if (name === undefined) {
     const known = [...codecs.keys()].toSorted().join(', ')
     codec.error('name', `there is no codec ${JSON.stringify(given)}, known are: ${known}`)
-    return { name: given, options, moduleDigest: undefined }
+    return { name: given, options, moduleDigest }
   }
   for (const fault of optionFaults(codecs.get(name), options)) codec.error('config', fault)
-  return { name, options, moduleDigest: undefined }
+  return { name, options, moduleDigest }
+}
+
+function convertDigest(codec: ConfigMessage, { isDelivered }: ConvertContext): string | undefined {
+  const digest = codec.text('module_digest')
+  if (digest === '') return undefined
+  if (!isDelivered) codec.error('module_digest', 'modules by digest come with the listeners of a control plane only')
+  else if (!/^[0-9a-f]{64}$/.test(digest)) codec.error('module_digest', 'expected a SHA-256 in 64 hex digits')
+  return digest
 }
 
 /** A codec that checks no options has none: accepting them would be ignoring them. */

@@ -23,10 +23,21 @@ export interface ValidateOptions {
   readonly filters?: ReadonlyMap<string, FilterRule>
 }
 
-/** What the converters of one bootstrap share. */
+/** What the converters of one bootstrap, or of one resource of a control plane, share. */
 export interface ConvertContext {
   readonly options: ValidateOptions
-  readonly clusterNames: ReadonlySet<string>
+  /** undefined: more may come, so nothing is said of those that are not there. */
+  readonly clusterNames: ReadonlySet<string> | undefined
   /** By listener name. */
-  readonly connectionLimits: ReadonlyMap<string, ConnectionLimit>
+  readonly connectionLimits: ReadonlyMap<string, Pick<ConnectionLimit, 'limit'>>
+  readonly sources: SourceContext
+  /** It came from a control plane, which may bring modules too. */
+  readonly isDelivered: boolean
+}
+
+/** Where configuration can come from. */
+export interface SourceContext {
+  readonly hasAds: boolean
+  /** Names of the bootstrap's clusters that do not come from a control plane, nor do their endpoints. */
+  readonly staticClusters: ReadonlySet<string>
 }

@@ -53,7 +53,7 @@ function refuseLarge(cluster: ConfigMessage): void {
   for (const [name, field] of sizes) {
     const config = cluster.message(name)
     if ((config?.number(field) ?? 0) <= LARGEST_REBUILT) continue
-    config?.error(field, `more than ${LARGEST_REBUILT} is not supported where addresses change (STRICT_DNS)`)
+    config?.error(field, `more than ${LARGEST_REBUILT} is not supported where addresses change (STRICT_DNS, EDS)`)
   }
 }
 

@@ -7,7 +7,8 @@ export function convertMatch(match: ConfigMessage | undefined): MatchConfig {
   return { metadata: (match?.messages('metadata') ?? []).map(convertMatcher) }
 }
 
-function convertMatcher(matcher: ConfigMessage): MetadataMatcher {
+/** Reads a HeaderMatcher, whose header is a key of the metadata. */
+export function convertMatcher(matcher: ConfigMessage): MetadataMatcher {
   return {
     name: matcher.text('name'),
     test: convertTest(matcher),
@@ -48,12 +49,19 @@ function convertString(matcher: ConfigMessage | undefined): StringMatch {
 function convertRegex(matcher: ConfigMessage | undefined): StringMatch {
   const pattern = matcher?.text('regex') ?? ''
   matcher?.message('google_re2')
+  const fault = regexFault(pattern)
+  if (fault !== undefined) matcher?.error('regex', fault)
+  return { kind: 'regex', pattern }
+}
+
+/** What is wrong with a regular expression in RE2 syntax; undefined: nothing. */
+export function regexFault(pattern: string): string | undefined {
   try {
     RE2JS.compile(pattern)
+    return undefined
   } catch (error) {
-    matcher?.error('regex', error instanceof Error ? error.message : String(error))
+    return error instanceof Error ? error.message : String(error)
   }
-  return { kind: 'regex', pattern }
 }
 
 function convertRange(range: ConfigMessage | undefined): MetadataMatcher['test'] {

@@ -1,6 +1,7 @@
-import type { CodecConfig, MetaProtocolConfig } from '../model/index.ts'
+import type { CodecConfig, MetaProtocolConfig, RdsConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertCodec } from './codec.ts'
+import { convertConfigSource } from './config-source.ts'
 import type { ConvertContext } from './convert-context.ts'
 import { convertFilters } from './filters.ts'
 import { convertRouteTable, type RouteContext } from './route.ts'
@@ -12,6 +13,7 @@ export function convertMetaProtocolProxy(proxy: ConfigMessage, context: ConvertC
   const protocol = proxy.message('protocol')
   const codec = chooseCodec(proxy, protocol, context)
   const routes = proxy.message('route_config')
+  const rds = proxy.message('rds')
   return {
     kind: 'meta-protocol',
     statPrefix: proxy.text('stat_prefix'),
@@ -20,10 +22,17 @@ export function convertMetaProtocolProxy(proxy: ConfigMessage, context: ConvertC
     multiplexing: protocol?.flag('multiplexing') ?? false,
     filters: convertFilters(proxy, context),
     routes: routes === undefined ? { name: '', routes: [] } : convertRouteTable(routes, routeContext(codec, context)),
-    rds: undefined,
+    rds: rds === undefined ? undefined : convertRds(rds, context),
     generateRequestId: proxy.flag('generate_request_id') ?? false,
     ...convertBounds(proxy),
   }
+}
+
+function convertRds(rds: ConfigMessage, { sources }: ConvertContext): RdsConfig | undefined {
+  const routeConfigName = rds.text('route_config_name')
+  if (routeConfigName === '') rds.reportMissing('route_config_name')
+  const source = convertConfigSource(rds, 'config_source', sources)
+  return source === undefined ? undefined : { routeConfigName, source }
 }
 
 function convertBounds(proxy: ConfigMessage) {

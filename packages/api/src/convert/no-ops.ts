@@ -37,7 +37,27 @@ export const noOps: readonly NoOp[] = [
   {
     message: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
     field: 'cluster_name',
-    why: 'The cluster that holds the assignment is meant, whatever it says.',
+    why: 'Inside a cluster: that one is meant, whatever it says. Over EDS it is the name that counts.',
+  },
+  {
+    message: 'envoy.config.core.v3.ApiConfigSource',
+    field: 'set_node_on_first_message_only',
+    why: 'The first request on a stream has the node, the others do not: no server needs it twice.',
+  },
+  {
+    message: 'envoy.config.route.v3.VirtualHost',
+    field: 'name',
+    why: 'A label: a carrier of routes has one virtual host.',
+  },
+  {
+    message: 'envoy.config.route.v3.Route',
+    field: 'metadata',
+    why: 'Opaque notes of whoever wrote the configuration.',
+  },
+  {
+    message: 'envoy.config.core.v3.HeaderValueOption',
+    field: 'keep_empty_value',
+    why: 'A property may be empty, and is set whatever its value is.',
   },
   {
     message: 'envoy.config.route.v3.WeightedCluster',

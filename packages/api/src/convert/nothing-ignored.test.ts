@@ -1,163 +1,75 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isDeepStrictEqual } from 'node:util'
-import type { DescField, DescMessage } from '@bufbuild/protobuf'
+import { createRegistry, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf'
+import { StructSchema } from '@bufbuild/protobuf/wkt'
 import { BootstrapSchema } from '../gen/envoy/config/bootstrap/v3/bootstrap_pb.ts'
-import { type BootstrapResult, parseBootstrap } from '../parse-bootstrap.ts'
-import { parseScalar, WRAPPERS } from '../schema/read-scalar.ts'
-import { findMessageType, typeNameOf } from '../schema/type-registry.ts'
+import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.ts'
+import { parseBootstrap } from '../parse-bootstrap.ts'
+import { parseRoutes } from '../xds-resources/parse-routes.ts'
 import type { ValidateOptions } from './convert-context.ts'
 import { noOps } from './no-ops.ts'
-
-type Json = { [key: string]: unknown }
-
-interface Instance {
-  readonly type: DescMessage
-  /** Steps from the root of the fixture. */
-  readonly steps: readonly (string | number)[]
-  readonly path: string
-}
+import { EveryField, type Json } from './testing/every-field.ts'
 
 const options: ValidateOptions = { codecs: new Map([['test.codec', { mutation: 'both', validate: () => [] }]]) }
-const base = parse(everyAcceptedMessage())
-const instances = findInstances(BootstrapSchema, everyAcceptedMessage(), [], '')
+const resources = {
+  options,
+  sources: { hasAds: true, staticClusters: new Set<string>() },
+  connectionLimits: new Map<string, number>(),
+}
+const registry = createRegistry(StructSchema)
 
-describe('no field is accepted and ignored', () => {
-  test('the configuration that each field is tried on is accepted', () => assert.deepEqual(base.problems, []))
+const subjects = new Map([
+  [
+    'a bootstrap',
+    new EveryField(
+      {
+        root: BootstrapSchema,
+        fixture: everyAcceptedMessage,
+        parse: (json) => parseBootstrap(JSON.stringify(json), 'test.json', options),
+      },
+      noOps,
+    ),
+  ],
+  [
+    'a carrier of routes',
+    new EveryField(
+      {
+        root: RouteConfigurationSchema,
+        fixture: carrier,
+        parse: (json) => {
+          const message = fromJson(RouteConfigurationSchema, json as JsonValue, { registry })
+          const { value, problems } = parseRoutes(toBinary(RouteConfigurationSchema, message), resources)
+          return { config: value, problems }
+        },
+      },
+      noOps,
+    ),
+  ],
+])
 
-  for (const type of new Set(instances.map((instance) => instance.type))) {
-    test(`each field of ${type.typeName} has an effect, is refused, or is a documented no-op`, () => {
-      const ignored = instances.filter((instance) => instance.type === type).flatMap(findIgnored)
-      assert.deepEqual(ignored, [])
-    })
-  }
+for (const [name, subject] of subjects) {
+  describe(`no field of ${name} is accepted and ignored`, () => {
+    test('the configuration that each field is tried on is accepted', () => assert.deepEqual(subject.base.problems, []))
 
+    for (const type of subject.types) {
+      test(`each field of ${type.typeName} has an effect, is refused, or is a documented no-op`, () =>
+        assert.deepEqual(subject.ignored(type), []))
+    }
+  })
+}
+
+describe('what is documented as a no-op', () => {
   for (const noOp of noOps) {
-    test(`${noOp.message}.${noOp.field} is documented as a no-op: accepted, without effect`, () => {
-      const instance = instances.findLast(({ type }) => type.typeName === noOp.message)
-      const field = instance?.type.fields.find((each) => each.name === noOp.field)
-      assert.ok(instance !== undefined && field !== undefined)
-      for (const value of otherValues(field, undefined))
-        assert.deepEqual(parse(change(instance, field, value)).config, base.config)
+    test(`${noOp.message}.${noOp.field} is accepted, without effect`, () => {
+      const tried = [...subjects.values()].flatMap((subject) => {
+        const configs = subject.withNoOp(noOp)
+        for (const config of configs ?? []) assert.deepEqual(config, subject.base.config)
+        return configs ?? []
+      })
+      assert.ok(tried.length > 0)
     })
   }
 })
-
-function parse(json: Json): BootstrapResult {
-  return parseBootstrap(JSON.stringify(json), 'test.json', options)
-}
-
-function findIgnored(instance: Instance): readonly string[] {
-  return instance.type.fields
-    .filter((field) => !isNoOp(instance.type, field))
-    .filter((field) => isIgnored(instance, field))
-    .map((field) => `${instance.path}.${field.name}`)
-}
-
-function isNoOp(type: DescMessage, field: DescField): boolean {
-  return noOps.some((noOp) => noOp.message === type.typeName && noOp.field === field.name)
-}
-
-/** Neither another value nor, where the fixture has one, its absence makes a difference. */
-function isIgnored(instance: Instance, field: DescField): boolean {
-  const given = valueAt(everyAcceptedMessage(), instance.steps)[field.name]
-  if (given !== undefined && !hasEffect(instance, field, undefined)) return true
-  if (given !== undefined && typeof given === 'object') return false
-  return !otherValues(field, given).some((value) => hasEffect(instance, field, value))
-}
-
-function hasEffect(instance: Instance, field: DescField, value: unknown): boolean {
-  const result = parse(change(instance, field, value))
-  if (result.config !== undefined) return !isDeepStrictEqual(result.config, base.config)
-  if (value === undefined) return true
-  // "… is required" complains about what is not there, and refuses nothing that is.
-  const path = instance.path === '' ? field.name : `${instance.path}.${field.name}`
-  const errors = result.problems.filter(
-    (problem) => problem.severity === 'error' && !problem.message.includes('is required'),
-  )
-  return errors.some((problem) => problem.path.startsWith(path))
-}
-
-function change(instance: Instance, field: DescField, value: unknown): Json {
-  const json = everyAcceptedMessage()
-  const target = valueAt(json, instance.steps)
-  for (const sibling of field.oneof?.fields ?? []) delete target[sibling.name]
-  if (value === undefined) delete target[field.name]
-  else target[field.name] = value
-  return json
-}
-
-function otherValues(field: DescField, given: unknown): readonly unknown[] {
-  const elements = elementValues(field)
-  if (field.fieldKind === 'list') return [elements]
-  if (field.fieldKind === 'map') return [{ key: elements[0] }]
-  return elements.filter((value) => value !== given)
-}
-
-type Element = {
-  readonly message?: DescMessage | undefined
-  readonly enum?: unknown
-  readonly scalar?: number | undefined
-}
-
-/** Plausible values of one element; a BoolValue's default cannot be known, so both are tried. */
-function elementValues(field: DescField): readonly unknown[] {
-  if (field.enum !== undefined) return field.enum.values.map((value) => value.name)
-  const element = field as Element
-  const scalar = element.message === undefined ? element.scalar : WRAPPERS.get(element.message.typeName)
-  if (scalar !== undefined) {
-    const place = { line: 0, column: 0 }
-    return ['127.0.0.7', 7n, 0n, true, false]
-      .filter((value) => parseScalar(scalar, { kind: 'scalar', place, value }).kind === 'value')
-      .map((value) => (typeof value === 'bigint' ? Number(value) : value))
-  }
-  switch (element.message?.typeName) {
-    case 'google.protobuf.Duration':
-      return ['7s']
-    case 'google.protobuf.Any':
-      return [{ '@type': 'type.googleapis.com/google.protobuf.Struct', value: { a: 1 } }]
-    case 'google.protobuf.Struct':
-      return [{ a: 1 }]
-    default:
-      return [exampleOf(element.message)]
-  }
-}
-
-/** A message that the fixture has elsewhere is tried as it is there; of others, that they are there must be refused. */
-function exampleOf(type: DescMessage | undefined): Json {
-  const instance = instances.find((each) => each.type === type)
-  return instance === undefined ? {} : valueAt(everyAcceptedMessage(), instance.steps)
-}
-
-/** Every message in the fixture, with the descriptor it is read by. */
-function findInstances(type: DescMessage, json: Json, steps: Instance['steps'], path: string): readonly Instance[] {
-  const found: Instance[] = [{ type, steps, path }]
-  for (const field of type.fields) {
-    const value = json[field.name]
-    if (value === undefined || field.message === undefined) continue
-    const fieldPath = path === '' ? field.name : `${path}.${field.name}`
-    const items = Array.isArray(value) ? value : [value]
-    items.forEach((item, index) => {
-      const isList = Array.isArray(value)
-      const itemSteps = isList ? [...steps, field.name, index] : [...steps, field.name]
-      const itemType = messageOf(field.message as DescMessage, item)
-      if (itemType !== undefined)
-        found.push(...findInstances(itemType, item, itemSteps, isList ? `${fieldPath}[${index}]` : fieldPath))
-    })
-  }
-  return found
-}
-
-function messageOf(type: DescMessage, item: unknown): DescMessage | undefined {
-  if (type.typeName === 'google.protobuf.Any') return findMessageType(typeNameOf(String((item as Json)['@type'])))
-  return type.typeName.startsWith('google.protobuf.') ? undefined : type
-}
-
-function valueAt(json: Json, steps: Instance['steps']): Json {
-  let value: unknown = json
-  for (const step of steps) value = (value as Json)[step]
-  return value as Json
-}
 
 /** A bootstrap in which each message that the loader accepts occurs, with proto names; a fresh copy each time. */
 function everyAcceptedMessage(): Json {
@@ -165,7 +77,7 @@ function everyAcceptedMessage(): Json {
     node: { id: 'id', cluster: 'cluster', metadata: { NAME: 'name' } },
     admin: { address: address('127.0.0.1', 15000) },
     static_resources: {
-      listeners: [metaProtocolListener(), tcpListener()],
+      listeners: [metaProtocolListener(), rdsListener(), tcpListener()],
       clusters: [
         cluster('one', {
           lb_policy: 'RING_HASH',
@@ -173,8 +85,14 @@ function everyAcceptedMessage(): Json {
         }),
         cluster('two', { lb_policy: 'MAGLEV', maglev_lb_config: { table_size: 251 } }),
         cluster('three', { lb_policy: 'LEAST_REQUEST', least_request_lb_config: { choice_count: 3 } }, false),
-        cluster('four', {}, false),
+        edsCluster(),
+        cluster('four', { http2_protocol_options: {} }, false),
       ],
+    },
+    dynamic_resources: {
+      ads_config: apiConfigSource('DELTA_GRPC'),
+      lds_config: { ads: {}, initial_fetch_timeout: '6s' },
+      cds_config: { api_config_source: apiConfigSource('GRPC') },
     },
     layered_runtime: {
       layers: [{ name: 'static', static_layer: { 'envoy.resource_limits.listener.tcp.connection_limit': 3 } }],
@@ -223,18 +141,74 @@ function metaProtocolProxy(): Json {
   }
 }
 
+function rdsListener(): Json {
+  const { route_config: _, ...proxy } = metaProtocolProxy() as { route_config: unknown }
+  const typed_config = { ...proxy, rds: { route_config_name: 'routes', config_source: { ads: {} } } }
+  return {
+    name: 'rds',
+    address: address('127.0.0.1', 9092),
+    filter_chains: [{ filters: [{ name: 'any', typed_config }] }],
+  }
+}
+
+function apiConfigSource(api_type: string): Json {
+  return { api_type, grpc_services: [{ envoy_grpc: { cluster_name: 'four' } }] }
+}
+
+function edsCluster(): Json {
+  const { load_assignment: _, type: _type, dns_refresh_rate: _rate, ...rest } = cluster('eds', {}, false)
+  const eds_cluster_config = { service_name: 'service', eds_config: { ads: {} } }
+  const http2 = {
+    '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+    explicit_http_config: { http2_protocol_options: {} },
+  }
+  return { ...rest, type: 'EDS', eds_cluster_config, typed_extension_protocol_options: { http: http2 } }
+}
+
 function route(): Json {
   const clusters = [
     { name: 'one', weight: 1 },
     { name: 'two', weight: 2 },
   ]
   return {
-    route: { weighted_clusters: { clusters }, hash_policy: ['key'], timeout: '5s' },
+    route: { weighted_clusters: { clusters }, hash_policy: ['key'], request_mirror_policies: mirrors(), timeout: '5s' },
     request_mutation: [{ key: 'a', value: 'b' }],
     response_mutation: [{ key: 'a', value: 'b' }],
     request_remove: ['c'],
     response_remove: ['c'],
   }
+}
+
+function mirrors(): readonly Json[] {
+  return [
+    {
+      cluster: 'one',
+      runtime_fraction: { default_value: { numerator: 5, denominator: 'TEN_THOUSAND' } },
+    },
+  ]
+}
+
+/** Routes as they come over xDS. */
+function carrier(): Json {
+  const clusters = [
+    { name: 'one', weight: 1 },
+    { name: 'two', weight: 2 },
+  ]
+  const route = {
+    weighted_clusters: { clusters },
+    hash_policy: [{ header: { header_name: 'key' } }],
+    request_mirror_policies: mirrors(),
+    timeout: '5s',
+  }
+  const headers = [{ header: { key: 'a', value: 'b' } }]
+  const changes = {
+    request_headers_to_add: headers,
+    request_headers_to_remove: ['c'],
+    response_headers_to_add: headers,
+    response_headers_to_remove: ['c'],
+  }
+  const routes = [{ name: 'route', match: { prefix: '/', headers: matchers() }, route, ...changes }]
+  return { name: 'table', virtual_hosts: [{ name: 'dummy', domains: ['*'], routes }] }
 }
 
 function matchers(): readonly Json[] {

@@ -2,6 +2,7 @@ import type { PropertyChange, RouteConfig, RouteTableConfig } from '../model/ind
 import type { ConfigMessage } from '../schema/config-message.ts'
 import type { CodecRule, ConvertContext } from './convert-context.ts'
 import { convertMatch } from './match.ts'
+import { convertMirrorPolicies } from './mirror-policies.ts'
 import { convertClusterChoice } from './weighted-clusters.ts'
 
 export interface RouteContext extends ConvertContext {
@@ -21,7 +22,7 @@ function convertRoute(route: ConfigMessage, context: RouteContext): RouteConfig 
     match: convertMatch(route.message('match')),
     clusters: action === undefined ? [] : convertClusterChoice(action, context),
     hashPolicy: action?.texts('hash_policy') ?? [],
-    mirrors: [],
+    mirrors: action === undefined ? [] : convertMirrorPolicies(action, context),
     timeoutMs: action?.durationMs('timeout'),
     requestMutation: convertMutation(route, 'request', context),
     responseMutation: convertMutation(route, 'response', context),

@@ -29,8 +29,8 @@ function convertWeighted(weighted: ConfigMessage, context: ConvertContext): read
 }
 
 /** Not an error: the cluster may come later, and until then the local reply says so. */
-function warnUnknownCluster(owner: ConfigMessage, name: string, context: ConvertContext): void {
+export function warnUnknownCluster(owner: ConfigMessage, name: string, context: ConvertContext): void {
   const cluster = owner.text(name)
-  if (cluster !== '' && !context.clusterNames.has(cluster))
+  if (cluster !== '' && context.clusterNames?.has(cluster) === false)
     owner.warning(name, `there is no cluster ${JSON.stringify(cluster)}`)
 }

@@ -16,6 +16,8 @@ export interface DynamicConfig {
   readonly ads: ApiConfigSource | undefined
   readonly listeners: ConfigSource | undefined
   readonly clusters: ConfigSource | undefined
+  /** Of listeners that may come, by name: how many connections each may have. */
+  readonly connectionLimits?: ReadonlyMap<string, number>
 }
 
 /** One string per source, so that equal sources share their subscriptions. */

@@ -118,6 +118,13 @@ export class ConfigMessage implements Spot {
     return value?.kind === 'any' ? value : undefined
   }
 
+  /** Of a map whose values are Any, by key. */
+  anys(name: string): ReadonlyMap<string, ConfigAny> {
+    const value = this.#take(name)
+    const entries = value?.kind === 'map' ? [...value.entries] : []
+    return new Map(entries.flatMap(([key, entry]) => (entry.kind === 'any' ? [[key, entry]] : [])))
+  }
+
   json(name: string): unknown {
     const value = this.#take(name)
     return value?.kind === 'json' ? value.json : undefined

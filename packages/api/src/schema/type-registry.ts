@@ -9,9 +9,12 @@ import { file_aeraki_meta_protocol_proxy_v1alpha_meta_protocol_proxy } from '../
 import { file_envoy_extensions_access_loggers_file_v3_file } from '../gen/envoy/extensions/access_loggers/file/v3/file_pb.ts'
 import { file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol } from '../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts'
 import { file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts'
+import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from '../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts'
+import { file_meltemi_v1_codec_module } from '../gen/meltemi/v1/codec_module_pb.ts'
 import { file_meltemi_v1_modules } from '../gen/meltemi/v1/modules_pb.ts'
 
-const registry = createRegistry(
+/** Every type that an Any of ours may hold. */
+export const typeRegistry = createRegistry(
   file_aeraki_meta_protocol_codec_codecs,
   file_aeraki_meta_protocol_proxy_filters_global_ratelimit_v1alpha_ratelimit,
   file_aeraki_meta_protocol_proxy_filters_istio_stats_v1alpha_istio_stats,
@@ -22,12 +25,14 @@ const registry = createRegistry(
   file_envoy_extensions_access_loggers_file_v3_file,
   file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol,
   file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy,
+  file_envoy_extensions_upstreams_http_v3_http_protocol_options,
+  file_meltemi_v1_codec_module,
   file_meltemi_v1_modules,
 )
 
 /** The message that an Any with this type name holds; undefined when we do not know it. */
 export function findMessageType(typeName: string): DescMessage | undefined {
-  return registry.getMessage(typeName)
+  return typeRegistry.getMessage(typeName)
 }
 
 /** `type.googleapis.com/a.b.C` → `a.b.C`; whatever stands before the slash does not matter. */

@@ -1,0 +1,27 @@
+import type { ConvertContext, SourceContext, ValidateOptions } from '../convert/convert-context.ts'
+import type { ProxyConfig } from '../model/index.ts'
+
+/** What resources of a control plane are checked against: the bootstrap that they come to. */
+export interface ResourceContext {
+  readonly options: ValidateOptions
+  readonly sources: SourceContext
+  /** By listener name. */
+  readonly connectionLimits: ReadonlyMap<string, number>
+}
+
+export function resourceContext(config: ProxyConfig, options: ValidateOptions): ResourceContext {
+  const fixed = config.clusters.filter(({ discovery }) => discovery !== 'eds')
+  return {
+    options,
+    sources: {
+      hasAds: config.dynamic.ads !== undefined,
+      staticClusters: new Set(fixed.map(({ name }) => name)),
+    },
+    connectionLimits: config.dynamic.connectionLimits ?? new Map(),
+  }
+}
+
+export function convertContext({ options, sources, connectionLimits }: ResourceContext): ConvertContext {
+  const limits = [...connectionLimits].map(([name, limit]) => [name, { limit }] as const)
+  return { options, sources, clusterNames: undefined, connectionLimits: new Map(limits), isDelivered: true }
+}
