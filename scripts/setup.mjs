@@ -1,7 +1,8 @@
 /**
- * Makes a checkout runnable: installs what package-lock.json says and generates code from the .proto files, each only
- * when its inputs changed. Every npm script calls it first, so it takes some milliseconds when there is nothing to do.
- * Plain JavaScript without dependencies: it runs before node_modules exists, on the machine's own Node.
+ * Makes a checkout runnable: installs what package-lock.json says and generates code from the .proto files and the
+ * resource definitions, each only when its inputs changed. Every npm script calls it first, so it takes some
+ * milliseconds when there is nothing to do. Plain JavaScript without dependencies: it runs before node_modules exists, on
+ * the machine's own Node.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -13,9 +14,15 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const LOCK_DIR = join(ROOT, '.setup-lock')
 const STAMP = join(ROOT, '.setup-stamp')
-const GENERATOR = join(ROOT, 'scripts/gen-proto.mjs')
-const PROTO_SOURCES = join(ROOT, 'packages/api/src/proto')
-const GENERATED = join(ROOT, 'packages/api/src/gen')
+/** In this order: the first one makes its folder anew, in which the second one has a folder. */
+const GENERATORS = [
+  { script: 'scripts/gen-proto.mjs', sources: ['packages/api/src/proto'], target: 'packages/api/src/gen' },
+  {
+    script: 'scripts/gen-crds.mjs',
+    sources: ['deploy/crds', 'packages/api/src/resource/schemas'],
+    target: 'packages/api/src/gen/resources',
+  },
+].filter(({ script }) => existsSync(join(ROOT, script)))
 const LOCK_STALE_MS = 10 * 60_000
 const LOCK_POLL_MS = 100
 
@@ -61,28 +68,35 @@ function install() {
 }
 
 function isGenerated() {
-  if (!existsSync(GENERATOR)) return true
-  if (!existsSync(GENERATED) || !existsSync(STAMP)) return false
+  if (GENERATORS.length === 0) return true
+  if (!GENERATORS.every(({ target }) => existsSync(join(ROOT, target))) || !existsSync(STAMP)) return false
   return readFileSync(STAMP, 'utf8') === generatorInputs()
 }
 
-/** A hash of all that decides what the generator writes. */
+/** A hash of all that decides what the generators write. */
 function generatorInputs() {
-  const hash = createHash('sha256').update(readFileSync(GENERATOR))
-  const protos = existsSync(PROTO_SOURCES) ? readdirSync(PROTO_SOURCES, { recursive: true }).map(String).sort() : []
-  for (const name of protos) {
-    if (name.endsWith('.proto')) hash.update(name).update(readFileSync(join(PROTO_SOURCES, name)))
+  const hash = createHash('sha256')
+  for (const { script, sources } of GENERATORS) {
+    hash.update(readFileSync(join(ROOT, script)))
+    for (const folder of sources) hashFolder(join(ROOT, folder), hash)
   }
   const lock = join(ROOT, 'package-lock.json')
   if (existsSync(lock)) hash.update(readFileSync(lock))
   return hash.digest('hex')
 }
 
+function hashFolder(folder, hash) {
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true }).map(String).sort() : []
+  for (const name of names) {
+    if (name.endsWith('.proto') || name.endsWith('.yaml')) hash.update(name).update(readFileSync(join(folder, name)))
+  }
+}
+
 function generate() {
-  process.stderr.write('setup: generating code from .proto files\n')
+  process.stderr.write('setup: generating code from .proto files and resource definitions\n')
   const inputs = generatorInputs()
   const bundled = join(ROOT, 'node_modules/.bin/node')
-  run(existsSync(bundled) ? bundled : process.execPath, [GENERATOR])
+  for (const { script } of GENERATORS) run(existsSync(bundled) ? bundled : process.execPath, [join(ROOT, script)])
   writeFileSync(STAMP, inputs)
 }
 

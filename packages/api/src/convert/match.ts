@@ -64,6 +64,11 @@ export function regexFault(pattern: string): string | undefined {
   }
 }
 
+/** Whether a regular expression in RE2 syntax fits the whole text. Throws for one that is not valid. */
+export function regexFits(pattern: string, text: string): boolean {
+  return RE2JS.compile(pattern).matches(text)
+}
+
 function convertRange(range: ConfigMessage | undefined): MetadataMatcher['test'] {
   const start = range?.bigint('start') ?? 0n
   const end = range?.bigint('end') ?? 0n

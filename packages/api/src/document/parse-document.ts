@@ -23,11 +23,10 @@ export function parseDocument(text: string, problems: ProblemList): SourceNode |
 export function parseYaml(text: string, problems: ProblemList): SourceNode | undefined {
   const lines = new LineCounter()
   const documents = readDocuments(text, lines, problems)
-  const [document] = documents
+  const [document, second] = documents
   if (document === undefined) return undefined
   const before = problems.errorCount
   for (const each of documents) reportSyntax(each, lines, problems)
-  const second = documents[1]
   if (second !== undefined) {
     problems.error(
       { path: '', place: placeAt(second.range[0], lines) },
@@ -39,7 +38,30 @@ export function parseYaml(text: string, problems: ProblemList): SourceNode | und
     problems.error({ path: '', place: { line: 1, column: 1 } }, 'the file is empty')
     return undefined
   }
-  return new SourceReader(document, lines, problems).read(document.contents, 0)
+  return new SourceReader(lines, problems).read(document, document.contents)
+}
+
+/**
+ * Reads all documents of a YAML or JSON text, without those that are empty. Returns none, with problems, when a part of
+ * it cannot be read.
+ */
+export function parseDocuments(text: string, problems: ProblemList): readonly SourceNode[] {
+  const json = tryParseJson(text, problems)
+  if (json !== undefined) return problems.errorCount > 0 ? [] : [json]
+  const lines = new LineCounter()
+  const documents = readDocuments(text, lines, problems)
+  for (const each of documents) reportSyntax(each, lines, problems)
+  if (problems.errorCount > 0) return []
+  const reader = new SourceReader(lines, problems)
+  const nodes = documents.flatMap((each) => {
+    const { contents } = each
+    return contents === null || isNull(contents) ? [] : [reader.read(each, contents)]
+  })
+  return problems.errorCount > 0 ? [] : nodes
+}
+
+function isNull(contents: Node): boolean {
+  return isScalar(contents) && contents.value === null
 }
 
 function readDocuments(text: string, lines: LineCounter, problems: ProblemList): readonly Document.Parsed[] {
@@ -74,35 +96,40 @@ function placeAt(offset: number | undefined, lines: LineCounter): Place {
   return { line, column: col }
 }
 
+/** The bounds are those of all documents that one reader reads. */
 class SourceReader {
-  readonly #document: Document.Parsed
   readonly #lines: LineCounter
   readonly #problems: ProblemList
   /** Looking one up walks through the document. */
   readonly #targets = new Map<Alias, Node | undefined>()
+  #document: Document.Parsed | undefined
   #nodes = 0
   #isOver = false
 
-  constructor(document: Document.Parsed, lines: LineCounter, problems: ProblemList) {
-    this.#document = document
+  constructor(lines: LineCounter, problems: ProblemList) {
     this.#lines = lines
     this.#problems = problems
   }
 
-  read(node: Node | null, depth: number): SourceNode {
+  read(document: Document.Parsed, contents: Node): SourceNode {
+    this.#document = document
+    return this.#read(contents, 0)
+  }
+
+  #read(node: Node | null, depth: number): SourceNode {
     const place = placeAt(node?.range?.[0], this.#lines)
     if (node instanceof Alias) return this.#readAlias(node, place, depth)
     if (this.#isTooMuch(depth, place)) return { kind: 'scalar', place, value: null }
     if (isSeq(node))
-      return { kind: 'list', place, items: node.items.map((item) => this.read(item as Node | null, depth + 1)) }
+      return { kind: 'list', place, items: node.items.map((item) => this.#read(item as Node | null, depth + 1)) }
     if (isMap(node)) return { kind: 'map', place, entries: this.#readEntries(node, depth) }
     return { kind: 'scalar', place, value: isScalar(node) ? toScalar(node.value) : null }
   }
 
   #readAlias(node: Alias, place: Place, depth: number): SourceNode {
-    if (!this.#targets.has(node)) this.#targets.set(node, node.resolve(this.#document))
+    if (!this.#targets.has(node)) this.#targets.set(node, node.resolve(this.#document as Document.Parsed))
     const target = this.#targets.get(node)
-    if (target !== undefined) return this.read(target, depth + 1)
+    if (target !== undefined) return this.#read(target, depth + 1)
     this.#problems.error({ path: '', place }, `there is no anchor &${node.source}`)
     return { kind: 'scalar', place, value: null }
   }
@@ -127,7 +154,7 @@ class SourceReader {
       const key = isScalar(pair.key) ? String(pair.key.value) : ''
       const keyPlace = placeAt(pair.key?.range?.[0], this.#lines)
       if (!isScalar(pair.key)) this.#problems.error({ path: '', place: keyPlace }, 'expected a plain key')
-      const value = this.read(pair.value, depth + 1)
+      const value = this.#read(pair.value, depth + 1)
       if (key === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') this.#merge(value, merged)
       else own.push({ key, keyPlace, value })
     }

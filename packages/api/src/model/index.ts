@@ -20,5 +20,6 @@ export {
 } from './listener.ts'
 export type { MatchConfig, MetadataMatcher, StringMatch } from './match.ts'
 export { formatProblem, type Problem } from './problem.ts'
+export type { ObjectMeta, ResourceKey } from './resource.ts'
 export type { MirrorPolicy, PropertyChange, RouteConfig, RouteTableConfig, WeightedCluster } from './route.ts'
 export { parseTrafficName, type TrafficName } from './traffic-name.ts'
