@@ -8,6 +8,7 @@ import { startBackend, startGenerator } from './load/load-process.ts'
 import type { WireName, Writes } from './load/wire.ts'
 import { describeMachine } from './machine.ts'
 import { measureScenario } from './measure.ts'
+import { mergeTable } from './merge-tables.ts'
 import { direct } from './peers/direct.ts'
 import { envoyTcp, envoyThrift } from './peers/envoy.ts'
 import { haproxy } from './peers/haproxy.ts'
@@ -15,7 +16,7 @@ import { createMeltemi } from './peers/meltemi.ts'
 import { nginx } from './peers/nginx.ts'
 import type { Peer, RunningPeer } from './peers/peer.ts'
 import { type Plan, parsePlan, usage } from './plan.ts'
-import { formatMeasurement, writeBetweenMarkers } from './report.ts'
+import { changeBetweenMarkers, formatMeasurement } from './report.ts'
 
 if (process.argv.includes('--help')) console.log(usage)
 else await main(process.argv.slice(2))
@@ -24,24 +25,25 @@ async function main(args: readonly string[]): Promise<void> {
   const plan = parsePlan(args)
   exitOnSignals()
   const wires = [...new Set(plan.scenarios.map((scenario) => scenario.wire))]
-  const parts = [describeRun(plan, wires)]
-  for (const wire of wires) {
-    for (const writes of ['joined', 'single'] as const) parts.push(...(await benchGroup(plan, wire, writes)))
-  }
-  const text = parts.join('\n')
-  console.log(text)
-  if (plan.writeFile !== undefined) writeBetweenMarkers(plan.writeFile, 'bench', text)
+  for (const wire of wires) for (const writes of ['joined', 'single'] as const) await benchGroup(plan, wire, writes)
+}
+
+// At once, so that a run that is broken off has not been for nothing.
+function report(plan: Plan, table: string): void {
+  console.log(table)
+  if (plan.writeFile === undefined) return
+  changeBetweenMarkers(plan.writeFile, 'bench', (section) => mergeTable(section, table))
 }
 
 // The scenarios that can share one backend and one start of the peers.
-async function benchGroup(plan: Plan, wire: WireName, writes: Writes): Promise<string[]> {
+async function benchGroup(plan: Plan, wire: WireName, writes: Writes): Promise<void> {
   const scenarios = plan.scenarios.filter((each) => each.wire === wire && each.writes === writes)
-  if (scenarios.length === 0) return []
+  if (scenarios.length === 0) return
+  const about = describeRun(plan, wire)
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-bench-'))
   const backend = await startBackend(wire, writes)
   const generator = startGenerator()
   const peers: RunningPeer[] = []
-  const tables: string[] = []
   try {
     for (const [index, peer] of selectPeers(plan, wire).entries()) {
       peers.push(await peer.start({ backendPort: backend.port, folder: mkdtempSync(join(folder, `${index}-`)) }))
@@ -52,7 +54,7 @@ async function benchGroup(plan: Plan, wire: WireName, writes: Writes): Promise<s
         { plan, generator, backendPid: backend.pid, peers, onProgress },
         scenario,
       )
-      tables.push(...measurements.map(formatMeasurement))
+      for (const measurement of measurements) report(plan, formatMeasurement(measurement, about))
     }
   } finally {
     generator.stop()
@@ -60,7 +62,6 @@ async function benchGroup(plan: Plan, wire: WireName, writes: Writes): Promise<s
     backend.stop()
     rmSync(folder, { recursive: true, force: true })
   }
-  return tables
 }
 
 function selectPeers(plan: Plan, wire: WireName): Peer[] {
@@ -81,14 +82,10 @@ function listPeers(wire: WireName): Peer[] {
   return [direct, ...others, ...own]
 }
 
-function describeRun(plan: Plan, wires: readonly WireName[]): string {
-  const peers = wires.flatMap((wire) => selectPeers(plan, wire)).filter((peer) => peer !== direct)
+function describeRun(plan: Plan, wire: WireName): string {
+  const peers = selectPeers(plan, wire).filter((peer) => peer !== direct)
   const versions = new Set(peers.map((peer) => `${peer.name.split(',')[0]} ${peer.version()}`))
   const date = new Date().toISOString().slice(0, 10)
-  return [
-    `${date}: ${describeMachine()}.`,
-    `${[...versions].join(' · ')}. One worker each, ${plan.rounds} interleaved rounds of ${plan.roundMs / 1000} s.`,
-    'Figures: median (smallest–largest) over the rounds.',
-    '',
-  ].join('\n')
+  const rounds = `${plan.rounds} interleaved rounds of ${plan.roundMs / 1000} s`
+  return `${date}: ${describeMachine()}. ${[...versions].join(' · ')}. One worker each, ${rounds}.`
 }

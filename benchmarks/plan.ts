@@ -39,7 +39,8 @@ export const usage = `npm run bench -- [options]
   --loop NAME           closed (as fast as it goes), open (half of the slowest peer's speed)
   --tries N             how often a run may be repeated when other programs disturb it (5; 1: take it as it is)
   --peer PART           only peers with PART in their names
-  --write FILE          put the tables between the markers of this Markdown file`
+  --write FILE          put each table, as soon as it is there, between the markers of this Markdown file, in the place
+                        of the one with the same heading: a long run may be made in pieces`
 
 const options = {
   quick: { type: 'boolean', default: false },

@@ -9,8 +9,8 @@ import { formatSpread, median } from './statistics.ts'
 // Whose CPU the others are compared with.
 const REFERENCES: Readonly<Record<WireName, string>> = { awesomerpc: 'nginx stream', thrift: 'Envoy thrift_proxy' }
 
-/** One heading and table. Ratios and additions are taken within a round, then the median over the rounds. */
-export function formatMeasurement({ scenario, rate, rounds }: Measurement): string {
+/** One heading, table and `about`. Ratios and additions are taken within a round, then the median over the rounds. */
+export function formatMeasurement({ scenario, rate, rounds }: Measurement, about: string): string {
   const { wire, load, payloadBytes, writes } = scenario
   const loop = rate === undefined ? 'closed loop' : `open loop at ${rate} requests/s`
   const pieces = load.depth === 1 ? '' : `, ${writes} writes`
@@ -25,23 +25,31 @@ export function formatMeasurement({ scenario, rate, rounds }: Measurement): stri
     ...[...rounds.keys()].map((name) => formatRow(name, rounds, reference)),
     '',
     ...formatDisturbance(rounds),
+    about,
+    '',
   ].join('\n')
 }
 
 /** Replaces what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`; the file must have both. */
 export function writeBetweenMarkers(file: string, name: string, text: string): void {
+  changeBetweenMarkers(file, name, () => text)
+}
+
+/** The same with a text that is made of the one that stands there. */
+export function changeBetweenMarkers(file: string, name: string, change: (text: string) => string): void {
   const before = readFileSync(file, 'utf8')
   const marker = `<!-- ${name}:begin -->`
   const begin = before.indexOf(marker)
   const end = before.indexOf(`<!-- ${name}:end -->`)
   if (begin < 0 || end < begin) throw new Error(`${file} lacks the markers of ${name}`)
+  const text = change(before.slice(begin + marker.length, end).trim())
   writeFileSync(file, `${before.slice(0, begin + marker.length)}\n\n${text.trimEnd()}\n\n${before.slice(end)}`)
 }
 
 function formatDisturbance(rounds: Rounds): string[] {
   const shares = [...rounds.values()].flat().map((result) => (result.othersCpuMs / result.windowMs) * 100)
   if (median(shares) < 10) return []
-  return [`Other programs took ${formatSpread(shares, 0)} % of a core meanwhile.`, '']
+  return [`Other programs took ${formatSpread(shares, 0)} % of a core meanwhile.`]
 }
 
 function formatRow(name: string, rounds: Rounds, reference: string): string {
