@@ -1,4 +1,10 @@
 /** What a client and a server of xDS share: the services and their messages, in protobuf, and the names of resource types. */
+export {
+  type DeltaDiscoveryRequestInit,
+  DISCOVERY_METHODS,
+  type DiscoveryMethods,
+  type DiscoveryRequestInit,
+} from './discovery-methods.ts'
 export { encodeMessage } from './encode-message.ts'
 export { type Node, NodeSchema } from './gen/envoy/config/core/v3/base_pb.ts'
 export { AggregatedDiscoveryService } from './gen/envoy/service/discovery/v3/ads_pb.ts'
