@@ -1,0 +1,32 @@
+import {
+  type ParsedResource,
+  parseCluster,
+  parseCodecModule,
+  parseEndpoints,
+  parseListener,
+  parseRoutes,
+  type ResourceContext,
+} from '@meltemi/api'
+import type { ResourceType } from '@meltemi/api/xds'
+import type { ResourceValues } from './held-resources.ts'
+
+type Parsers = {
+  readonly [T in ResourceType]: (bytes: Uint8Array, context: ResourceContext) => ParsedResource<ResourceValues[T]>
+}
+
+const PARSERS: Parsers = {
+  extensionConfig: parseCodecModule,
+  cluster: parseCluster,
+  endpoint: parseEndpoints,
+  listener: parseListener,
+  route: parseRoutes,
+}
+
+/** Reads a resource of a type as strictly as a bootstrap; never throws. */
+export function parseResource<T extends ResourceType>(
+  type: T,
+  bytes: Uint8Array,
+  context: ResourceContext,
+): ParsedResource<ResourceValues[T]> {
+  return PARSERS[type](bytes, context)
+}
