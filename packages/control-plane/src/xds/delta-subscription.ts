@@ -1,0 +1,179 @@
+import type { DeltaDiscoveryRequest, ResourceType } from '@meltemi/api/xds'
+import { GrpcCode, GrpcError } from '@meltemi/runtime/grpc'
+import { type Answer, Delivery } from './delivery.ts'
+import { Interest, WILDCARD } from './interest.ts'
+import { hasEverything } from './resource-kinds.ts'
+import type { Resources, ResponsePlan, SentResponse, Subscription } from './subscription.ts'
+import type { XdsResource } from './xds-resource.ts'
+
+/** In place of a version: the client knows that there is no such resource. */
+const NONE = ''
+/** In place of a version: the client was sent something and did not take it. */
+const UNKNOWN = '\0'
+
+interface Difference {
+  /** With what is to be tried again, if `isRetry`. */
+  readonly changed: readonly XdsResource[]
+  readonly isRetry: boolean
+  /** Asked for, but not there, which the client has not been told yet. */
+  readonly missing: readonly string[]
+  readonly gone: readonly string[]
+}
+
+/** Incremental: requests and responses say what becomes different, and a client that comes back says what it has. */
+export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
+  readonly type: ResourceType
+  readonly delivery = new Delivery()
+  readonly #maxNames: number
+  readonly #interest: Interest
+  /** What the client has, by name, or `NONE`. */
+  readonly #versions = new Map<string, string>()
+  /** Names that a response must speak of, one way or the other. */
+  readonly #asked = new Set<string>()
+  /** Names of all that was in responses that were rejected, and of what they said is not there. */
+  readonly #rejected = new Set<string>()
+  readonly #rejectedRemovals = new Set<string>()
+  #lastSent: readonly XdsResource[] = []
+  #lastRemoved: readonly string[] = []
+  #isFirst = true
+  /** Wants a response even if there is nothing in it. */
+  #isAsking = false
+  #compared: { readonly resources: Resources; readonly difference: Difference } | undefined
+
+  constructor(type: ResourceType, maxNames: number) {
+    this.type = type
+    this.#maxNames = maxNames
+    this.#interest = new Interest(maxNames)
+  }
+
+  get isRefused(): boolean {
+    return [...this.#rejected, ...this.#rejectedRemovals].some((name) => this.#interest.wants(name))
+  }
+
+  /** Also a stale request says what is wanted from now on. */
+  receive(request: DeltaDiscoveryRequest): Answer {
+    const answer = this.delivery.answer(request.responseNonce, request.errorDetail)
+    if (answer === 'rejected') this.#reject()
+    this.#unsubscribe(request.resourceNamesUnsubscribe)
+    this.#subscribe(request.resourceNamesSubscribe)
+    if (this.#isFirst) this.#begin(request)
+    this.#isFirst = false
+    this.#compared = undefined
+    return answer
+  }
+
+  hasAdditions(resources: Resources): boolean {
+    const { changed, missing } = this.#compare(resources)
+    return this.#isAsking || changed.length > 0 || missing.length > 0
+  }
+
+  hasRemovals(resources: Resources): boolean {
+    return this.#compare(resources).gone.length > 0
+  }
+
+  respond({ resources, version, nonce, sinceMs, mayRemove, encoder }: ResponsePlan): SentResponse {
+    const { changed, isRetry, missing, gone } = this.#compare(resources)
+    const removed = [...new Set([...missing, ...(mayRemove ? gone : []), ...this.#removedAgain(resources)])]
+    const replaced = changed.flatMap(({ name }) => (this.#holds(name) ? [name] : []))
+    if (isRetry) this.#forgetRejected()
+    for (const resource of changed) this.#versions.set(resource.name, resource.version)
+    for (const name of removed) this.#setNone(name)
+    this.#rejectedRemovals.clear()
+    this.#asked.clear()
+    this.#lastSent = changed
+    this.#lastRemoved = removed
+    this.#isAsking = false
+    this.#compared = undefined
+    this.delivery.sent(nonce, version, sinceMs)
+    return { bytes: encoder.delta({ type: this.type, version, nonce, resources: changed, removed }), replaced }
+  }
+
+  forget(names: readonly string[]): void {
+    for (const name of names) if (this.#holds(name) && this.#versions.delete(name)) this.#compared = undefined
+  }
+
+  #reject(): void {
+    for (const { name } of this.#lastSent) this.#rejected.add(name)
+    for (const name of this.#lastRemoved) this.#rejectedRemovals.add(name)
+  }
+
+  /** Now that it is sent again; of what is not there any more, nobody knows whether the client has it. */
+  #forgetRejected(): void {
+    for (const name of this.#rejected) if (this.#holds(name)) this.#versions.set(name, UNKNOWN)
+    this.#rejected.clear()
+  }
+
+  #removedAgain(resources: Resources): readonly string[] {
+    const isGone = (name: string) => this.#interest.wants(name) && !resources.has(name) && !this.#holds(name)
+    return [...this.#rejectedRemovals].filter(isGone)
+  }
+
+  /** Versions from before the connection was lost count, as far as they are still wanted. */
+  #begin({ resourceNamesSubscribe, initialResourceVersions }: DeltaDiscoveryRequest): void {
+    if (resourceNamesSubscribe.length === 0) this.#interest.isWildcard = hasEverything(this.type)
+    const known = Object.entries(initialResourceVersions)
+    if (known.length > this.#maxNames) throw tooMany(this.#maxNames, 'initial versions')
+    for (const [name, version] of known) if (this.#interest.wants(name)) this.#versions.set(name, version)
+    this.#isAsking = this.#interest.isWildcard && known.length === 0
+  }
+
+  /** What is asked for once more is sent once more: the client may have dropped it in between. */
+  #subscribe(names: readonly string[]): void {
+    for (const name of names) {
+      if (name === WILDCARD) this.#interest.isWildcard = true
+      else {
+        this.#interest.add(name)
+        this.#versions.delete(name)
+      }
+    }
+  }
+
+  #unsubscribe(names: readonly string[]): void {
+    for (const name of names) {
+      if (name === WILDCARD) this.#interest.isWildcard = false
+      else if (this.#interest.names.has(name)) this.#drop(name)
+    }
+    for (const name of this.#versions.keys()) if (!this.#interest.wants(name)) this.#versions.delete(name)
+  }
+
+  #drop(name: string): void {
+    // With a wildcard it may still be wanted, which the client cannot know.
+    if (this.#interest.isWildcard) this.#ask(name)
+    this.#interest.delete(name)
+    this.#versions.delete(name)
+  }
+
+  #ask(name: string): void {
+    if (this.#asked.size >= this.#maxNames) throw tooMany(this.#maxNames, 'changes of mind')
+    this.#asked.add(name)
+  }
+
+  #compare(resources: Resources): Difference {
+    if (this.#compared?.resources === resources) return this.#compared.difference
+    const changed: XdsResource[] = []
+    for (const resource of this.#interest.among(resources)) {
+      if (this.#versions.get(resource.name) !== resource.version) changed.push(resource)
+    }
+    const again = this.#interest.retries(this.#rejected, resources, changed.length > 0)
+    const unknown = [...this.#interest.names].filter((name) => !this.#versions.has(name))
+    const missing = [...new Set([...unknown, ...this.#asked])].filter((name) => !resources.has(name))
+    const gone = [...this.#versions.keys()].filter((name) => this.#holds(name) && !resources.has(name))
+    const isRetry = again !== undefined
+    const difference = { isRetry, changed: [...new Set([...changed, ...(again ?? [])])], missing, gone }
+    this.#compared = { resources, difference }
+    return difference
+  }
+
+  #holds(name: string): boolean {
+    return (this.#versions.get(name) ?? NONE) !== NONE
+  }
+
+  #setNone(name: string): void {
+    if (this.#interest.names.has(name)) this.#versions.set(name, NONE)
+    else this.#versions.delete(name)
+  }
+}
+
+function tooMany(limit: number, what: string): GrpcError {
+  return new GrpcError(GrpcCode.RESOURCE_EXHAUSTED, `more than ${limit} ${what} are not served`)
+}
