@@ -1,0 +1,50 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt'
+import { TrafficDirection } from '../gen/envoy/config/core/v3/base_pb.ts'
+import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.ts'
+import { ProxyProtocolSchema } from '../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts'
+import type { ListenerConfig } from '../model/index.ts'
+import { addressInit } from './address.ts'
+import type { Init } from './init.ts'
+import { metaProtocolProxyAny } from './meta-protocol-proxy.ts'
+import { tcpProxyAny } from './tcp-proxy.ts'
+
+const MEBIBYTE = 1024 * 1024
+const DIRECTION: Readonly<Record<ListenerConfig['direction'], TrafficDirection>> = {
+  unspecified: TrafficDirection.UNSPECIFIED,
+  inbound: TrafficDirection.INBOUND,
+  outbound: TrafficDirection.OUTBOUND,
+}
+
+/**
+ * An envoy.config.listener.v3.Listener in protobuf; what has its default value is left out. Throws for a limit of
+ * connections, which a Listener cannot say: it stands in a proxy's runtime.
+ */
+export function encodeListener(listener: ListenerConfig): Uint8Array {
+  if (listener.maxConnections !== 0) throw new TypeError(`listener ${listener.name}: xDS has no limit of connections`)
+  return toBinary(ListenerSchema, create(ListenerSchema, listenerInit(listener)))
+}
+
+function listenerInit(listener: ListenerConfig): Init<typeof ListenerSchema> {
+  return {
+    name: listener.name,
+    address: addressInit(listener.address),
+    trafficDirection: DIRECTION[listener.direction],
+    filterChains: [{ filters: [networkFilter(listener.filter)] }],
+    listenerFilters: listener.proxyProtocol ? [proxyProtocolFilter()] : [],
+    ...(listener.bufferLimitBytes === MEBIBYTE ? {} : { perConnectionBufferLimitBytes: listener.bufferLimitBytes }),
+  }
+}
+
+function networkFilter(filter: ListenerConfig['filter']) {
+  if (filter.kind === 'tcp-proxy') return named('envoy.filters.network.tcp_proxy', tcpProxyAny(filter))
+  return named('envoy.filters.network.meta_protocol_proxy', metaProtocolProxyAny(filter))
+}
+
+function proxyProtocolFilter() {
+  return named('envoy.filters.listener.proxy_protocol', anyPack(ProxyProtocolSchema, create(ProxyProtocolSchema)))
+}
+
+function named(name: string, value: Any) {
+  return { name, configType: { case: 'typedConfig' as const, value } }
+}
