@@ -1,6 +1,7 @@
 export type { CodecRule, FilterRule, ValidateOptions } from './convert/convert-context.ts'
 export { regexFault, regexFits } from './convert/match.ts'
 export { noOps } from './convert/no-ops.ts'
+export { formatYaml } from './document/format-yaml.ts'
 export type { Place, SourceNode } from './document/source-node.ts'
 export { schemas as resourceSchemas } from './gen/resources/schemas.ts'
 export type * from './gen/resources/types.ts'
