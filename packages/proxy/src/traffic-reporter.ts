@@ -1,0 +1,94 @@
+import type { ProxyConfig } from '@meltemi/api/model'
+import { type ReportRequestSchema, Telemetry } from '@meltemi/api/xds'
+import type { Clock, Logger, MetricReader, Timer } from '@meltemi/runtime'
+import { type ClientStream, createGrpcClient, type GrpcClient, GrpcCode, type GrpcStatus } from '@meltemi/runtime/grpc'
+import { TrafficCounts } from './traffic-counts.ts'
+import { Backoff } from './util/backoff.ts'
+import type { Random } from './util/random.ts'
+
+const PERIOD_MS = 2_000
+
+export interface TrafficReporterParts {
+  /** `host:port` of control planes; tried in turn. */
+  readonly addresses: readonly string[]
+  readonly node: ProxyConfig['node']
+  readonly userAgentVersion: string
+  readonly metrics: MetricReader
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/**
+ * Tells a control plane each two seconds what the proxy did, for its live page. One that does not know this service is
+ * left alone. What happens while there is no stream is nobody's news later.
+ */
+export class TrafficReporter {
+  readonly #parts: TrafficReporterParts
+  readonly #counts: TrafficCounts
+  readonly #backoff: Backoff
+  #client: GrpcClient | undefined
+  #stream: ClientStream<typeof ReportRequestSchema> | undefined
+  #timer: Timer | undefined
+  #attempts = 0
+  #isClosed = false
+
+  constructor(parts: TrafficReporterParts) {
+    this.#parts = parts
+    this.#counts = new TrafficCounts(parts.metrics)
+    this.#backoff = new Backoff(parts.random)
+  }
+
+  start(): void {
+    this.#open()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#client?.close()
+  }
+
+  #open(): void {
+    const { addresses, node, userAgentVersion } = this.#parts
+    const address = addresses[this.#attempts++ % addresses.length] as string
+    const client = createGrpcClient({ address })
+    this.#client = client
+    this.#stream = client.open(Telemetry.method.report, {
+      onMessage: () => {},
+      onClose: (status) => {
+        client.close()
+        this.#onLost(status)
+      },
+    })
+    const userAgentVersionType = { case: 'userAgentVersion' as const, value: userAgentVersion }
+    const { id, cluster, metadata } = node
+    this.#stream.write({
+      node: { id, cluster, metadata: metadata as never, userAgentName: 'meltemi', userAgentVersionType },
+    })
+    this.#counts.take()
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    this.#timer = this.#parts.clock.setTimer(PERIOD_MS, () => {
+      this.#report()
+      this.#schedule()
+    })
+  }
+
+  #report(): void {
+    if (this.#stream === undefined || this.#stream.unsent > 0) return
+    this.#backoff.reset()
+    this.#stream.write({ series: [...this.#counts.take()] })
+  }
+
+  #onLost({ code, message }: GrpcStatus): void {
+    this.#stream = undefined
+    this.#timer?.cancel()
+    if (this.#isClosed) return
+    const { logger, clock } = this.#parts
+    logger.debug('reports of traffic are not taken', { code, reason: message })
+    if (code !== GrpcCode.UNIMPLEMENTED) this.#timer = clock.setTimer(this.#backoff.next(), () => this.#open())
+  }
+}
