@@ -1,3 +1,5 @@
+import { CommandError } from './command-error.ts'
+
 /** Where a command writes: the process's own streams, or a test's. */
 export interface Console {
   write(text: string): void
@@ -20,7 +22,21 @@ export const processConsole: Console = {
   },
 }
 
-/** One fault or warning, always in one line. */
-export function printLine(console: Console, kind: 'error' | 'warning', text: string): void {
+/** One thing to be said, always in one line; `solved`: an error or warning that is no more. */
+export function printLine(console: Console, kind: 'error' | 'warning' | 'note' | 'solved', text: string): void {
   console.writeError(`${kind}: ${text.replaceAll(/\s+/g, ' ').trim()}\n`)
+}
+
+/** Prints why a command failed, and returns the exit code for it. */
+export function reportError(error: unknown, console: Console): number {
+  const failure = error instanceof CommandError ? error : new CommandError([messageOf(error)])
+  for (const line of failure.lines) {
+    if (failure.isVerbatim) console.writeError(`${line}\n`)
+    else printLine(console, 'error', line)
+  }
+  return failure.exitCode
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,10 +1,9 @@
 /** The `meltemi` command as a function. Whatever goes wrong ends as one line per fault and exit code 1. */
 
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { CommandError } from './command-error.ts'
-import { createProxyCommand } from './commands/proxy.ts'
-import { type Console, printLine } from './console.ts'
+import { COMMAND_GROUPS, type CommandEntry } from './command-list.ts'
+import { type Console, printLine, reportError } from './console.ts'
+import { readVersion } from './version.ts'
 
 /** Runs one command to its end and returns the exit code; `args` without the program's name. Never throws. */
 export async function runMeltemi(args: readonly string[], console: Console): Promise<number> {
@@ -20,19 +19,30 @@ export async function runMeltemi(args: readonly string[], console: Console): Pro
       writeErr: (text) => console.writeError(text),
       outputError: (text) => printLine(console, 'error', text.replace(/^error: /, '')),
     })
-  program.addCommand(inheriting(program, createProxyCommand(console, result)))
-  if (args[0] !== 'proxy') {
-    // a process that serves does not carry what judges, fuzzes and packs
-    const { createCodecCommand } = await import('./commands/codec.ts')
-    program.addCommand(inheriting(program, createCodecCommand(console, result)))
-  }
+  const called = COMMAND_GROUPS.flatMap(({ commands }) => commands).find(({ name }) => name === args[0])
+  await addCommands(program, called, console, result)
   try {
     await program.parseAsync(args, { from: 'user' })
     return result.exitCode
   } catch (error: unknown) {
-    if (error instanceof CommanderError) return error.exitCode // already printed
-    for (const line of linesOf(error)) printLine(console, 'error', line)
-    return 1
+    // what commander throws is printed already
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : (called?.usageExitCode ?? error.exitCode)
+    return reportError(error, console)
+  }
+}
+
+/** The one that is called, or all of them for the help and for names that must be guessed. */
+async function addCommands(
+  program: Command,
+  called: CommandEntry | undefined,
+  console: Console,
+  result: { exitCode: number },
+): Promise<void> {
+  for (const { heading, commands } of COMMAND_GROUPS) {
+    for (const entry of called === undefined ? commands : commands.filter((one) => one === called)) {
+      const create = await entry.load()
+      program.addCommand(inheriting(program, create(console, result).helpGroup(heading)))
+    }
   }
 }
 
@@ -41,14 +51,4 @@ function inheriting(parent: Command, command: Command): Command {
   command.copyInheritedSettings(parent)
   for (const child of command.commands) inheriting(command, child)
   return command
-}
-
-function linesOf(error: unknown): readonly string[] {
-  if (error instanceof CommandError) return error.lines
-  return [error instanceof Error ? error.message : String(error)]
-}
-
-function readVersion(): string {
-  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
 }
