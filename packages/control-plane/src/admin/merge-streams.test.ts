@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ProxyStatus } from './backend.ts'
+import { mergeStreams } from './merge-streams.ts'
+
+function status(id: string, connectedAt: string, states: Readonly<Record<string, string>>): ProxyStatus {
+  const types = Object.entries(states).map(([type, state]) => ({
+    type,
+    state,
+    sentVersion: '1',
+    ackedVersion: '1',
+    error: '',
+  }))
+  return { node: { id, cluster: '', metadata: {}, userAgent: 'x' }, connectedAt, types } as ProxyStatus
+}
+
+test('streams of one proxy are one, since the first came, and as bad as the worst', () => {
+  const merged = mergeStreams([
+    status('a', '2026-01-01T00:00:02Z', { cluster: 'synced', route: 'not sent' }),
+    status('b', '2026-01-01T00:00:00Z', { cluster: 'stale' }),
+    status('a', '2026-01-01T00:00:01Z', { route: 'rejected', listener: 'synced', cluster: 'not sent' }),
+  ])
+  assert.deepEqual(
+    merged.map(({ node, connectedAt, streams, types }) => [
+      node.id,
+      connectedAt,
+      streams,
+      Object.fromEntries(types.map(({ type, state }) => [type, state])),
+    ]),
+    [
+      ['a', '2026-01-01T00:00:01Z', 2, { cluster: 'synced', route: 'rejected', listener: 'synced' }],
+      ['b', '2026-01-01T00:00:00Z', 1, { cluster: 'stale' }],
+    ],
+  )
+})
