@@ -4,24 +4,25 @@
  *   version 1 | id 4 | length 4, of all | command 2 | code 2, 0 = ok | payload
  */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 
 const HEADER_BYTES = 13
 
 export type Callback = (error: Error | null, text: string) => void
 
-/** A service that answers `PAYLOAD from VERSION`, on a free port. */
-export async function startHelloAwesomerpc(version: string): Promise<{ server: Server; port: number }> {
+/** A service that answers `PAYLOAD from VERSION`; `onRequest` is told of each request. */
+export async function startHelloAwesomerpc(version: string, port: number, onRequest: () => void): Promise<Server> {
   const server = createServer({ noDelay: true }, (socket) => {
     socket.on('error', () => socket.destroy())
     readMessages(socket, (message) => {
+      onRequest()
       const text = `${message.toString('utf8', HEADER_BYTES)} from ${version}`
       socket.write(encode(message.readUInt32BE(1), message.readInt16BE(9), text))
     })
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
-  return { server, port: (server.address() as AddressInfo).port }
+  return server
 }
 
 export function connectHelloAwesomerpc(port: number, onError: (error: Error) => void) {

@@ -3,7 +3,7 @@
  * method, by hand, so that the sample needs no compiler.
  */
 import { once } from 'node:events'
-import type { AddressInfo, Server } from 'node:net'
+import type { Server } from 'node:net'
 import thrift, { type Protocol, type Transport } from 'thrift'
 
 const { Thrift } = thrift
@@ -73,14 +73,17 @@ export type HelloConnection = {
   close(): void
 }
 
-/** A service that answers `hello NAME from VERSION`, on a free port. */
-export async function startHelloThrift(version: string): Promise<{ server: Server; port: number }> {
-  const handler = { sayHello: (name: string) => `hello ${name} from ${version}` }
-  const server = thrift.createServer(HelloProcessor, handler, OPTIONS)
+/** A service that answers `hello NAME from VERSION`; `onRequest` is told of each request. */
+export async function startHelloThrift(version: string, port: number, onRequest: () => void): Promise<Server> {
+  const sayHello = (name: string): string => {
+    onRequest()
+    return `hello ${name} from ${version}`
+  }
+  const server = thrift.createServer(HelloProcessor, { sayHello }, OPTIONS)
   server.on('connection', (socket) => socket.setNoDelay(true))
-  server.listen(0, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
-  return { server, port: (server.address() as AddressInfo).port }
+  return server
 }
 
 export function connectHelloThrift(port: number, onError: (error: Error) => void): HelloConnection {

@@ -1,9 +1,13 @@
-/** What the client saw of one protocol: who answered, how fast, how often not at all. */
+type Version = 'v1' | 'v2'
+
+/** What was seen of one protocol: who answered, how fast, how often not at all, and what arrived without an answer. */
 export class Tally {
   readonly protocol: string
   total = 0
   errors = 0
-  readonly byVersion = { v1: 0, v2: 0 }
+  /** Since the step began. */
+  readonly byVersion: Record<Version, number> = { v1: 0, v2: 0 }
+  readonly #arrived: Record<Version, number> = { v1: 0, v2: 0 }
   #latenciesMs: number[] = []
   #ratePerSecond = 0
   #lastTotal = 0
@@ -11,6 +15,22 @@ export class Tally {
 
   constructor(protocol: string) {
     this.protocol = protocol
+  }
+
+  /** A step begins: shares and copies are counted anew, requests and errors go on. */
+  begin(): void {
+    for (const counts of [this.byVersion, this.#arrived]) Object.assign(counts, { v1: 0, v2: 0 })
+    this.#latenciesMs = []
+  }
+
+  /** A service has had a request. */
+  arrived(version: Version): void {
+    this.#arrived[version]++
+  }
+
+  /** The connection to the proxy is gone. */
+  fail(): void {
+    this.errors++
   }
 
   add(error: Error | null, text: string, latencyMs: number): void {
@@ -27,11 +47,12 @@ export class Tally {
   /** One line of the table. */
   row(): string {
     this.#measureRate()
-    const answered = this.byVersion.v1 + this.byVersion.v2
-    const share = (count: number): string => (answered === 0 ? '-' : `${((count / answered) * 100).toFixed(1)} %`)
+    const { v1, v2 } = this.byVersion
+    const share = (count: number): string => (v1 + v2 === 0 ? '-' : `${((count / (v1 + v2)) * 100).toFixed(1)} %`)
+    const copies = Math.max(0, this.#arrived.v2 - v2)
     const sorted = [...this.#latenciesMs].sort((a, b) => a - b)
     const quantile = (q: number): string => `${(sorted[Math.floor(sorted.length * q)] ?? 0).toFixed(2)} ms`
-    const cells = [share(this.byVersion.v1), share(this.byVersion.v2), `${this.#ratePerSecond}/s`]
+    const cells = [share(v1), share(v2), String(copies), `${this.#ratePerSecond}/s`]
     return columns(this.protocol, ...cells, quantile(0.5), quantile(0.99), String(this.total), String(this.errors))
   }
 
@@ -43,7 +64,8 @@ export class Tally {
   }
 }
 
-export const HEADER = columns('protocol', 'v1', 'v2', 'rate', 'p50', 'p99', 'requests', 'errors')
+/** Copies: what a service has had although the client's answer came from the other version. */
+export const HEADER = columns('protocol', 'v1', 'v2', 'v2 copies', 'rate', 'p50', 'p99', 'requests', 'errors')
 
 function columns(first: string, ...rest: string[]): string {
   return first.padEnd(12) + rest.map((cell) => cell.padStart(11)).join('')
