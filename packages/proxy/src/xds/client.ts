@@ -1,7 +1,7 @@
 import type { ProxyConfig, ResourceContext } from '@meltemi/api'
 import { type ConfigSource, sourceKey } from '@meltemi/api/model'
 import type { ResourceType } from '@meltemi/api/xds'
-import type { Clock, Logger, MetricRegistry, Timer } from '@meltemi/runtime'
+import type { Clock, GroupedRegistry, Logger, Timer } from '@meltemi/runtime'
 import type { Configure } from '../config/configure.ts'
 import type { Random } from '../util/random.ts'
 import type { CodecModules } from './codec-modules.ts'
@@ -28,7 +28,7 @@ export interface XdsClientParts {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  readonly metrics: MetricRegistry
+  readonly metrics: GroupedRegistry
   readonly transport: XdsTransport
   readonly configure: Configure
   readonly modules: CodecModules
@@ -190,10 +190,10 @@ export class XdsClient {
 
   #reportOver(over: string): void {
     this.#parts.logger.warn('configuration goes on without what it has waited for', { need: over })
-    for (const listener of this.#wanted(this.#held).listeners.keys()) {
-      if (over === need('routes', listener)) this.#stats.timedOut('route', listener)
+    for (const listener of this.#wanted(this.#held).listeners.values()) {
+      if (over === need('routes', listener.name)) this.#stats.routesTimedOut(listener)
     }
-    for (const type of this.#fetching.keys()) if (over === need('first', type)) this.#stats.timedOut(type, '')
+    for (const type of this.#fetching.keys()) if (over === need('first', type)) this.#stats.timedOut(type)
   }
 
   /** Takes what waits, until nothing does. */
@@ -263,6 +263,7 @@ export class XdsClient {
     return {
       ...second,
       faults: [...first.faults, ...second.faults],
+      named: [...first.named, ...second.named],
       changed: [...first.changed, ...second.changed],
       absent: update.absent,
     }
@@ -291,7 +292,7 @@ export class XdsClient {
     return this.#warming.apply(wanted, fresh, versionsIn(held, wanted))
   }
 
-  #answer({ link, incarnation, response, atMs, isCached }: Received, { faults, changed, absent }: Update): void {
+  #answer({ link, incarnation, response, atMs, isCached }: Received, { faults, named, changed, absent }: Update): void {
     const { type, version, nonce, isDelta } = response
     const { logger, clock } = this.#parts
     const subscription = link.subscription(type)
@@ -302,7 +303,7 @@ export class XdsClient {
     }
     if (isCached || subscription === undefined) return
     const durationMs = clock.now() - atMs
-    if (faults.length === 0) this.#stats.accepted(type, link.source, { version, changed, durationMs })
+    if (faults.length === 0) this.#stats.accepted(type, link.source, { version, named, changed, durationMs })
     else this.#stats.rejected(type, link.source, response.resources.length === 0)
     link.answer(incarnation, subscription.answer(nonce, faults.length === 0 ? undefined : describeFaults(faults)))
   }

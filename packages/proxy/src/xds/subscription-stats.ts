@@ -1,17 +1,14 @@
 import type { Clock, Counter, Gauge, Histogram, MetricRegistry } from '@meltemi/runtime'
 import { Hash64 } from '../util/hash.ts'
-import type { AcceptedUpdate } from './xds-stats.ts'
 
 /** What is counted of one subscription. */
 export class SubscriptionStats {
-  readonly prefix: string
   readonly #clock: Clock
   readonly #hash = new Hash64()
   readonly #attempt: Counter
   readonly #success: Counter
   readonly #failure: Counter
   readonly #rejected: Counter
-  readonly #empty: Counter
   readonly #initFetchTimeout: Counter
   readonly #time: Gauge
   readonly #version: Gauge
@@ -20,13 +17,11 @@ export class SubscriptionStats {
   readonly #reloadTime: Gauge
 
   constructor(metrics: MetricRegistry, prefix: string, clock: Clock) {
-    this.prefix = prefix
     this.#clock = clock
     this.#attempt = metrics.counter(`${prefix}.update_attempt`)
     this.#success = metrics.counter(`${prefix}.update_success`)
     this.#failure = metrics.counter(`${prefix}.update_failure`)
     this.#rejected = metrics.counter(`${prefix}.update_rejected`)
-    this.#empty = metrics.counter(`${prefix}.update_empty`)
     this.#initFetchTimeout = metrics.counter(`${prefix}.init_fetch_timeout`)
     this.#time = metrics.gauge(`${prefix}.update_time`)
     this.#version = metrics.gauge(`${prefix}.version`)
@@ -40,21 +35,20 @@ export class SubscriptionStats {
   }
 
   /** Each response is the beginning of the next attempt. */
-  accepted({ version, changed, durationMs }: AcceptedUpdate): void {
+  accepted(version: string, durationMs: number, isChanged: boolean): void {
     this.#attempt.add(1)
     this.#success.add(1)
     this.#time.set(this.#clock.wallTime())
     this.#version.set(this.#hashOf(version))
     this.#duration.record(durationMs)
-    if (changed.length === 0) return
+    if (!isChanged) return
     this.#reload.add(1)
     this.#reloadTime.set(this.#clock.wallTime())
   }
 
-  rejected(isEmpty: boolean): void {
+  rejected(): void {
     this.#attempt.add(1)
     this.#rejected.add(1)
-    if (isEmpty) this.#empty.add(1)
   }
 
   failed(): void {

@@ -21,6 +21,8 @@ export interface TakingRules {
 export interface TakenResponse {
   /** With what was good; in state-of-the-world only to be used when there are no faults. */
   readonly held: HeldType
+  /** Names of the resources that were good. */
+  readonly named: readonly string[]
   /** Names of the resources that are not what they were. */
   readonly changed: readonly string[]
   /** Texts, one for each thing that is wrong. */
@@ -57,7 +59,11 @@ class ResponseReader {
     // of named types it has some of those that were asked for, of others all there are
     const resources = !isNamed(type) ? named : new Map([...this.#before.resources, ...named])
     for (const name of this.#before.resources.keys()) if (!resources.has(name)) this.#changed.push(name)
-    return { ...this.#result(version, resources), absent: sent.length === 0 ? this.#rules.names : [] }
+    return {
+      ...this.#result(version, resources),
+      named: [...named.keys()],
+      absent: sent.length === 0 ? this.#rules.names : [],
+    }
   }
 
   readDelta(): TakenResponse {
@@ -68,10 +74,10 @@ class ResponseReader {
     for (const name of isNamed(type) ? [] : removed) {
       if (!named.has(name) && resources.delete(name)) this.#changed.push(name)
     }
-    return { ...this.#result(version, resources), absent: removed }
+    return { ...this.#result(version, resources), named: [...named.keys()], absent: removed }
   }
 
-  #result(version: string, resources: ReadonlyMap<string, HeldResource>): Omit<TakenResponse, 'absent'> {
+  #result(version: string, resources: ReadonlyMap<string, HeldResource>): Omit<TakenResponse, 'absent' | 'named'> {
     if (resources.size > MAX_RESOURCES) this.#faults.push(`${resources.size} resources are more than ${MAX_RESOURCES}`)
     return { held: { version, resources }, changed: this.#changed, faults: this.#faults }
   }

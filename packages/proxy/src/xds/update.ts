@@ -17,6 +17,8 @@ export interface Update {
   readonly held: HeldResources
   /** The configurations that are new. */
   readonly fresh: ReadonlySet<object>
+  /** Names of the resources that were good. */
+  readonly named: readonly string[]
   /** Names of the resources that are not what they were. */
   readonly changed: readonly string[]
   /** Why it, or a part of it, is rejected; empty: it is accepted. */
@@ -41,13 +43,14 @@ export async function makeUpdate(
     type === 'extensionConfig' ? await loadModules(taken, held, source, modules) : new Map<string, string>()
   const faults = [...taken.faults, ...refused.values()]
   const { absent } = taken
-  if (faults.length > 0 && !isDelta) return { held, fresh: new Set(), changed: [], faults, absent }
+  if (faults.length > 0 && !isDelta) return { held, fresh: new Set(), named: [], changed: [], faults, absent }
   const after = without(taken.held, before, [...refused.keys()])
   const fresh = new Set<object>()
   for (const name of taken.changed) fresh.add(after.resources.get(name)?.value ?? {})
   return {
     held: held.with(type, source, after as HeldType<ResourceType>),
     fresh,
+    named: taken.named,
     changed: taken.changed,
     faults,
     absent,

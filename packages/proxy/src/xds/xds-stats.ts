@@ -1,31 +1,39 @@
 import { type ListenerConfig, sourceKey } from '@meltemi/api/model'
 import type { ResourceType } from '@meltemi/api/xds'
-import type { Clock, Gauge, MetricRegistry } from '@meltemi/runtime'
+import type { Clock, Counter, Gauge, GroupedRegistry, HeldMetrics } from '@meltemi/runtime'
 import { SubscriptionStats } from './subscription-stats.ts'
 import { rdsOf } from './wanted-config.ts'
 
-/** An update that was accepted, with how long it took from its arrival to its being in force. */
+/** A response that was accepted. */
 export interface AcceptedUpdate {
   readonly version: string
-  /** Of the resources that are not what they were. */
+  /** Names of its resources, and of those that are not what they were. */
+  readonly named: readonly string[]
   readonly changed: readonly string[]
+  /** From its arrival to its being in force. */
   readonly durationMs: number
+}
+
+/** A listener's routes. */
+interface RouteStats {
+  readonly source: string
+  readonly name: string
+  readonly stats: SubscriptionStats
+  readonly empty: Counter
+  readonly metrics: HeldMetrics
 }
 
 /** What is counted of the configuration's coming, by the names that Envoy and the reference have for it. */
 export class XdsStats {
-  readonly #metrics: MetricRegistry
+  readonly #metrics: GroupedRegistry
   readonly #clock: Clock
   readonly #connected: Gauge
   readonly #clusters: SubscriptionStats
   readonly #listeners: SubscriptionStats
-  /** Of listeners with rds, by the listener's name. */
-  readonly #routes = new Map<
-    string,
-    { readonly source: string; readonly name: string; readonly stats: SubscriptionStats }
-  >()
+  /** By prefix: listeners that share all of it are counted once. */
+  #routes: ReadonlyMap<string, RouteStats> = new Map()
 
-  constructor(metrics: MetricRegistry, clock: Clock) {
+  constructor(metrics: GroupedRegistry, clock: Clock) {
     this.#metrics = metrics
     this.#clock = clock
     this.#connected = metrics.gauge('control_plane.connected_state')
@@ -40,18 +48,16 @@ export class XdsStats {
 
   /** The listeners that are wanted now. */
   setListeners(listeners: ReadonlyMap<string, ListenerConfig>): void {
-    for (const name of this.#routes.keys()) if (!listeners.has(name)) this.#routes.delete(name)
+    const before = this.#routes
+    const wanted = new Map<string, ListenerConfig>()
     for (const listener of listeners.values()) {
-      const [rds, { filter }] = [rdsOf(listener), listener]
-      if (rds === undefined || filter.kind !== 'meta-protocol') continue
-      const { routeConfigName: name } = rds
-      const prefix = `meta_protocol.${filter.applicationProtocol}.${filter.statPrefix}.rds.${name}`
-      const known = this.#routes.get(listener.name)
-      if (known?.stats.prefix === prefix) continue
-      const stats = new SubscriptionStats(this.#metrics, prefix, this.#clock)
-      stats.attempted()
-      this.#routes.set(listener.name, { source: sourceKey(rds.source), name, stats })
+      const prefix = routesPrefix(listener)
+      if (prefix !== undefined) wanted.set(prefix, listener)
     }
+    this.#routes = new Map(
+      [...wanted].map(([prefix, listener]) => [prefix, before.get(prefix) ?? this.#openRoutes(prefix, listener)]),
+    )
+    for (const [prefix, { metrics }] of before) if (!wanted.has(prefix)) metrics.release()
   }
 
   attempted(type: ResourceType, source: string): void {
@@ -63,25 +69,53 @@ export class XdsStats {
   }
 
   accepted(type: ResourceType, source: string, update: AcceptedUpdate): void {
-    for (const stats of this.#of(type, source, update.changed)) stats.accepted(update)
+    const { version, named, changed, durationMs } = update
+    if (type !== 'route') {
+      for (const stats of this.#of(type, source)) stats.accepted(version, durationMs, changed.length > 0)
+      return
+    }
+    for (const routes of this.#routesFrom(source)) {
+      if (named.includes(routes.name)) routes.stats.accepted(version, durationMs, changed.includes(routes.name))
+    }
   }
 
   rejected(type: ResourceType, source: string, isEmpty: boolean): void {
-    for (const stats of this.#of(type, source)) stats.rejected(isEmpty)
+    for (const stats of this.#of(type, source)) stats.rejected()
+    if (type === 'route' && isEmpty) for (const { empty } of this.#routesFrom(source)) empty.add(1)
   }
 
-  /** The first response has not come in time; of routes for the listener of this name. */
-  timedOut(type: ResourceType, listener: string): void {
-    if (type === 'route') this.#routes.get(listener)?.stats.timedOut()
-    else for (const stats of this.#of(type, '')) stats.timedOut()
+  /** The first response for all listeners, or all clusters, has not come in time. */
+  timedOut(type: ResourceType): void {
+    for (const stats of this.#of(type, '')) stats.timedOut()
   }
 
-  /** `names`: those of routes; without them all from the source. */
-  #of(type: ResourceType, source: string, names?: readonly string[]): readonly SubscriptionStats[] {
+  routesTimedOut(listener: ListenerConfig): void {
+    this.#routes.get(routesPrefix(listener) ?? '')?.stats.timedOut()
+  }
+
+  #openRoutes(prefix: string, listener: ListenerConfig): RouteStats {
+    const rds = rdsOf(listener)
+    const metrics = this.#metrics.hold(prefix)
+    const stats = new SubscriptionStats(metrics, prefix, this.#clock)
+    stats.attempted()
+    const source = rds === undefined ? '' : sourceKey(rds.source)
+    const empty = metrics.counter(`${prefix}.update_empty`)
+    return { source, name: rds?.routeConfigName ?? '', stats, empty, metrics }
+  }
+
+  #routesFrom(source: string): readonly RouteStats[] {
+    return [...this.#routes.values()].filter((each) => each.source === source)
+  }
+
+  #of(type: ResourceType, source: string): readonly SubscriptionStats[] {
     if (type === 'cluster') return [this.#clusters]
     if (type === 'listener') return [this.#listeners]
-    if (type !== 'route') return []
-    const subscribers = [...this.#routes.values()].filter((each) => each.source === source)
-    return subscribers.filter(({ name }) => names?.includes(name) ?? true).map(({ stats }) => stats)
+    return type === 'route' ? this.#routesFrom(source).map(({ stats }) => stats) : []
   }
+}
+
+function routesPrefix(listener: ListenerConfig): string | undefined {
+  const { filter } = listener
+  if (filter.kind !== 'meta-protocol' || filter.rds === undefined) return undefined
+  return `meta_protocol.${filter.applicationProtocol}.${filter.statPrefix}.rds.${filter.rds.routeConfigName}`
 }
