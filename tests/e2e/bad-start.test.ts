@@ -143,11 +143,8 @@ const BAD_FILES: readonly BadFile[] = [
   },
   {
     kind: 'not supported yet',
-    text: changed('route_config:', 'rds: { route_config_name: x }').replace(
-      / {18}name: greeter\n {18}routes:[\s\S]*?\n\n/,
-      '\n',
-    ),
-    expected: /typed_config\.rds: rds is not supported yet$/,
+    text: changed('route_config:', 'tracing: {}\n                route_config:'),
+    expected: /typed_config\.tracing: tracing is not supported yet$/,
   },
 ]
 
@@ -186,7 +183,7 @@ const BAD_CALLS: readonly BadCall[] = [
     expected: /^error: absent\.yaml: no such file$/,
   },
   { kind: 'a directory', args: ['proxy', '-c', folder], expected: /^error: \S+: is a directory$/ },
-  { kind: 'no configuration named', args: ['proxy'], expected: /^error: required option '-c, --config <file>'/ },
+  { kind: 'no configuration named', args: ['proxy'], expected: /^error: one of --config and --xds is required$/ },
   {
     kind: 'unknown option',
     args: [...VALIDATE, '--concurency', '2'],

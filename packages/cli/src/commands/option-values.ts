@@ -48,3 +48,10 @@ export function parseLogLevel(text: string): LogLevel {
 export function collect(text: string, previous: readonly string[]): readonly string[] {
   return [...previous, text]
 }
+
+/** For options of the form KEY=VALUE that may be given several times; the last of one key wins. */
+export function collectPairs(text: string, previous: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
+  if (key === undefined) throw new InvalidArgumentError('It should be KEY=VALUE, for example NAMESPACE=default.')
+  return new Map(previous).set(key, value ?? '')
+}

@@ -1,17 +1,18 @@
 /** `meltemi proxy`: loads modules and configuration, then validates or serves. */
 
-import { dirname, resolve } from 'node:path'
-import { formatProblem, loadBootstrap, type Problem, type ProxyConfig, type SocketAddress } from '@meltemi/api'
-import { absoluteModulePaths, builtIn, loadModules, type ModuleVersion } from '@meltemi/proxy'
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import type { ProxyConfig, SocketAddress } from '@meltemi/api'
 import { LOG_LEVELS, type LogLevel } from '@meltemi/runtime'
 import { Command, Option } from 'commander'
-import { CommandError } from '../command-error.ts'
-import { type Console, printLine } from '../console.ts'
-import { builtInModule } from '../modules.ts'
-import { collect, parseAddress, parseLogLevel, parseWhole } from './option-values.ts'
+import type { Console } from '../console.ts'
+import { xdsCacheFolder } from '../xds-cache-folder.ts'
+import { loadProxy } from './load-proxy.ts'
+import { collect, collectPairs, parseAddress, parseLogLevel, parseWhole } from './option-values.ts'
+import { chooseSource, type SourceFlags } from './proxy-source.ts'
 
-interface ProxyFlags {
-  readonly config: string
+interface ProxyFlags extends SourceFlags {
+  readonly xdsCacheDir?: string | false
   readonly mode: 'serve' | 'validate'
   readonly concurrency: number
   readonly module: readonly string[]
@@ -26,6 +27,7 @@ interface ProxyFlags {
 const DEFAULT_ADMIN_ADDRESS: SocketAddress = { host: '127.0.0.1', port: 15_000 }
 const ADMIN_DEFAULT = "the bootstrap's, else 127.0.0.1:15000"
 const MEMORY_DEFAULT = "90 % of the container's limit, else half of the machine"
+const CACHE_DEFAULT = '$XDG_CACHE_HOME/meltemi/xds/NODE'
 const MAX_WORKERS = 256
 const MAX_DRAIN_S = 24 * 60 * 60
 const MIN_MEMORY_BYTES = 1 << 20
@@ -36,11 +38,20 @@ An option that names a variable (env) takes it from the environment when it is n
 Examples:
   Check a configuration, all problems with file, line and path; the exit code is 0 or 1:
     $ meltemi proxy -c proxy.yaml --mode validate
-  Serve it on two threads, with a protocol of your own:
+  Have everything from a control plane, as far as it concerns one service:
+    $ meltemi proxy --xds 127.0.0.1:15010 --node-id edge-1 --scope hello.default.svc.cluster.local
+  Serve a file on two threads, with a protocol of your own:
     $ meltemi proxy -c proxy.yaml --concurrency 2 --module ./my-codec.ts
   See what it does; http://127.0.0.1:15000/ lists all such pages:
     $ curl 127.0.0.1:15000/ready
     $ curl 127.0.0.1:15000/stats/prometheus
+
+Control plane:
+  A bootstrap with dynamic_resources, or --xds, has listeners, clusters, endpoints, routes and codecs come while the proxy
+  runs; what is refused stays as it was, and the control plane is told why. /ready says 503 until the first configuration
+  is in force, or has not come in time. The last good one outlasts the control plane, and, on the disk, the process.
+  A node sees what is exported to its namespace: that of its id (sidecar~IP~NAME.NAMESPACE~DOMAIN), else NAMESPACE in its
+  metadata, else default.
 
 Signals:
   SIGTERM or SIGINT drains: no new connections, /ready says 503, requests in flight finish. A second one exits at once.
@@ -51,8 +62,39 @@ Exit code: 0 after a drain or a valid configuration, 1 for anything wrong, with 
 /** The command with its options; what they mean is said in `--help`. */
 export function createProxyCommand(console: Console, result: { exitCode: number }): Command {
   const command = new Command('proxy')
-    .description('Runs the data plane on an Envoy v3 bootstrap file.')
-    .addOption(option('-c, --config <file>', 'bootstrap file, YAML or JSON; required', 'CONFIG').makeOptionMandatory())
+    .description('Runs the data plane on an Envoy v3 bootstrap file, or on what a control plane says.')
+    .addOption(option('-c, --config <file>', 'bootstrap file, YAML or JSON; this or --xds is required', 'CONFIG'))
+    .addOption(
+      option('--xds <host:port>', 'control plane that everything comes from, instead of a file', 'XDS').argParser(
+        parseAddress,
+      ),
+    )
+    .addOption(option('--node-id <id>', `with --xds: the proxy's name (default: ${hostname()})`, 'NODE_ID'))
+    .addOption(
+      option(
+        '--node-cluster <name>',
+        'with --xds: the service that the proxy stands at (default: none)',
+        'NODE_CLUSTER',
+      ),
+    )
+    .addOption(
+      new Option('--node-metadata <key=value>', 'with --xds: what else the control plane shall know; repeatable')
+        .argParser(collectPairs)
+        .default(new Map(), 'none'),
+    )
+    .addOption(
+      new Option('--scope <host>', 'with --xds: only what concerns this service; repeatable')
+        .argParser(collect)
+        .default([], 'everything'),
+    )
+    .addOption(
+      option(
+        '--xds-cache-dir <folder>',
+        `where the last good configuration is kept (default: ${CACHE_DEFAULT})`,
+        'XDS_CACHE_DIR',
+      ),
+    )
+    .addOption(new Option('--no-xds-cache-dir', 'keep no configuration on the disk'))
     .addOption(
       option('--mode <mode>', 'serve, or only check the configuration', 'MODE')
         .choices(['serve', 'validate'])
@@ -108,10 +150,11 @@ function option(flags: string, description: string, variable: string): Option {
 }
 
 async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
-  const { config, bootstrap, modules } = await load(flags, console)
+  const source = chooseSource(flags)
+  const { config, bootstrap, modules, rules } = await loadProxy(source, flags, console)
   if (flags.mode === 'validate') {
     const { listeners, clusters } = config
-    console.write(`${flags.config}: valid, ${count(listeners, 'listener')}, ${count(clusters, 'cluster')}\n`)
+    console.write(`${source.name}: valid, ${count(listeners, 'listener')}, ${count(clusters, 'cluster')}\n`)
     return 0
   }
   const { serve } = await import('./serve.ts') // validation needs no data plane
@@ -125,41 +168,13 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
     drainTimeS: flags.drainTimeS,
     logLevel: flags.logLevel,
     memoryLimitBytes: flags.memoryLimitBytes,
+    xds: { rules, cacheFolder: cacheFolder(flags, config) },
   })
 }
 
-interface Loaded {
-  readonly config: ProxyConfig
-  readonly bootstrap: Readonly<Record<string, unknown>>
-  /** The built-in one first; worker threads load them again. */
-  readonly modules: readonly ModuleVersion[]
-}
-
-/** Configuration names modules, and codecs of these modules check configuration: so it is read twice. */
-async function load(flags: ProxyFlags, console: Console): Promise<Loaded> {
-  const allowUnknownFields = flags.allowUnknownFields ?? false
-  const folder = dirname(flags.config)
-  const named = loadBootstrap(flags.config, { allowUnknownFields }).modules.map((file) => resolve(folder, file))
-  const loaded = await loadModules(absoluteModulePaths([builtInModule, ...flags.module, ...named]))
-  report(loaded.problems, console)
-  const { config, bootstrap, problems } = loadBootstrap(flags.config, {
-    allowUnknownFields,
-    codecs: new Map(loaded.codecs.map((codec) => [codec.name, codec])),
-    filters: new Map(loaded.filters.map((filter) => [filter.typeUrl, filter])),
-  })
-  report(problems, console)
-  if (config === undefined) throw new CommandError([`${flags.config}: no configuration`])
-  const modules = loaded.modules.map(({ version }) => (version.path === builtInModule ? builtIn(version) : version))
-  return { config, bootstrap, modules }
-}
-
-/** Prints warnings; throws when there are errors, with all of them. */
-function report(problems: readonly Problem[], console: Console): void {
-  const errors = problems.filter((problem) => problem.severity === 'error')
-  for (const problem of problems) {
-    if (problem.severity === 'warning') printLine(console, 'warning', formatProblem(problem))
-  }
-  if (errors.length > 0) throw new CommandError(errors.map(formatProblem))
+function cacheFolder({ xdsCacheDir }: ProxyFlags, { node }: ProxyConfig): string | undefined {
+  if (xdsCacheDir === false || node.id === '') return undefined
+  return xdsCacheDir === undefined ? xdsCacheFolder(node.id) : resolve(xdsCacheDir)
 }
 
 function count(list: readonly unknown[], noun: string): string {
