@@ -6,6 +6,8 @@ export type MetricKind = 'counter' | 'gauge' | 'histogram'
 export interface MetricDefinition {
   readonly name: string
   readonly kind: MetricKind
+  /** What it goes with, see GroupedRegistry; NO_GROUP: it stays. */
+  readonly group: string
   /** Float64 cells, written by that thread only; empty for a histogram that has no records yet, which is told anew. */
   readonly segment: SharedArrayBuffer
   /** The same for the same segment of one thread, as a message makes a new object of it each time. */
@@ -14,7 +16,17 @@ export interface MetricDefinition {
   readonly index: number
 }
 
-export type PublishMetric = (definition: MetricDefinition) => void
+/** A thread holds this group no longer. */
+export interface GroupReleased {
+  readonly kind: 'released'
+  readonly group: string
+}
+
+export const NO_GROUP = ''
+
+export type MetricNews = MetricDefinition | GroupReleased
+
+export type PublishMetric = (news: MetricNews) => void
 
 /** One metric over all threads at one moment. */
 export type MetricValue =

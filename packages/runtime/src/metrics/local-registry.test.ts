@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { MetricDefinition } from './definition.ts'
+import type { MetricDefinition, MetricNews } from './definition.ts'
 import { HistogramSnapshot } from './histogram-snapshot.ts'
 import { LocalRegistry, OVERFLOW_METRIC } from './local-registry.ts'
 
 function recordingRegistry(maxMetrics = 100, maxHistograms = 10) {
   const definitions = new Map<string, MetricDefinition>()
-  const registry = new LocalRegistry((d) => definitions.set(d.name, d), { maxMetrics, maxHistograms })
+  const released: string[] = []
+  const publish = (news: MetricNews) => {
+    if (news.kind === 'released') released.push(news.group)
+    else definitions.set(news.name, news)
+  }
+  const registry = new LocalRegistry(publish, { maxMetrics, maxHistograms })
   const read = (name: string) => {
     const definition = definitions.get(name)
     return definition && new Float64Array(definition.segment)[definition.index]
   }
-  return { registry, definitions, read }
+  return { registry, definitions, released, read }
 }
 
 test('a published definition survives a message and shows what is counted afterwards', () => {
@@ -83,4 +88,38 @@ test('a histogram without records has no quantiles and takes no memory', () => {
   registry.histogram('h')
   assert.equal(definitions.get('h')!.segment.byteLength, 0)
   assert.ok(Number.isNaN(new HistogramSnapshot(new Float64Array(definitions.get('h')!.segment)).quantile(0.5)))
+})
+
+test('a group goes with the last who holds it, and makes room for others', () => {
+  const { registry, definitions, released, read } = recordingRegistry(4, 1)
+  const [first, second] = [registry.hold('g'), registry.hold('g')]
+  first.counter('g.c').add(1)
+  second.counter('g.c').add(2)
+  first.histogram('g.h').record(1)
+  assert.deepEqual([definitions.get('g.c')?.group, read('g.c')], ['g', 3])
+  first.release()
+  first.release()
+  first.counter('g.late').add(1)
+  assert.deepEqual([released, read('g.late')], [[], 1])
+  second.release()
+  assert.deepEqual(released, ['g'])
+  const next = registry.hold('other')
+  next.gauge('o.g').set(5)
+  next.histogram('o.h').record(1)
+  assert.deepEqual([read('o.g'), read(OVERFLOW_METRIC)], [5, 0])
+})
+
+test('handles of a group that is gone are harmless, also when it has begun anew', () => {
+  const { registry, definitions, read } = recordingRegistry()
+  const old = registry.hold('g')
+  const [counter, histogram] = [old.counter('g.c'), old.histogram('g.h')]
+  old.release()
+  const { segment } = definitions.get('g.h')!
+  histogram.record(1)
+  assert.equal(definitions.get('g.h')!.segment, segment, 'its first record is not told')
+  registry.hold('g').counter('g.c').add(7)
+  counter.add(1)
+  old.counter('g.c').add(1)
+  assert.equal(read('g.c'), 8, 'by name it is the one that is there')
+  assert.equal(old.counter('g.other'), old.counter('g.another'), 'a new name has no place any more')
 })

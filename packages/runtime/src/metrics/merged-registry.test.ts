@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import type { MetricDefinition } from './definition.ts'
+import type { MetricNews } from './definition.ts'
 import { LocalRegistry, OVERFLOW_METRIC } from './local-registry.ts'
 import { MergedRegistry } from './merged-registry.ts'
 
@@ -71,7 +71,7 @@ test('a histogram that one worker has used and another has not', () => {
 
 test('a definition that arrives after the end of its thread still counts', () => {
   const merged = new MergedRegistry()
-  const late: MetricDefinition[] = []
+  const late: MetricNews[] = []
   const publish = merged.attach('1')
   const worker = new LocalRegistry((definition) => late.push(definition))
   worker.counter('requests').add(5)
@@ -122,9 +122,9 @@ test('the totals of a thread that never answers are read while it loops, and kep
     for (;;) { counter.add(1); latency.record(1) }`
   const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`))
   const defined = new Promise<void>((resolve) => {
-    worker.on('message', (definition: MetricDefinition) => {
+    worker.on('message', (definition: MetricNews) => {
       publish(definition)
-      if (definition.name === 'latency') resolve()
+      if (definition.kind === 'histogram') resolve()
     })
   })
   await defined
@@ -135,4 +135,44 @@ test('the totals of a thread that never answers are read while it loops, and kep
   merged.retire('1')
   assert.deepEqual(scalars(merged), last)
   assert.ok((last['turns'] ?? 0) > early)
+})
+
+test('a group is gone when all threads have released it, and begins anew with the next who holds it', () => {
+  const merged = new MergedRegistry()
+  const held = ['1', '2'].map((id) => new LocalRegistry(merged.attach(id)).hold('g'))
+  for (const metrics of held) {
+    metrics.counter('g.c').add(5)
+    metrics.gauge('g.g').set(3)
+  }
+  held[0]?.release()
+  assert.deepEqual(scalars(merged), { 'g.c': 10, 'g.g': 3 })
+  held[1]?.release()
+  assert.deepEqual(scalars(merged), {})
+  merged.hold('g').counter('g.c').add(1)
+  assert.deepEqual(scalars(merged), { 'g.c': 1 })
+})
+
+test('a group outlives its only thread until the replacement has said what it holds', () => {
+  const merged = new MergedRegistry()
+  const first = new LocalRegistry(merged.attach('1'))
+  for (const group of ['stays', 'goes']) first.hold(group).counter(group).add(2)
+  merged.retire('1')
+  assert.deepEqual(scalars(merged), { goes: 2, stays: 2 })
+  new LocalRegistry(merged.attach('2')).hold('stays').counter('stays').add(1)
+  merged.forgetUnheld()
+  assert.deepEqual(scalars(merged), { stays: 3 })
+})
+
+test('groups that come and go leave nothing behind', () => {
+  const merged = new MergedRegistry({ limits: { maxMetrics: 100, maxHistograms: 10 } })
+  const worker = new LocalRegistry(merged.attach('1'), { maxMetrics: 100, maxHistograms: 10 })
+  for (let n = 0; n < 1000; n++) {
+    const held = worker.hold(`cluster.${n}`)
+    for (let at = 0; at < 70; at++) held.counter(`cluster.${n}.${at}`).add(1)
+    held.histogram(`cluster.${n}.h`).record(1)
+    held.release()
+  }
+  assert.deepEqual(scalars(merged), {})
+  const [overflow] = merged.read((name) => name === OVERFLOW_METRIC)
+  assert.deepEqual(overflow, { name: OVERFLOW_METRIC, kind: 'counter', value: 0 })
 })

@@ -21,3 +21,15 @@ export interface MetricRegistry {
   gauge(name: string): Gauge
   histogram(name: string): Histogram
 }
+
+/** Metrics of things that come and go. */
+export interface GroupedRegistry extends MetricRegistry {
+  /** Begins the group, or shares it with those who hold it already. */
+  hold(group: string): HeldMetrics
+}
+
+/** What is asked for here belongs to the group, and goes when all who hold the group, in all threads, have released it. */
+export interface HeldMetrics extends MetricRegistry {
+  /** Handles go on to work, but when the group is gone nobody sees what they count. */
+  release(): void
+}
