@@ -1,36 +1,48 @@
-import type { ClusterConfig } from '@meltemi/api/model'
-import type { MetricRegistry } from '@meltemi/runtime'
+import type { ClusterConfig, ConfigChange, EndpointConfig } from '@meltemi/api/model'
+import type { GroupedRegistry, HeldMetrics } from '@meltemi/runtime'
+import { Departures } from '../util/departures.ts'
+import type { Prepared } from '../util/prepared.ts'
 import { Cluster } from './cluster.ts'
 import type { ThreadContext } from './context.ts'
+import { keepsEndpoints } from './keeps-endpoints.ts'
 import { Limits } from './limits.ts'
 import { Places } from './places.ts'
 import type { UpstreamProtocol } from './protocol.ts'
+import { clusterLimitKey, type LimitShare } from './shared-limits.ts'
 import { clusterStats } from './stats.ts'
 
-/** Where this thread stands among all that share the limits. */
-export interface LimitShare {
-  readonly cells: SharedArrayBuffer
-  readonly workers: number
-  readonly worker: number
+/** How long a change waits for the first answers of DNS; after this a cluster is used as it is. */
+const RESOLVE_MS = 2000
+
+/** What clusters of one name may use, in one thread: one that takes the place of another goes on with it. */
+interface Allowance {
+  readonly limits: Limits
+  readonly places: Places
+  clusters: number
+}
+
+/** What a cluster gives back at its end. */
+interface Held {
+  readonly allowance: Allowance
+  readonly metrics: HeldMetrics
 }
 
 /** All clusters of one thread, by name. */
 export class ClusterManager {
+  readonly #thread: ThreadContext
+  readonly #metrics: GroupedRegistry
+  readonly #share: LimitShare
   readonly #clusters = new Map<string, Cluster>()
+  readonly #held = new Map<Cluster, Held>()
+  /** Removed or replaced, with requests under way. */
+  readonly #departures: Departures
 
-  constructor(configs: readonly ClusterConfig[], thread: ThreadContext, metrics: MetricRegistry, share: LimitShare) {
-    configs.forEach((config, index) => {
-      const limits = new Limits(share.cells, index, share.workers, share.worker, config.circuitBreaker)
-      const context = {
-        ...thread,
-        stats: clusterStats(metrics, config.statName),
-        limits,
-        places: new Places(limits, thread.turn, thread.clock),
-        connectTimeoutMs: config.connectTimeoutMs,
-        bufferLimitBytes: config.bufferLimitBytes,
-      }
-      this.#clusters.set(config.name, new Cluster(config, context))
-    })
+  constructor(configs: readonly ClusterConfig[], thread: ThreadContext, metrics: GroupedRegistry, share: LimitShare) {
+    this.#thread = thread
+    this.#metrics = metrics
+    this.#share = share
+    this.#departures = new Departures(thread.clock)
+    for (const config of configs) this.#clusters.set(config.name, this.#create(config, this.#newAllowance(config)))
   }
 
   get(name: string): Cluster | undefined {
@@ -41,9 +53,39 @@ export class ClusterManager {
     return this.#clusters.values()
   }
 
+  /** Clusters that are there, those on their way out among them. */
+  get size(): number {
+    return this.#held.size
+  }
+
   /** Resolves when every cluster has had its first look for endpoints. */
   async start(): Promise<void> {
     await Promise.all([...this.#clusters.values()].map((cluster) => cluster.start()))
+  }
+
+  /** Makes new clusters and new forms of those that are here; `remove` is for those that go. */
+  async prepare(change: ConfigChange): Promise<Prepared> {
+    const given = new Map(change.endpoints.map(({ cluster, endpoints }) => [cluster, endpoints]))
+    const steps = await Promise.all(change.clusters.map((config) => this.#prepare(config, given.get(config.name))))
+    for (const { name } of change.clusters) given.delete(name)
+    return {
+      use: () => {
+        for (const step of steps) step.use()
+        for (const [name, endpoints] of given) this.#clusters.get(name)?.assign(endpoints)
+      },
+      discard: () => {
+        for (const step of steps) step.discard()
+      },
+    }
+  }
+
+  /** What is under way on these is finished. */
+  remove(names: readonly string[]): void {
+    for (const name of names) {
+      const cluster = this.#clusters.get(name)
+      this.#clusters.delete(name)
+      if (cluster !== undefined) this.#depart(cluster)
+    }
   }
 
   /** See `Endpoint.release`. */
@@ -53,11 +95,103 @@ export class ClusterManager {
     }
   }
 
-  drain(): void {
-    for (const cluster of this.#clusters.values()) cluster.drain()
+  stop(): void {
+    this.#departures.stop()
+    for (const [cluster, { allowance }] of this.#held) {
+      cluster.stop()
+      allowance.places.stop()
+    }
   }
 
-  stop(): void {
-    for (const cluster of this.#clusters.values()) cluster.stop()
+  async #prepare(config: ClusterConfig, given: readonly EndpointConfig[] | undefined): Promise<Prepared> {
+    const before = this.#clusters.get(config.name)
+    const whole = withEndpoints(config, given, before)
+    return before?.canBecome(whole) ? this.#prepareForm(before, whole) : this.#prepareNew(whole, before)
   }
+
+  async #prepareForm(cluster: Cluster, config: ClusterConfig): Promise<Prepared> {
+    const resolver = cluster.newResolver(config)
+    if (resolver !== null) await this.#inTime(resolver.start())
+    return {
+      use: () => cluster.become(config, resolver),
+      discard: () => resolver?.stop(),
+    }
+  }
+
+  async #prepareNew(config: ClusterConfig, before: Cluster | undefined): Promise<Prepared> {
+    const allowance = before === undefined ? undefined : this.#held.get(before)?.allowance
+    const cluster = this.#create(config, allowance ?? this.#newAllowance(config))
+    await this.#inTime(cluster.start())
+    return {
+      use: () => {
+        cluster.context.limits.setMaxima(config.circuitBreaker)
+        this.#clusters.set(config.name, cluster)
+        if (before !== undefined) this.#depart(before)
+      },
+      discard: () => this.#end(cluster),
+    }
+  }
+
+  #create(config: ClusterConfig, allowance: Allowance): Cluster {
+    const metrics = this.#metrics.hold(`cluster.${config.statName}`)
+    const cluster = new Cluster(config, {
+      ...this.#thread,
+      stats: clusterStats(metrics, config.statName),
+      limits: allowance.limits,
+      places: allowance.places,
+      connectTimeoutMs: config.connectTimeoutMs,
+      bufferLimitBytes: config.bufferLimitBytes,
+    })
+    allowance.clusters++
+    this.#held.set(cluster, { allowance, metrics })
+    return cluster
+  }
+
+  #newAllowance({ name, circuitBreaker }: ClusterConfig): Allowance {
+    const { workers, worker } = this.#share
+    const limits = new Limits(this.#share.cells(clusterLimitKey(name)), workers, worker, circuitBreaker)
+    return { limits, places: new Places(limits, this.#thread.turn, this.#thread.clock), clusters: 0 }
+  }
+
+  #depart(cluster: Cluster): void {
+    cluster.drain()
+    this.#departures.add({
+      get isUnused() {
+        return cluster.isUnused
+      },
+      leave: () => this.#end(cluster),
+    })
+  }
+
+  /** Gives back what it holds. */
+  #end(cluster: Cluster): void {
+    const held = this.#held.get(cluster)
+    if (held === undefined) return
+    this.#held.delete(cluster)
+    cluster.stop()
+    held.metrics.release()
+    if (--held.allowance.clusters === 0) held.allowance.places.stop()
+  }
+
+  /** A name that nobody answers for must not keep the rest of a change. */
+  #inTime(looking: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#thread.clock.setTimer(RESOLVE_MS, resolve)
+      void looking.then(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
+  }
+}
+
+/** A cluster with discovery eds as it will be: its endpoints do not come with its configuration. */
+function withEndpoints(
+  config: ClusterConfig,
+  given: readonly EndpointConfig[] | undefined,
+  before: Cluster | undefined,
+): ClusterConfig {
+  if (config.discovery !== 'eds') return config
+  const kept = keepsEndpoints(before?.config, config) ? before?.config.endpoints : undefined
+  return { ...config, endpoints: given ?? kept ?? config.endpoints }
 }

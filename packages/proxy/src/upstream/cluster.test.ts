@@ -10,7 +10,7 @@ import { SeededRandom } from '../util/random.ts'
 import { TimerWheel } from '../util/timer-wheel.ts'
 import { TurnClock } from '../util/turn-clock.ts'
 import { ClusterManager } from './cluster-manager.ts'
-import { limitCells } from './limits.ts'
+import { SharedLimits } from './shared-limits.ts'
 
 const REFRESH_MS = 5000
 
@@ -55,7 +55,7 @@ function clusterOf(endpoints: readonly EndpointConfig[], discovery: ClusterConfi
     onFilterException: () => {},
     logBadReply: () => {},
   }
-  const manager = new ClusterManager([config], thread, metrics, { cells: limitCells(1, 1), workers: 1, worker: 0 })
+  const manager = new ClusterManager([config], thread, metrics, new SharedLimits(1).share(0))
   const cluster = manager.get('c')!
   const hosts = () => cluster.endpoints.map(({ address }) => address).sort()
   const stat = (name: string) => {

@@ -29,6 +29,7 @@ export interface ClusterContext extends ThreadContext {
   readonly stats: ClusterStats
   readonly limits: Limits
   readonly places: Places
-  readonly connectTimeoutMs: number
-  readonly bufferLimitBytes: number
+  /** These two change with the cluster's configuration. */
+  connectTimeoutMs: number
+  bufferLimitBytes: number
 }

@@ -48,7 +48,7 @@ function setUp() {
     resolve: () => Promise.reject(new Error('nobody resolves')),
   }
   const maxima = { maxConnections: 1000, maxPendingRequests: 1000, maxRequests: 8, maxRetries: 0 }
-  const limits = new Limits(limitCells(1, 1), 0, 1, 0, maxima)
+  const limits = new Limits(limitCells(1), 1, 0, maxima)
   const turn = new TurnClock(clock)
   const context: ClusterContext = {
     clock,

@@ -14,7 +14,7 @@ export class Endpoint implements Balanceable, Target {
   readonly port: number
   /** `ip:port`. */
   readonly address: string
-  readonly hostname: string
+  hostname: string
   weight: number
   healthy: boolean
   /** This thread's requests under way. */
@@ -37,6 +37,11 @@ export class Endpoint implements Balanceable, Target {
     this.weight = config.weight
     this.healthy = config.healthy
     this.#context = context
+  }
+
+  /** Nobody waits for anything of it, and there is no connection to it. */
+  get isUnused(): boolean {
+    return this.activeRequests === 0 && this.connectionsActive === 0
   }
 
   pool(protocol: UpstreamProtocol, dialect: string): Pool {

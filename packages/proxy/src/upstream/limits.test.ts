@@ -6,11 +6,16 @@ import { LimitKind, Limits, limitCells, limitsInUse, reclaimLimits } from './lim
 
 const MAXIMA = { maxConnections: 3, maxPendingRequests: 2, maxRequests: 5, maxRetries: 0 }
 
-function shares(workers: number, clusters = 2) {
-  const cells = limitCells(clusters, workers)
-  const of = (cluster: number) =>
-    Array.from({ length: workers }, (_, n) => new Limits(cells, cluster, workers, n, MAXIMA))
-  return { cells, of }
+/** `of(0)` and `of(1)` are two clusters. */
+function shares(workers: number) {
+  const cells = [limitCells(workers), limitCells(workers)] as const
+  const of = (cluster: 0 | 1) =>
+    Array.from({ length: workers }, (_, n) => new Limits(cells[cluster], workers, n, MAXIMA))
+  const reclaim = (worker: number) => {
+    for (const each of cells) reclaimLimits(each, worker)
+  }
+  const inUse = () => limitsInUse(cells[0]) + limitsInUse(cells[1])
+  return { of, reclaim, inUse }
 }
 
 test('a limit holds over all workers together, kind by kind and cluster by cluster', () => {
@@ -30,26 +35,35 @@ test('a limit holds over all workers together, kind by kind and cluster by clust
   assert.equal(other.used(LimitKind.Connections), 1)
 })
 
+test('a limit that changes holds from now on, for what is held already too', () => {
+  const [limits] = shares(1).of(0) as [Limits]
+  for (let n = 0; n < 3; n++) limits.tryAcquire(LimitKind.Connections)
+  limits.setMaxima({ ...MAXIMA, maxConnections: 1 })
+  assert.deepEqual([limits.tryAcquire(LimitKind.Connections), limits.free(LimitKind.Connections)], [false, 0])
+  for (let n = 0; n < 3; n++) limits.release(LimitKind.Connections)
+  assert.deepEqual([limits.tryAcquire(LimitKind.Connections), limits.tryAcquire(LimitKind.Connections)], [true, false])
+})
+
 test('what a dead worker held is taken back, once, and the others keep theirs', () => {
-  const { cells, of } = shares(2)
+  const { of, reclaim, inUse } = shares(2)
   const [a, b] = of(0) as [Limits, Limits]
   const [elsewhere] = of(1) as [Limits]
   for (let n = 0; n < 2; n++) a.tryAcquire(LimitKind.Connections)
   a.tryAcquire(LimitKind.Requests)
   elsewhere.tryAcquire(LimitKind.Pending)
   b.tryAcquire(LimitKind.Connections)
-  for (let times = 0; times < 2; times++) reclaimLimits(cells, 2, 0)
+  for (let times = 0; times < 2; times++) reclaim(0)
   assert.deepEqual(
     [LimitKind.Connections, LimitKind.Requests].map((kind) => b.used(kind)),
     [1, 0],
   )
   assert.equal(elsewhere.used(LimitKind.Pending), 0)
   b.release(LimitKind.Connections)
-  assert.equal(limitsInUse(cells, 2), 0)
+  assert.equal(inUse(), 0)
 })
 
 test('of workers without a connection those that wait longer go first, before all that have one', () => {
-  const { cells, of } = shares(3)
+  const { of, reclaim } = shares(3)
   const [a, b, c] = of(0) as [Limits, Limits, Limits]
   a.tryAcquire(LimitKind.Connections)
   b.want()
@@ -64,7 +78,7 @@ test('of workers without a connection those that wait longer go first, before al
     [a, b, c].map((limits) => limits.starvingBefore()),
     [1, 1, 0],
   )
-  reclaimLimits(cells, 3, 2)
+  reclaim(2)
   assert.deepEqual([a.starvingBefore(), a.isWanted], [0, false])
 })
 
@@ -89,20 +103,20 @@ test('a bell that rings in one worker is heard in the others, also when it rang 
 const RACE = `
   const { workerData } = require('node:worker_threads')
   import(workerData.module).then(({ Limits, LimitKind }) => {
-    const limits = new Limits(workerData.cells, 0, 2, workerData.worker, workerData.maxima)
+    const limits = new Limits(workerData.cells, 2, workerData.worker, workerData.maxima)
     for (let n = 0; n < 200000; n++) if (limits.tryAcquire(LimitKind.Connections)) limits.release(LimitKind.Connections)
     for (let n = 0; n < 2; n++) limits.tryAcquire(LimitKind.Requests)
   })`
 
 test('real threads at once lose no count', async () => {
-  const cells = limitCells(1, 2)
+  const cells = limitCells(2)
   const module = new URL('./limits.ts', import.meta.url).href
   const threads = [0, 1].map(
     (worker) => new Worker(RACE, { eval: true, workerData: { cells, worker, module, maxima: MAXIMA } }),
   )
   await Promise.all(threads.map((thread) => once(thread, 'exit')))
-  const limits = new Limits(cells, 0, 2, 0, MAXIMA)
+  const limits = new Limits(cells, 2, 0, MAXIMA)
   assert.deepEqual([limits.used(LimitKind.Connections), limits.used(LimitKind.Requests)], [0, 4])
-  for (const worker of [0, 1]) reclaimLimits(cells, 2, worker)
+  for (const worker of [0, 1]) reclaimLimits(cells, worker)
   assert.equal(limits.used(LimitKind.Requests), 0)
 })

@@ -1,8 +1,8 @@
 import type { CircuitBreakerConfig } from '@meltemi/api/model'
 
 /*
- * One Int32Array for all clusters, shared by all threads. Per cluster the totals, then a copy per worker, so that
- * the main thread can take back what a dead worker held:
+ * One Int32Array for each cluster, and each address of a listener, shared by all threads: the totals, then a copy per
+ * worker, so that the main thread can take back what a dead worker held:
  *
  *   [ total: cx pending rq retry wanting tickets bell ][ worker 0: cx pending rq retry wanting ticket - ][ worker 1: … ]
  *
@@ -16,31 +16,27 @@ const TICKET = 5
 const BELL = 6
 const CELLS = 7
 
-export function limitCells(clusters: number, workers: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(clusters * (workers + 1) * CELLS * Int32Array.BYTES_PER_ELEMENT)
+export function limitCells(workers: number): SharedArrayBuffer {
+  return new SharedArrayBuffer((workers + 1) * CELLS * Int32Array.BYTES_PER_ELEMENT)
 }
 
 /** Takes back what a worker that is gone had acquired. Call while it does not run. */
-export function reclaimLimits(cells: SharedArrayBuffer, workers: number, worker: number): void {
+export function reclaimLimits(cells: SharedArrayBuffer, worker: number): void {
   const array = new Int32Array(cells)
-  const stride = (workers + 1) * CELLS
-  for (let base = 0; base < array.length; base += stride) {
-    const own = base + (worker + 1) * CELLS
-    for (let kind = 0; kind <= WANTING; kind++) {
-      Atomics.sub(array, base + kind, Atomics.exchange(array, own + kind, 0))
-    }
-    Atomics.store(array, own + TICKET, 0)
-    ring(array, base)
+  const own = (worker + 1) * CELLS
+  for (let kind = 0; kind <= WANTING; kind++) {
+    Atomics.sub(array, kind, Atomics.exchange(array, own + kind, 0))
   }
+  Atomics.store(array, own + TICKET, 0)
+  ring(array)
 }
 
-/** What is held of all limits, of all clusters, over all workers; 0 when nothing is under way or waits. */
-export function limitsInUse(cells: SharedArrayBuffer, workers: number): number {
+/** What is held and wanted, by all workers; 0 when nothing is under way or waits. */
+export function limitsInUse(cells: SharedArrayBuffer): number {
   const array = new Int32Array(cells)
   let sum = 0
   for (let base = 0; base < array.length; base += CELLS) {
-    const isTotal = base % ((workers + 1) * CELLS) === 0
-    for (let at = 0; at < (isTotal ? TICKET : CELLS); at++) sum += Math.abs(Atomics.load(array, base + at))
+    for (let at = 0; at < (base === 0 ? TICKET : CELLS); at++) sum += Math.abs(Atomics.load(array, base + at))
   }
   return sum
 }
@@ -50,30 +46,27 @@ export class Limits {
   /** Whether there are other workers. */
   readonly isShared: boolean
   readonly #cells: Int32Array
-  readonly #total: number
   readonly #own: number
   readonly #workers: number
-  readonly #maxima: readonly number[]
+  #maxima: readonly number[]
 
-  constructor(
-    cells: SharedArrayBuffer,
-    cluster: number,
-    workers: number,
-    worker: number,
-    config: CircuitBreakerConfig,
-  ) {
+  constructor(cells: SharedArrayBuffer, workers: number, worker: number, maxima: CircuitBreakerConfig) {
     this.isShared = workers > 1
     this.#cells = new Int32Array(cells)
-    this.#total = cluster * (workers + 1) * CELLS
-    this.#own = this.#total + (worker + 1) * CELLS
+    this.#own = (worker + 1) * CELLS
     this.#workers = workers
-    this.#maxima = [config.maxConnections, config.maxPendingRequests, config.maxRequests, config.maxRetries]
+    this.#maxima = asList(maxima)
+  }
+
+  /** From now on; what is held already stays. */
+  setMaxima(maxima: CircuitBreakerConfig): void {
+    this.#maxima = asList(maxima)
   }
 
   tryAcquire(kind: LimitKind): boolean {
-    const before = Atomics.add(this.#cells, this.#total + kind, 1)
+    const before = Atomics.add(this.#cells, kind, 1)
     if (before >= (this.#maxima[kind] as number)) {
-      Atomics.sub(this.#cells, this.#total + kind, 1)
+      Atomics.sub(this.#cells, kind, 1)
       return false
     }
     this.#cells[this.#own + kind] = (this.#cells[this.#own + kind] as number) + 1
@@ -81,13 +74,13 @@ export class Limits {
   }
 
   release(kind: LimitKind): void {
-    Atomics.sub(this.#cells, this.#total + kind, 1)
+    Atomics.sub(this.#cells, kind, 1)
     this.#cells[this.#own + kind] = (this.#cells[this.#own + kind] as number) - 1
   }
 
   /** In use now, over all workers. */
   used(kind: LimitKind): number {
-    return Atomics.load(this.#cells, this.#total + kind)
+    return Atomics.load(this.#cells, kind)
   }
 
   /** In use now by this worker. */
@@ -106,26 +99,26 @@ export class Limits {
 
   /** Some worker waits for the place of a connection. Asked for every reply. */
   get isWanted(): boolean {
-    return Atomics.load(this.#cells, this.#total + WANTING) > 0
+    return Atomics.load(this.#cells, WANTING) > 0
   }
 
   /** This worker waits for the place of a connection from now on. */
   want(): void {
     this.waitAnew()
     Atomics.store(this.#cells, this.#own + WANTING, 1)
-    Atomics.add(this.#cells, this.#total + WANTING, 1)
+    Atomics.add(this.#cells, WANTING, 1)
   }
 
   unwant(): void {
     Atomics.store(this.#cells, this.#own + TICKET, 0)
     Atomics.store(this.#cells, this.#own + WANTING, 0)
-    Atomics.sub(this.#cells, this.#total + WANTING, 1)
+    Atomics.sub(this.#cells, WANTING, 1)
   }
 
   /** Its wait begins anew, behind that of others: it has just had one. */
   waitAnew(): void {
     // 0 is no ticket
-    const ticket = (Atomics.add(this.#cells, this.#total + TICKET, 1) + 1) | 0 || 1
+    const ticket = (Atomics.add(this.#cells, TICKET, 1) + 1) | 0 || 1
     Atomics.store(this.#cells, this.#own + TICKET, ticket)
   }
 
@@ -134,7 +127,7 @@ export class Limits {
     const mine = this.held(LimitKind.Connections) > 0 ? 0 : (this.#cells[this.#own + TICKET] as number)
     let count = 0
     for (let worker = 1; worker <= this.#workers; worker++) {
-      const other = this.#total + worker * CELLS
+      const other = worker * CELLS
       if (other === this.#own || Atomics.load(this.#cells, other + LimitKind.Connections) > 0) continue
       const ticket = Atomics.load(this.#cells, other + TICKET)
       if (ticket !== 0 && (mine === 0 || ((ticket - mine) | 0) < 0)) count++
@@ -144,18 +137,22 @@ export class Limits {
 
   /** Tells all workers that they should look again. */
   ring(): void {
-    ring(this.#cells, this.#total)
+    ring(this.#cells)
   }
 
   /** Resolves with the number the bell then stands at, when it does not stand at `heard` any more. */
   async nextRing(heard: number): Promise<number> {
-    const { async: isWaiting, value } = Atomics.waitAsync(this.#cells, this.#total + BELL, heard)
+    const { async: isWaiting, value } = Atomics.waitAsync(this.#cells, BELL, heard)
     if (isWaiting) await value
-    return Atomics.load(this.#cells, this.#total + BELL)
+    return Atomics.load(this.#cells, BELL)
   }
 }
 
-function ring(cells: Int32Array, total: number): void {
-  Atomics.add(cells, total + BELL, 1)
-  Atomics.notify(cells, total + BELL)
+function asList(maxima: CircuitBreakerConfig): readonly number[] {
+  return [maxima.maxConnections, maxima.maxPendingRequests, maxima.maxRequests, maxima.maxRetries]
+}
+
+function ring(cells: Int32Array): void {
+  Atomics.add(cells, BELL, 1)
+  Atomics.notify(cells, BELL)
 }

@@ -149,7 +149,7 @@ function setUp({ multiplexing = false, correlation = 'id', maxConnections = 8, m
     resolve: () => Promise.reject(new Error('nobody resolves')),
   }
   const maxima = { maxConnections, maxPendingRequests, maxRequests: 8, maxRetries: 0 }
-  const limits = new Limits(limitCells(1, 1), 0, 1, 0, maxima)
+  const limits = new Limits(limitCells(1), 1, 0, maxima)
   const turn = new TurnClock(clock)
   const context: ClusterContext = {
     clock,

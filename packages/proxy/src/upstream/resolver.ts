@@ -18,17 +18,24 @@ const ASKED: Readonly<Record<DnsLookupFamily, AddressFamily>> = {
  * so a DNS outage does not take down what works.
  */
 export class Resolver {
+  /** Told of every answer. */
+  onFound: (endpoints: readonly EndpointConfig[]) => void = () => {}
   readonly #config: ClusterConfig
   readonly #context: ClusterContext
-  readonly #found: (endpoints: readonly EndpointConfig[]) => void
-  readonly #known = new Map<string, readonly string[]>()
+  readonly #known: Map<string, readonly string[]>
   #timer: Timer | undefined
   #isStopped = false
 
-  constructor(config: ClusterConfig, context: ClusterContext, found: (endpoints: readonly EndpointConfig[]) => void) {
+  /** `before`: whose answers are good until there are new ones. */
+  constructor(config: ClusterConfig, context: ClusterContext, before: Resolver | null = null) {
     this.#config = config
     this.#context = context
-    this.#found = found
+    this.#known = new Map(before === null ? [] : before.#known)
+  }
+
+  /** By the last answers. */
+  get found(): readonly EndpointConfig[] {
+    return this.#config.endpoints.flatMap((endpoint) => this.#expand(endpoint))
   }
 
   async start(): Promise<void> {
@@ -45,7 +52,7 @@ export class Resolver {
   async #resolveAll(): Promise<void> {
     const names = new Set(this.#config.endpoints.map((endpoint) => endpoint.address.host))
     await Promise.all([...names].map((name) => this.#resolveName(name)))
-    if (!this.#isStopped) this.#found(this.#config.endpoints.flatMap((endpoint) => this.#expand(endpoint)))
+    if (!this.#isStopped) this.onFound(this.found)
   }
 
   async #resolveName(name: string): Promise<void> {
