@@ -1,94 +1,131 @@
-import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TcpProxyConfig } from '@meltemi/api/model'
-import type { MetricRegistry } from '@meltemi/runtime'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  type CodecConfig,
+  type ListenerConfig,
+  type MetaProtocolConfig,
+  rdsKey,
+  type TcpProxyConfig,
+} from '@meltemi/api/model'
+import type { GroupedRegistry, HeldMetrics, MetricRegistry } from '@meltemi/runtime'
 import type { CodecDefinition, Filter, FilterDefinition } from '@meltemi/sdk'
-import { Listener, type ListenerCode, type ListenerService } from '../downstream/listener.ts'
+import type { ListenerCode, ListenerService, MetaProtocolService, TcpService } from '../downstream/listener-service.ts'
 import { downstreamStats } from '../downstream/stats.ts'
 import { tcpStats } from '../downstream/tcp-proxy.ts'
 import { FilterChain } from '../filters/chain.ts'
 import { mirrorStats } from '../filters/mirror/mirror-stats.ts'
 import { Mirroring } from '../filters/mirror/mirroring.ts'
 import { PickRequest } from '../filters/router/pick-request.ts'
+import { RequestMetrics } from '../observe/request-metrics.ts'
+import type { SeriesBudget } from '../observe/series-budget.ts'
+import { RouteSlot, type RouteSlots } from '../routing/route-slots.ts'
 import { RouteTable } from '../routing/table.ts'
-import type { ClusterManager, LimitShare } from '../upstream/cluster-manager.ts'
+import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
-import { Limits } from '../upstream/limits.ts'
-import { UpstreamProtocol } from '../upstream/protocol.ts'
+import { UpstreamProtocol, type UpstreamProtocolParts } from '../upstream/protocol.ts'
 import { sameName } from './same-name.ts'
 
-export interface BuildContext {
-  readonly thread: ThreadContext
-  readonly metrics: MetricRegistry
-  readonly clusters: ClusterManager
+/** What listeners run that is not the proxy's own. */
+export interface ProxyCode {
   readonly codecs: readonly CodecDefinition[]
   readonly filters: readonly FilterDefinition[]
-  /** Its cells have a place per cluster, then one per listener. */
-  readonly share: LimitShare
+  /** Whether the module that brought a codec has this digest; where nobody can tell, no listener may ask for one. */
+  isFrom?(codec: CodecDefinition, digest: string): boolean
+}
+
+export interface BuildContext extends ProxyCode {
+  readonly thread: ThreadContext
+  readonly metrics: GroupedRegistry
+  readonly clusters: ClusterManager
+  readonly routes: RouteSlots
+  readonly seriesBudget: SeriesBudget
   overloadLevel(): number
   logBadBytes(remoteAddress: string, reason: string): void
 }
 
-const NO_LIMIT = 0x7fffffff
-
-/** Turns validated configuration into listeners ready to listen. Throws an Error that says which one cannot be built. */
-export function buildListeners(config: ProxyConfig, build: BuildContext): Listener[] {
-  return config.listeners.map((listener, index) => {
-    const maxConnections = listener.maxConnections > 0 ? listener.maxConnections : NO_LIMIT
-    const { cells, workers, worker } = build.share
-    const maxima = { maxConnections, maxPendingRequests: 0, maxRequests: 0, maxRetries: 0 }
-    return new Listener({
-      config: listener,
-      service: buildService(listener, build),
-      thread: build.thread,
-      metrics: build.metrics,
-      limits: new Limits(cells, config.clusters.length + index, workers, worker, maxima),
-      overloadLevel: build.overloadLevel,
-    })
-  })
-}
-
 /**
- * The services of the same listeners with other code: a listener whose codec and filters are what they were keeps the
- * service that it has. Throws as `buildListeners` does.
+ * What handles a listener's connections. `before`, the service that it takes the place of, hands on what both have in
+ * common: connections to services, and filters. Throws an Error that names the listener when it cannot be built.
  */
-export function rebuildServices(listeners: readonly Listener[], build: BuildContext): readonly ListenerService[] {
-  return listeners.map(({ config, service }) => {
-    if (config.filter.kind === 'tcp-proxy' || service.kind === 'tcp-proxy') return service
-    const code = findCode(config, config.filter, build)
-    const isSame = code.every((definition, index) => definition === service.code[index])
-    return isSame ? service : metaService(config, config.filter, build)
-  })
-}
-
-function buildService(listener: ListenerConfig, build: BuildContext): ListenerService {
+export function buildService(listener: ListenerConfig, build: BuildContext, before?: ListenerService): ListenerService {
   const { filter } = listener
-  return filter.kind === 'tcp-proxy' ? tcpService(listener, filter, build) : metaService(listener, filter, build)
+  if (filter.kind === 'tcp-proxy') return tcpService(listener, filter, build)
+  return metaService(listener, filter, build, before?.kind === 'meta-protocol' ? before : undefined)
 }
 
-function tcpService(listener: ListenerConfig, config: TcpProxyConfig, build: BuildContext): ListenerService {
+/** The service of the same listener with other code; the same one when its codec and filters are what they were. */
+export function rebuildService(
+  listener: ListenerConfig,
+  build: BuildContext,
+  before: ListenerService,
+): ListenerService {
+  if (listener.filter.kind === 'tcp-proxy' || before.kind === 'tcp-proxy') return before
+  const code = findCode(listener, listener.filter, build)
+  const isSame = code.every((definition, index) => definition === before.code[index])
+  return isSame ? before : metaService(listener, listener.filter, build, before)
+}
+
+function tcpService(listener: ListenerConfig, config: TcpProxyConfig, build: BuildContext): TcpService {
   const { thread, clusters } = build
-  const stats = tcpStats(build.metrics, config.statPrefix)
-  return { kind: 'tcp-proxy', context: { thread, listener, config, clusters, stats } }
+  const metrics = build.metrics.hold(`tcp.${config.statPrefix}`)
+  const stats = tcpStats(metrics, config.statPrefix)
+  return { kind: 'tcp-proxy', metrics, context: { thread, listener, config, clusters, stats } }
 }
 
-function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build: BuildContext): ListenerService {
-  const { thread, clusters, metrics } = build
-  const stats = downstreamStats(metrics, config.applicationProtocol, config.statPrefix)
+function metaService(
+  listener: ListenerConfig,
+  config: MetaProtocolConfig,
+  build: BuildContext,
+  before: MetaProtocolService | undefined,
+): MetaProtocolService {
   const code = findCode(listener, config, build)
-  const [definition, ...filters] = code
+  const metrics = build.metrics.hold(metricGroup(config))
+  try {
+    return buildWith({ listener, config, build, before, code, metrics })
+  } catch (error: unknown) {
+    metrics.release()
+    throw error
+  }
+}
+
+interface MetaParts {
+  readonly listener: ListenerConfig
+  readonly config: MetaProtocolConfig
+  readonly build: BuildContext
+  readonly before: MetaProtocolService | undefined
+  readonly code: ListenerCode
+  readonly metrics: HeldMetrics
+}
+
+function buildWith(parts: MetaParts): MetaProtocolService {
+  const { listener, config, build, before, code, metrics } = parts
+  const { thread, clusters } = build
+  const { applicationProtocol, statPrefix } = config
+  const stats = downstreamStats(metrics, applicationProtocol, statPrefix)
+  const upstream = { ...config, definition: code[0], options: config.codec.options }
+  const protocol = sameProtocol(upstream, before) ?? new UpstreamProtocol(upstream)
+  const filters = buildFilters(parts)
+  const routesKey = config.rds === undefined ? undefined : rdsKey(config.rds)
+  const routes = routesKey === undefined ? new RouteSlot(new RouteTable(config.routes)) : build.routes.slot(routesKey)
+  // after all that may throw, for it has to be released
+  const requestMetrics = new RequestMetrics(build.metrics, statPrefix, build.seriesBudget, stats.requestUntold)
   return {
     kind: 'meta-protocol',
     code,
+    filters,
+    routesKey,
+    metrics: releasedWith(metrics, requestMetrics),
     context: {
       thread,
       listener,
       config,
-      protocol: new UpstreamProtocol({ ...config, definition, options: config.codec.options }),
-      chain: new FilterChain(buildFilters(listener, config, build, filters)),
-      routes: new RouteTable(config.routes),
+      protocol,
+      chain: new FilterChain(filters),
+      routes,
       clusters,
       stats,
+      requestMetrics,
       pickRequest: new PickRequest(thread.random),
-      mirroring: buildMirroring(config, build),
+      mirroring: new Mirroring(mirrorStats(metrics, applicationProtocol, statPrefix), build.overloadLevel),
       overloadLevel: build.overloadLevel,
       onFilterException: (error) => {
         stats.filterException.add(1)
@@ -99,14 +136,42 @@ function metaService(listener: ListenerConfig, config: MetaProtocolConfig, build
   }
 }
 
-function buildMirroring({ applicationProtocol, statPrefix }: MetaProtocolConfig, build: BuildContext): Mirroring {
-  return new Mirroring(mirrorStats(build.metrics, applicationProtocol, statPrefix), build.overloadLevel)
+function releasedWith(metrics: HeldMetrics, other: { release(): void }): HeldMetrics {
+  const release = () => {
+    other.release()
+    metrics.release()
+  }
+  return { ...metrics, release }
 }
 
-function findCodec(codecs: readonly CodecDefinition[], name: string, listener: string): CodecDefinition {
-  const found = codecs.find((codec) => sameName(codec.name, name))
-  if (found === undefined) throw new Error(`listener '${listener}': codec '${name}' is not known`)
-  return found
+/** Listeners that share both share their stats. */
+function metricGroup({ applicationProtocol, statPrefix }: MetaProtocolConfig): string {
+  return `meta_protocol.${applicationProtocol}.${statPrefix}`
+}
+
+/** The same object is the same connections to services. */
+function sameProtocol(
+  parts: UpstreamProtocolParts,
+  before: MetaProtocolService | undefined,
+): UpstreamProtocol | undefined {
+  const protocol = before?.context.protocol
+  if (protocol === undefined) return undefined
+  const isSame =
+    protocol.definition === parts.definition &&
+    protocol.multiplexing === parts.multiplexing &&
+    protocol.maxMessageBytes === parts.maxMessageBytes &&
+    protocol.partialMessageTimeoutMs === parts.partialMessageTimeoutMs &&
+    protocol.applicationProtocol === parts.applicationProtocol &&
+    isDeepStrictEqual(protocol.options, parts.options)
+  return isSame ? protocol : undefined
+}
+
+function findCodec({ name, moduleDigest }: CodecConfig, build: BuildContext, listener: string): CodecDefinition {
+  const named = build.codecs.filter((codec) => sameName(codec.name, name))
+  if (named.length === 0) throw new Error(`listener '${listener}': codec '${name}' is not known`)
+  const found = moduleDigest === undefined ? named[0] : named.find((codec) => build.isFrom?.(codec, moduleDigest))
+  if (found !== undefined) return found
+  throw new Error(`listener '${listener}': codec '${name}' of the module with digest ${moduleDigest} is not here`)
 }
 
 function findCode(listener: ListenerConfig, config: MetaProtocolConfig, build: BuildContext): ListenerCode {
@@ -115,27 +180,40 @@ function findCode(listener: ListenerConfig, config: MetaProtocolConfig, build: B
     if (definition === undefined) throw new Error(`listener '${listener.name}': filter '${name}' is not known`)
     return definition
   })
-  return [findCodec(build.codecs, config.codec.name, listener.name), ...filters]
+  return [findCodec(config.codec, build, listener.name), ...filters]
 }
 
-function buildFilters(
-  listener: ListenerConfig,
-  config: MetaProtocolConfig,
-  build: BuildContext,
-  definitions: readonly FilterDefinition[],
-): Filter[] {
+function buildFilters({ listener, config, build, before, code, metrics }: MetaParts): readonly Filter[] {
+  const [, ...definitions] = code
+  const canKeep = before !== undefined && metricGroup(before.context.config) === metricGroup(config)
   return definitions.map((definition, slot) => {
-    const filter = config.filters[slot] as (typeof config.filters)[number]
-    const faults: string[] = []
-    const parsed = definition.parse(filter.config ?? {}, (path, message) => faults.push(`${path}: ${message}`))
-    if (faults.length > 0) throw new Error(`listener '${listener.name}': filter '${filter.name}': ${faults.join('; ')}`)
-    const { clock, random } = build.thread
-    return definition.create(parsed, {
-      slot,
-      now: () => clock.now(),
-      random: () => random.next(),
-      counter: (name) =>
-        build.metrics.counter(`meta_protocol.${config.applicationProtocol}.${config.statPrefix}.${name}`),
-    })
+    const filter = config.filters[slot] as MetaProtocolConfig['filters'][number]
+    const isSame =
+      canKeep && before.code[slot + 1] === definition && isDeepStrictEqual(before.context.config.filters[slot], filter)
+    const kept = isSame ? before.filters[slot] : undefined
+    return kept ?? buildFilter({ listener, config, build, metrics, definition, slot })
+  })
+}
+
+interface FilterParts {
+  readonly listener: ListenerConfig
+  readonly config: MetaProtocolConfig
+  readonly build: BuildContext
+  readonly metrics: MetricRegistry
+  readonly definition: FilterDefinition
+  readonly slot: number
+}
+
+function buildFilter({ listener, config, build, metrics, definition, slot }: FilterParts): Filter {
+  const filter = config.filters[slot] as MetaProtocolConfig['filters'][number]
+  const faults: string[] = []
+  const parsed = definition.parse(filter.config ?? {}, (path, message) => faults.push(`${path}: ${message}`))
+  if (faults.length > 0) throw new Error(`listener '${listener.name}': filter '${filter.name}': ${faults.join('; ')}`)
+  const { clock, random } = build.thread
+  return definition.create(parsed, {
+    slot,
+    now: () => clock.now(),
+    random: () => random.next(),
+    counter: (name) => metrics.counter(`${metricGroup(config)}.${name}`),
   })
 }

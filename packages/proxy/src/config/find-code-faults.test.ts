@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { MetaProtocolConfig, ProxyConfig, RouteConfig } from '@meltemi/api/model'
+import {
+  type MetaProtocolConfig,
+  type ProxyConfig,
+  type RouteConfig,
+  type RouteTableConfig,
+  rdsKey,
+} from '@meltemi/api/model'
 import type { CodecDefinition } from '@meltemi/sdk'
 import { findCodeFaults } from './find-code-faults.ts'
 
@@ -27,9 +33,12 @@ function codec(more: Partial<CodecDefinition> = {}): CodecDefinition {
 }
 
 test('a codec that can do what the configuration asks of it has no faults', () => {
-  assert.deepEqual(findCodeFaults(config(undefined), [codec()]), [])
+  assert.deepEqual(findCodeFaults(config(undefined), [], [codec()]), [])
   const change = { requestMutation: [{ key: 'a', value: 'b' }] } as unknown as Partial<RouteConfig>
-  assert.deepEqual(findCodeFaults(config({ a: 1 }, change), [codec({ mutation: 'request', validate: () => [] })]), [])
+  assert.deepEqual(
+    findCodeFaults(config({ a: 1 }, change), [], [codec({ mutation: 'request', validate: () => [] })]),
+    [],
+  )
 })
 
 for (const [title, given, codecs, fault] of [
@@ -44,8 +53,21 @@ for (const [title, given, codecs, fault] of [
   ],
 ] as const) {
   test(`${title} is a fault`, () => {
-    const [only, ...more] = findCodeFaults(given, codecs)
+    const [only, ...more] = findCodeFaults(given, [], codecs)
     assert.match(only ?? '', fault)
     assert.deepEqual(more, [])
   })
 }
+
+test('routes that come from elsewhere are asked of the codec too', () => {
+  const given = config(undefined)
+  const rds = { routeConfigName: 'r', source: { kind: 'ads', initialFetchTimeoutMs: 0 } } as const
+  Object.assign(given.listeners[0]!.filter, { rds })
+  const route = { name: 'first', requestMutation: [{ key: 'a', value: 'b' }], responseMutation: [] }
+  const table = { name: 'r', routes: [route] } as unknown as RouteTableConfig
+  assert.deepEqual(findCodeFaults(given, [], [codec()]), [])
+  assert.match(
+    findCodeFaults(given, [{ key: rdsKey(rds), table }], [codec()])[0] ?? '',
+    /route 'first' changes requests/,
+  )
+})

@@ -17,6 +17,7 @@ import type { PickRequest } from '../filters/router/pick-request.ts'
 import { routeRequest } from '../filters/router/router.ts'
 import type { RouterContext, StreamSink, Try } from '../filters/router/router-context.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
+import { ResponseKind } from '../observe/request-metrics.ts'
 import type { CompiledRoute } from '../routing/route.ts'
 import type { RouteTable } from '../routing/table.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
@@ -103,7 +104,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   }
 
   get routes(): RouteTable {
-    return this.#listener.routes
+    return this.#listener.routes.table
   }
 
   get clusters(): ClusterManager {
@@ -256,10 +257,12 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     if (this.#phase === Phase.Over) return
     this.#phase = Phase.Over
     this.thread.timers.cancel(this)
-    const { stats, chain } = this.#listener
+    const { stats, requestMetrics, chain } = this.#listener
     if (this.#cursor > 0) chain.done(this.#cursor, this, this.#listener.onFilterException)
+    const durationMs = this.thread.turn.nowMs - this.startedMs
     stats.requestActive.add(-1)
-    stats.requestTimeMs.record(this.thread.turn.nowMs - this.startedMs)
+    stats.requestTimeMs.record(durationMs)
+    requestMetrics.record(this.request, this.#cluster, this.#responseKind(), durationMs)
     this.#connection.remove(this)
   }
 
@@ -335,6 +338,12 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     } finally {
       this.#isInReplyFilter = false
     }
+  }
+
+  #responseKind(): ResponseKind {
+    if (this.failure !== null) return ResponseKind.Local
+    if (this.reply === null) return ResponseKind.None
+    return this.reply.status === ResponseStatus.Ok ? ResponseKind.Success : ResponseKind.Error
   }
 
   #countReply(reply: Metadata): void {

@@ -2,7 +2,8 @@ import type { ListenerConfig, MetaProtocolConfig } from '@meltemi/api/model'
 import type { FilterChain } from '../filters/chain.ts'
 import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
-import type { RouteTable } from '../routing/table.ts'
+import type { RequestMetrics } from '../observe/request-metrics.ts'
+import type { RouteSlot } from '../routing/route-slots.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import type { UpstreamProtocol } from '../upstream/protocol.ts'
@@ -15,9 +16,11 @@ export interface ListenerContext {
   readonly config: MetaProtocolConfig
   readonly protocol: UpstreamProtocol
   readonly chain: FilterChain
-  readonly routes: RouteTable
+  /** Those of the next request may be others. */
+  readonly routes: RouteSlot
   readonly clusters: ClusterManager
   readonly stats: DownstreamStats
+  readonly requestMetrics: RequestMetrics
   readonly pickRequest: PickRequest
   readonly mirroring: Mirroring
   /** 0 normal … 3: see docs/operations.md, overload. */

@@ -1,32 +1,25 @@
-import type { ListenerConfig } from '@meltemi/api/model'
-import type { MetricRegistry } from '@meltemi/runtime'
-import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
+import type { CircuitBreakerConfig, ListenerConfig } from '@meltemi/api/model'
+import type { GroupedRegistry, HeldMetrics } from '@meltemi/runtime'
 import type { ListeningSocket, Socket, SocketHandler } from '../net/network.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import { LimitKind, type Limits } from '../upstream/limits.ts'
 import { DownstreamConnection } from './connection.ts'
-import type { ListenerContext } from './listener-context.ts'
+import { EarlyClient } from './early-client.ts'
+import type { ListenerService } from './listener-service.ts'
+import { type ListenerStats, listenerStats } from './listener-stats.ts'
 import { OldServices } from './old-services.ts'
 import { ProxyHeaderReader } from './proxy-header-reader.ts'
-import { TcpConnection, type TcpContext } from './tcp-proxy.ts'
+import { TcpConnection } from './tcp-proxy.ts'
 
-/** What handles a listener's connections. */
-export type ListenerService =
-  | {
-      readonly kind: 'meta-protocol'
-      readonly context: ListenerContext
-      /** The codec, then the filters that it was built of. */
-      readonly code: ListenerCode
-    }
-  | { readonly kind: 'tcp-proxy'; readonly context: TcpContext }
-
-export type ListenerCode = readonly [CodecDefinition, ...FilterDefinition[]]
+/** Those that come before a listener is open wait for it; more than this are sent away. */
+const MAX_EARLY_CLIENTS = 1024
+const NO_LIMIT = 0x7fffffff
 
 export interface ListenerParts {
   readonly config: ListenerConfig
   readonly service: ListenerService
   readonly thread: ThreadContext
-  readonly metrics: MetricRegistry
+  readonly metrics: GroupedRegistry
   /** Connections over all threads. */
   readonly limits: Limits
   overloadLevel(): number
@@ -34,29 +27,43 @@ export interface ListenerParts {
 
 type Connection = DownstreamConnection | TcpConnection
 
-/** One port of one thread: accepts, counts, and keeps what it accepted. */
+/**
+ * One address of one thread: accepts, counts, and keeps what it accepted. Its configuration may change, but for the
+ * address.
+ *
+ *   listen ─► bound: clients wait ─ open ─► open ─ drain ─► no new clients, until the last one is gone
+ */
 export class Listener {
-  readonly config: ListenerConfig
   readonly #parts: ListenerParts
-  readonly #stats: ReturnType<typeof listenerStats>
+  readonly #metrics: HeldMetrics
+  readonly #stats: ListenerStats
   readonly #connections = new Set<Connection>()
   /** Accepted, but without their PROXY header yet. */
   readonly #unnamed = new Set<ProxyHeaderReader>()
+  readonly #early = new Set<EarlyClient>()
   readonly #old: OldServices
+  #config: ListenerConfig
   #service: ListenerService
   #socket: ListeningSocket | null = null
+  #isOpen = false
   #isDraining = false
 
   constructor(parts: ListenerParts) {
-    this.config = parts.config
+    const { host, port } = parts.config.address
     this.#parts = parts
+    this.#config = parts.config
     this.#service = parts.service
-    this.#stats = listenerStats(parts.metrics, parts.config)
-    this.#old = new OldServices(this.#stats.cxOldCode)
+    this.#metrics = parts.metrics.hold(`listener.${host}_${port}`)
+    this.#stats = listenerStats(this.#metrics, parts.config.address)
+    this.#old = new OldServices(this.#stats.cxOldCode, (service) => this.#giveBack(service))
+  }
+
+  get config(): ListenerConfig {
+    return this.#config
   }
 
   get connectionCount(): number {
-    return this.#connections.size + this.#unnamed.size
+    return this.#connections.size + this.#unnamed.size + this.#early.size
   }
 
   /** Held by its connections. */
@@ -74,7 +81,7 @@ export class Listener {
     return this.#socket?.port ?? this.config.address.port
   }
 
-  /** Rejects when the address cannot be had. */
+  /** Rejects when the address cannot be had. Clients wait until `open`. */
   async listen(reusePort: boolean): Promise<void> {
     const { host, port } = this.config.address
     if (this.#isDraining) return
@@ -83,29 +90,45 @@ export class Listener {
     if (this.#isDraining) await this.#socket.close()
   }
 
+  open(): void {
+    this.#isOpen = true
+    const early = [...this.#early]
+    this.#early.clear()
+    for (const client of early) client.enter((socket) => this.#admit(socket))
+  }
+
   /** New connections get this service; those that are here keep what they have, which is released with the last of them. */
-  use(service: ListenerService): void {
+  use(config: ListenerConfig, service: ListenerService): void {
     const old = this.#service
+    this.#config = config
     this.#service = service
-    if (old.kind !== 'meta-protocol' || service === old) return
+    this.#parts.limits.setMaxima(listenerMaxima(config))
+    if (service === old) return
     let count = 0
-    for (const connection of this.#connections) {
-      if (connection instanceof DownstreamConnection && connection.listener === old.context) count++
-    }
-    this.#old.add(old.context, count)
+    for (const connection of this.#connections) if (connection.listener === old.context) count++
+    this.#old.add(old, count)
   }
 
   /** No new connections; those that are here finish. */
   async drain(): Promise<void> {
+    const closed = this.#isDraining ? undefined : this.#socket?.close()
     this.#isDraining = true
-    await this.#socket?.close()
     for (const connection of [...this.#connections]) if (connection instanceof DownstreamConnection) connection.drain()
     for (const reader of [...this.#unnamed]) reader.close()
+    for (const client of [...this.#early]) client.close()
+    await closed
   }
 
   async stop(): Promise<void> {
-    await this.drain()
+    const drained = this.drain()
     for (const connection of [...this.#connections]) connection.close()
+    await drained
+  }
+
+  /** After its end, when it is not to come back: gives back what it holds besides connections. */
+  release(): void {
+    this.#giveBack(this.#service)
+    this.#metrics.release()
   }
 
   /** Closes the connection that holds the most memory; false when none holds any. */
@@ -122,11 +145,19 @@ export class Listener {
 
   onGone(connection: Connection): void {
     if (!this.#connections.delete(connection)) return
-    if (connection instanceof DownstreamConnection) this.#old.onGone(connection.listener)
+    this.#old.onGone(connection.listener)
     this.#release()
   }
 
   #accept(socket: Socket): SocketHandler {
+    if (this.#isOpen) return this.#admit(socket)
+    if (this.#early.size >= MAX_EARLY_CLIENTS) return this.#refuse(socket, this.#stats.cxOverflow)
+    const client = new EarlyClient(socket, (gone) => this.#early.delete(gone))
+    this.#early.add(client)
+    return client
+  }
+
+  #admit(socket: Socket): SocketHandler {
     this.#stats.cxTotal.add(1)
     if (this.#isDraining || this.#parts.overloadLevel() >= 1) return this.#refuse(socket, this.#stats.cxOverloadReject)
     if (!this.#parts.limits.tryAcquire(LimitKind.Connections)) return this.#refuse(socket, this.#stats.cxOverflow)
@@ -180,22 +211,27 @@ export class Listener {
     this.#stats.cxDestroy.add(1)
     this.#parts.limits.release(LimitKind.Connections)
   }
+
+  /** Nobody uses the service any more. Connections to services go with the last user of their protocol. */
+  #giveBack(service: ListenerService): void {
+    service.metrics.release()
+    if (service.kind === 'tcp-proxy') return
+    const { clusters, protocol } = service.context
+    const current = this.#service
+    const isCurrent = service !== current && current.kind === 'meta-protocol' && current.context.protocol === protocol
+    if (!isCurrent && !this.#old.hasProtocol(protocol)) clusters.release(protocol)
+  }
 }
 
 /** For sockets that are closed already. */
 const DEAF: SocketHandler = { onConnect() {}, onData() {}, onEnd() {}, onDrain() {}, onClose() {} }
 
-/** Envoy's statistics of a listener. */
-function listenerStats(metrics: MetricRegistry, config: ListenerConfig) {
-  const prefix = `listener.${config.address.host}_${config.address.port}.`
+/** A listener has a limit of its connections only. */
+export function listenerMaxima({ maxConnections }: ListenerConfig): CircuitBreakerConfig {
   return {
-    cxTotal: metrics.counter(`${prefix}downstream_cx_total`),
-    cxActive: metrics.gauge(`${prefix}downstream_cx_active`),
-    cxDestroy: metrics.counter(`${prefix}downstream_cx_destroy`),
-    cxOldCode: metrics.gauge(`${prefix}downstream_cx_old_code`),
-    cxOverflow: metrics.counter(`${prefix}downstream_cx_overflow`),
-    cxOverloadReject: metrics.counter(`${prefix}downstream_cx_overload_reject`),
-    overloadClosed: metrics.counter(`${prefix}downstream_cx_overload_closed`),
-    proxyProtocolError: metrics.counter(`${prefix}downstream_cx_proxy_proto_error`),
+    maxConnections: maxConnections > 0 ? maxConnections : NO_LIMIT,
+    maxPendingRequests: 0,
+    maxRequests: 0,
+    maxRetries: 0,
   }
 }

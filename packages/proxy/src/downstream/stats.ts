@@ -31,6 +31,7 @@ export function downstreamStats(metrics: MetricRegistry, applicationProtocol: st
     requestTimeout: counter('request_timeout'),
     requestOverload: counter('request_overload'),
     requestUnexpected: counter('request_unexpected'),
+    requestUntold: counter('request_untold'),
     requestTimeMs: metrics.histogram(`${prefix}request_time_ms`),
     response: counter('response'),
     responseBusinessException: counter('response_business_exception'),

@@ -6,7 +6,7 @@ import { FakeClock } from '@meltemi/runtime/testing'
 import type { Network, Socket, SocketHandler } from '../net/network.ts'
 import { Flusher } from '../net/outbox.ts'
 import { ClusterManager } from '../upstream/cluster-manager.ts'
-import { limitCells } from '../upstream/limits.ts'
+import { SharedLimits } from '../upstream/shared-limits.ts'
 import { SeededRandom } from '../util/random.ts'
 import { TimerWheel } from '../util/timer-wheel.ts'
 import { TurnClock } from '../util/turn-clock.ts'
@@ -87,7 +87,7 @@ async function setUp(changes: Partial<TcpProxyConfig> = {}) {
     logBadReply: () => {},
   }
   const metrics = new LocalRegistry(() => {})
-  const clusters = new ClusterManager([CLUSTER], thread, metrics, { cells: limitCells(1, 1), workers: 1, worker: 0 })
+  const clusters = new ClusterManager([CLUSTER], thread, metrics, new SharedLimits(1).share(0))
   await clusters.start()
   const config: TcpProxyConfig = {
     kind: 'tcp-proxy',

@@ -64,6 +64,10 @@ export class TcpConnection implements SocketHandler, TimerNode {
     if (context.config.idleTimeoutMs > 0) context.thread.timers.schedule(this, context.config.idleTimeoutMs)
   }
 
+  get listener(): TcpContext {
+    return this.#context
+  }
+
   get bufferedBytes(): number {
     return this.#earlyBytes + this.#client.bufferedBytes + (this.#upstream?.socket.bufferedBytes ?? 0)
   }
