@@ -1,5 +1,6 @@
-import type { ProxyConfig } from '@meltemi/api/model'
 import type { Logger, MergedRegistry } from '@meltemi/runtime'
+import type { Configure } from './config/configure.ts'
+import type { LiveConfig } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 import type { EndpointStatus } from './proxy.ts'
 
@@ -16,6 +17,8 @@ export interface DataPlane {
    * `isUrgent`: threads that start meanwhile have them at once, and a thread that cannot take them is replaced.
    */
   load(modules: readonly ModuleVersion[], isUrgent: boolean): Promise<void>
+  /** From `start` on, in turn with `load`; threads that start later have it too. */
+  readonly configure: Configure
 }
 
 /** Code of a module has done what it may not. */
@@ -27,13 +30,15 @@ export interface CodeFault {
 }
 
 export interface DataPlaneOptions {
-  /** With every port chosen. */
-  readonly config: ProxyConfig
+  /** What is in force; the data plane keeps it up to date. */
+  readonly live: LiveConfig
   readonly modules: readonly ModuleVersion[]
   readonly metrics: MergedRegistry
   readonly overload: SharedArrayBuffer
   /** Of the whole process. */
   readonly memoryLimitBytes: number
+  /** How long connections of a listener that is removed have to finish. */
+  readonly drainMs: number
   readonly logger: Logger
   onFault(fault: CodeFault): void
 }

@@ -1,4 +1,6 @@
 export type { ModuleChange, ModuleReport } from './admin/inspector.ts'
+export { ConfigRefused, type Configure, type ResourceKind, type VersionOf } from './config/configure.ts'
+export type { ProxyUpdate } from './config/listener-manager.ts'
 export { CONTRACT, CONTRACT_VERSIONS, type ContractVersion } from './contract-versions.ts'
 export type { ModuleVersion } from './modules/module-version.ts'
 export { absoluteModulePaths, builtIn, type LoadedModules, loadModules } from './modules.ts'
@@ -17,6 +19,5 @@ export {
   type RouteLoss,
 } from './routing/explain.ts'
 export { startProxy } from './start-proxy.ts'
-export type { LimitShare } from './upstream/cluster-manager.ts'
-export { limitCells, limitsInUse } from './upstream/limits.ts'
+export { type LimitShare, SharedLimits } from './upstream/shared-limits.ts'
 export { createRandom, type Random, SeededRandom } from './util/random.ts'

@@ -1,38 +1,45 @@
 /** What runs in a throw-away thread: tries whether a new version of a module can serve the configuration in force. */
 
 import { parentPort } from 'node:worker_threads'
-import { formatProblem, type ProxyConfig } from '@meltemi/api/model'
+import { formatProblem } from '@meltemi/api/model'
 import { LocalRegistry, systemClock } from '@meltemi/runtime'
 import { findCodeFaults } from './config/find-code-faults.ts'
-import { withoutVersions } from './modules/module-version.ts'
+import type { WholeConfig } from './config/live-config.ts'
+import { isDelivered, withoutVersions } from './modules/module-version.ts'
 import { type LoadedModules, loadVersions } from './modules.ts'
 import { nodeNetwork } from './net/node-network.ts'
 import type { ProbeResult, ProbeStart } from './probe.ts'
 import { Proxy } from './proxy.ts'
-import { limitCells } from './upstream/limits.ts'
+import { SharedLimits } from './upstream/shared-limits.ts'
 import { createRandom } from './util/random.ts'
 
-async function probe({ config, candidate, modules }: ProbeStart): Promise<ProbeResult> {
-  const loaded = await loadVersions([candidate, ...modules])
-  const version = loaded.modules[0]?.version ?? candidate
+async function probe({ candidate, modules, ...whole }: ProbeStart): Promise<ProbeResult> {
+  // the first of one name is it for those who name no digest, so what is delivered comes last
+  const order = isDelivered(candidate) ? [...modules, candidate] : [candidate, ...modules]
+  const loaded = await loadVersions(order)
+  const version = loaded.modules[order.indexOf(candidate)]?.version ?? candidate
   const faults = loaded.problems.map((problem) => withoutVersions(formatProblem(problem)))
   if (faults.length > 0) return { version, faults }
-  return { version, faults: [...findCodeFaults(config, loaded.codecs), ...tryToBuild(config, loaded)] }
+  return {
+    version,
+    faults: [...findCodeFaults(whole.config, whole.routes, loaded.codecs), ...tryToBuild(whole, loaded)],
+  }
 }
 
 /** Builds what a thread would, and opens nothing. */
-function tryToBuild(config: ProxyConfig, { codecs, filters }: LoadedModules): readonly string[] {
+function tryToBuild(whole: WholeConfig, { modules, codecs, filters }: LoadedModules): readonly string[] {
   try {
-    const cells = limitCells(config.clusters.length + config.listeners.length, 1)
     new Proxy({
-      config,
+      ...whole,
       codecs,
       filters,
+      isFrom: (codec, digest) =>
+        modules.some((module) => module.codecs.includes(codec) && module.version.digest === digest),
       network: nodeNetwork,
       clock: systemClock,
       random: createRandom(),
       metrics: new LocalRegistry(() => {}),
-      share: { cells, workers: 1, worker: 0 },
+      share: new SharedLimits(1).share(0),
       overloadLevel: () => 0,
       log: () => {},
     })

@@ -1,13 +1,12 @@
 import { Worker } from 'node:worker_threads'
-import type { ProxyConfig } from '@meltemi/api/model'
+import type { WholeConfig } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 
 const TIMEOUT_MS = 10_000
 const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 }
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './probe-main.ts' : './probe-main.js', import.meta.url)
 
-export interface ProbeStart {
-  readonly config: ProxyConfig
+export interface ProbeStart extends WholeConfig {
   /** Without files: it is read from the disk. */
   readonly candidate: ModuleVersion
   /** The others that would be in force beside it. */

@@ -1,4 +1,6 @@
+import type { ValidateOptions } from '@meltemi/api'
 import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
+import type { Configure } from './config/configure.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 
 export interface ProxyOptions {
@@ -16,13 +18,24 @@ export interface ProxyOptions {
   readonly logLevel: string
   /** undefined: from the container's limit. */
   readonly memoryLimitBytes: number | undefined
+  /** How configuration that comes while the proxy runs is taken; where the bootstrap asks for none, it does not matter. */
+  readonly xds?: XdsOptions
+}
+
+export interface XdsOptions {
+  /** What resources are checked against, as the bootstrap was. */
+  readonly rules: ValidateOptions
+  /** Where the last good configuration is kept for a start without a control plane; undefined: nowhere. */
+  readonly cacheFolder: string | undefined
 }
 
 export interface RunningProxy {
+  /** In force now, with the ports that were really taken. */
   readonly config: ProxyConfig
   readonly adminAddress: SocketAddress
   /** Resolves with the exit code when everything has ended. */
   readonly done: Promise<number>
+  readonly configure: Configure
   /** Not ready any more, then no new connections, then goodbye; ends when the last connection has, or when the time is over. */
   drain(): void
   /** Ends now. */

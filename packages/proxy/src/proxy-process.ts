@@ -9,12 +9,15 @@ import type {
   ServerState,
 } from './admin/inspector.ts'
 import { startAdmin } from './admin/start-admin.ts'
+import type { Configure } from './config/configure.ts'
+import type { LiveConfig } from './config/live-config.ts'
 import type { DataPlane } from './data-plane.ts'
 import { describeLine } from './describe-line.ts'
 import type { ModuleStore } from './module-store.ts'
 import type { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { VERSION } from './version.ts'
+import type { XdsConfig } from './xds-config.ts'
 
 /** At most this part of the drain time, and at most 5 s, passes between "not ready" and the end of accepting. */
 const ANNOUNCE_SHARE = 0.1
@@ -24,21 +27,22 @@ const ACTIVE_CONNECTIONS = /^listener\..*\.downstream_cx_active$/
 
 export interface ProcessParts {
   readonly options: ProxyOptions
-  readonly config: ProxyConfig
+  readonly live: LiveConfig
   readonly logger: Logger
   readonly metrics: MergedRegistry
   readonly budget: MemoryBudget
   readonly dataPlane: DataPlane
   readonly modules: ModuleStore
+  readonly xds: XdsConfig
 }
 
 /**
  * The life of the whole process, on the main thread.
  *
- *   PRE_INITIALIZING ──► LIVE ──► DRAINING: /ready says 503 ─ wait ─► accepts no more ─ finish ─► ended
+ *   PRE_INITIALIZING ──► INITIALIZING ──► LIVE ──► DRAINING: /ready says 503 ─ wait ─► accepts no more ─ finish ─► ended
  */
 export class ProxyProcess implements RunningProxy, ProxyInspector {
-  readonly config: ProxyConfig
+  readonly live: LiveConfig
   readonly bootstrap: Readonly<Record<string, unknown>>
   readonly metrics: MergedRegistry
   readonly version = VERSION
@@ -53,14 +57,23 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
 
   constructor(parts: ProcessParts) {
     const { promise, resolve } = Promise.withResolvers<number>()
-    this.config = parts.config
+    this.live = parts.live
     this.metrics = parts.metrics
-    const { config: _, bootstrap, modules, ...commandLineOptions } = parts.options
+    const { config: _, bootstrap, modules, xds, ...commandLineOptions } = parts.options
     this.bootstrap = bootstrap
-    this.commandLineOptions = { ...commandLineOptions, modules: modules.map(({ path }) => path) }
+    const xdsCacheFolder = xds?.cacheFolder
+    this.commandLineOptions = { ...commandLineOptions, xdsCacheFolder, modules: modules.map(({ path }) => path) }
     this.done = promise
     this.#resolveDone = resolve
     this.#parts = parts
+  }
+
+  get config(): ProxyConfig {
+    return this.live.config
+  }
+
+  get configure(): Configure {
+    return this.#parts.dataPlane.configure
   }
 
   /** With the port that was really taken. */
@@ -125,11 +138,23 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     if (this.#isStopping) return
     budget.start()
     modules.start(dataPlane, options.watchModules)
-    this.#state = 'LIVE'
+    await this.#startXds()
     const { host, port } = this.adminAddress
     logger.info('admin pages', { address: `${host}:${port}` })
     for (const { name, address } of this.config.listeners) {
       logger.info('listening', { listener: name, address: `${address.host}:${address.port}` })
+    }
+  }
+
+  async #startXds(): Promise<void> {
+    this.#state = 'INITIALIZING'
+    try {
+      await this.#parts.xds.start(() => {
+        if (this.#state === 'INITIALIZING') this.#state = 'LIVE'
+      })
+    } catch (error: unknown) {
+      await this.stop()
+      throw error
     }
   }
 
@@ -147,8 +172,9 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     this.#isStopping = true
     const wasLive = this.#state !== 'PRE_INITIALIZING'
     this.#state = 'DRAINING'
-    const { dataPlane, budget, logger, modules } = this.#parts
+    const { dataPlane, budget, logger, modules, xds } = this.#parts
     budget.stop()
+    await xds.close()
     modules.close()
     await dataPlane.stop()
     await this.#admin?.close()
@@ -168,11 +194,13 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   }
 
   async #drain(): Promise<void> {
-    const { dataPlane, budget, logger, options } = this.#parts
+    const { dataPlane, budget, logger, options, xds } = this.#parts
     const drainMs = options.drainTimeS * 1000
     const endMs = performance.now() + drainMs
     logger.info('draining', { drainTimeS: options.drainTimeS })
     budget.stop()
+    // nothing new from now on
+    await xds.close()
     // load balancers must have time to see that this one is not ready
     await delay(Math.min(drainMs * ANNOUNCE_SHARE, ANNOUNCE_MAX_MS))
     await dataPlane.drain()

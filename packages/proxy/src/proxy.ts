@@ -1,35 +1,38 @@
-import type { ProxyConfig } from '@meltemi/api/model'
-import type { Clock, MetricRegistry } from '@meltemi/runtime'
-import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
-import { type BuildContext, buildListeners, rebuildServices } from './config/build-listeners.ts'
+import { type NamedRoutes, NO_CHANGE, type ProxyConfig } from '@meltemi/api/model'
+import type { Clock, GroupedRegistry } from '@meltemi/runtime'
+import type { CodecDefinition } from '@meltemi/sdk'
+import type { ProxyCode } from './config/build-service.ts'
+import { ListenerManager, type ProxyUpdate } from './config/listener-manager.ts'
 import type { Listener } from './downstream/listener.ts'
 import { withoutVersions } from './modules/module-version.ts'
 import type { Network } from './net/network.ts'
 import { Flusher } from './net/outbox.ts'
-import { ClusterManager, type LimitShare } from './upstream/cluster-manager.ts'
+import { SeriesBudget } from './observe/series-budget.ts'
+import { RouteSlots } from './routing/route-slots.ts'
+import { ClusterManager } from './upstream/cluster-manager.ts'
 import type { ThreadContext } from './upstream/context.ts'
+import type { LimitShare } from './upstream/shared-limits.ts'
+import type { Prepared } from './util/prepared.ts'
 import type { Random } from './util/random.ts'
 import { TimerWheel } from './util/timer-wheel.ts'
 import { TurnClock } from './util/turn-clock.ts'
 
 export interface ProxyParts extends ProxyCode {
   readonly config: ProxyConfig
+  /** Of listeners with `rds`, as far as they are known. */
+  readonly routes?: readonly NamedRoutes[]
   readonly network: Network
   readonly clock: Clock
   readonly random: Random
-  readonly metrics: MetricRegistry
+  readonly metrics: GroupedRegistry
   readonly share: LimitShare
+  /** How long connections of a listener that is removed have to finish; 30 s if not said. */
+  readonly drainMs?: number
   /** 0 normal … 3; read for every request, so it must cost nothing. */
   overloadLevel(): number
   log(level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>): void
   /** A codec threw something that is not a ProtocolError, or broke its contract. */
   onCodecFault?(codec: CodecDefinition, error: unknown): void
-}
-
-/** What listeners run that is not the proxy's own. */
-export interface ProxyCode {
-  readonly codecs: readonly CodecDefinition[]
-  readonly filters: readonly FilterDefinition[]
 }
 
 /** What one thread tells of one endpoint, for `/clusters`. */
@@ -47,6 +50,7 @@ export interface EndpointStatus {
   readonly rqError: number
 }
 
+const DEFAULT_DRAIN_MS = 30_000
 const SHED_INTERVAL_MS = 250
 /** Of overload: from here on the connections that hold the most are closed. */
 export const SHED_LEVEL = 3
@@ -54,10 +58,10 @@ export const SHED_LEVEL = 3
 /** The data plane of one thread, in a worker, in the main thread, or in the simulation. */
 export class Proxy {
   readonly #parts: ProxyParts
-  readonly #build: BuildContext
   readonly #thread: ThreadContext
   readonly #clusters: ClusterManager
-  readonly #listeners: readonly Listener[]
+  readonly #routes: RouteSlots
+  readonly #listeners: ListenerManager
   #isStopped = false
 
   /** Throws an Error when the configuration cannot be built. */
@@ -86,30 +90,40 @@ export class Proxy {
       },
     }
     this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share)
-    this.#build = {
+    this.#routes = new RouteSlots(parts.routes ?? [])
+    const build = {
       thread: this.#thread,
       metrics,
       clusters: this.#clusters,
+      routes: this.#routes,
+      seriesBudget: new SeriesBudget(),
       codecs: parts.codecs,
       filters: parts.filters,
-      share: parts.share,
+      isFrom: (codec: CodecDefinition, digest: string) => parts.isFrom?.(codec, digest) ?? false,
       overloadLevel: parts.overloadLevel,
-      logBadBytes: (remoteAddress, reason) => parts.log('warn', 'bad bytes', { remoteAddress, reason }),
+      logBadBytes: (remoteAddress: string, reason: string) => parts.log('warn', 'bad bytes', { remoteAddress, reason }),
     }
-    this.#listeners = buildListeners(config, this.#build)
+    const { share, drainMs = DEFAULT_DRAIN_MS } = parts
+    this.#listeners = new ListenerManager(config.listeners, build, { share, drainMs })
   }
 
+  /** Those in force. */
   get listeners(): readonly Listener[] {
-    return this.#listeners
+    return this.#listeners.listeners
   }
 
   get connectionCount(): number {
-    return this.#listeners.reduce((sum, listener) => sum + listener.connectionCount, 0)
+    return this.#listeners.all.reduce((sum, listener) => sum + listener.connectionCount, 0)
   }
 
   /** Bytes that connections of clients hold. */
   get bufferedBytes(): number {
-    return this.#listeners.reduce((sum, listener) => sum + listener.bufferedBytes, 0)
+    return this.#listeners.all.reduce((sum, listener) => sum + listener.bufferedBytes, 0)
+  }
+
+  /** Those on their way out among them. */
+  get clusterCount(): number {
+    return this.#clusters.size
   }
 
   /** Deadlines that are set; 0 when nothing is under way. */
@@ -121,7 +135,7 @@ export class Proxy {
   async start(reusePort: boolean): Promise<void> {
     await this.#clusters.start()
     try {
-      for (const listener of this.#listeners) await listener.listen(reusePort)
+      await this.#listeners.start(reusePort)
     } catch (error: unknown) {
       await this.stop()
       throw error
@@ -130,25 +144,41 @@ export class Proxy {
   }
 
   /**
-   * Builds what the listeners need to run other code, and returns what puts it in force: for new connections, while
-   * those that are here go on as they are. Throws, with nothing changed, when it cannot be built.
+   * Makes all that a change needs, sockets that listen among it, and resolves with what puts it in force: for new
+   * connections and, where routes and clusters change, for the next requests of those that are here. Rejects, with nothing
+   * changed, when it cannot be had. One at a time.
    */
-  prepare(code: ProxyCode): () => void {
-    const services = rebuildServices(this.#listeners, { ...this.#build, ...code })
-    return () => {
-      for (const [index, service] of services.entries()) this.#listeners[index]?.use(service)
+  async prepare(update: ProxyUpdate): Promise<Prepared> {
+    const { change = NO_CHANGE } = update
+    const routes = this.#routes.prepare(change.routes)
+    const clusters = await this.#clusters.prepare(change)
+    try {
+      const listeners = await this.#listeners.prepare(update, routes)
+      return {
+        use: () => {
+          for (const part of [clusters, routes, listeners]) part.use()
+          this.#routes.remove(change.routesRemoved, (key) => this.#listeners.usesRoutes(key))
+          this.#clusters.remove(change.clustersRemoved)
+        },
+        discard: () => {
+          for (const part of [clusters, routes, listeners]) part.discard()
+        },
+      }
+    } catch (error: unknown) {
+      clusters.discard()
+      throw error
     }
   }
 
   /** No new connections, goodbye to clients, idle ones closed; what is under way goes on. */
   async drain(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.drain()))
+    await this.#listeners.drain()
   }
 
   /** Ends everything now. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    await Promise.all(this.#listeners.map((listener) => listener.stop()))
+    await this.#listeners.stop()
     this.#clusters.stop()
     this.#thread.flusher.flush()
     this.#thread.timers.stop()
@@ -180,7 +210,7 @@ export class Proxy {
   #scheduleShedding(): void {
     this.#parts.clock.setTimer(SHED_INTERVAL_MS, () => {
       if (this.#isStopped) return
-      if (this.#parts.overloadLevel() >= SHED_LEVEL) for (const listener of this.#listeners) listener.closeLargest()
+      if (this.#parts.overloadLevel() >= SHED_LEVEL) for (const listener of this.#listeners.all) listener.closeLargest()
       this.#scheduleShedding()
     })
   }

@@ -1,6 +1,6 @@
-import type { ProxyConfig } from '@meltemi/api/model'
 import { createLogger, MergedRegistry, systemClock, tryParseLogLevel } from '@meltemi/runtime'
 import { choosePorts } from './choose-ports.ts'
+import { LiveConfig } from './config/live-config.ts'
 import type { CodeFault } from './data-plane.ts'
 import { MainThread } from './main-thread.ts'
 import { ModuleStore } from './module-store.ts'
@@ -8,31 +8,35 @@ import { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { ProxyProcess } from './proxy-process.ts'
 import { Workers } from './workers.ts'
+import { withoutWaiting, XdsConfig } from './xds-config.ts'
 
 /** Starts all threads and the admin server; rejects, with nothing left running, when any part cannot start. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const logger = createLogger({ level: tryParseLogLevel(options.logLevel) ?? 'info' })
   const metrics = new MergedRegistry()
   const ports = await choosePorts(options.config.listeners, options.concurrency > 0)
-  const config: ProxyConfig = { ...options.config, listeners: ports.listeners }
+  const config = { ...options.config, listeners: ports.listeners }
+  const live = new LiveConfig(withoutWaiting(config))
   const budget = new MemoryBudget({
     clock: systemClock,
     metrics,
     limitBytes: options.memoryLimitBytes,
     onChange: (level) => logger.warn('memory: overload level changed', { level, usedBytes: budget.usedBytes }),
   })
-  const modules = new ModuleStore({ config, modules: options.modules, metrics, logger: logger.child('codecs') })
+  const modules = new ModuleStore({ live, modules: options.modules, metrics, logger: logger.child('codecs') })
   const parts = {
-    config,
+    live,
     modules: options.modules,
     metrics,
     overload: budget.shared,
     memoryLimitBytes: budget.limitBytes,
+    drainMs: options.drainTimeS * 1000,
     logger,
     onFault: (fault: CodeFault) => modules.onFault(fault),
   }
   const dataPlane = options.concurrency === 0 ? new MainThread(parts) : new Workers(parts, options.concurrency)
-  const running = new ProxyProcess({ options, config, logger, metrics, budget, dataPlane, modules })
+  const xds = new XdsConfig({ config, options: options.xds, logger, metrics, modules, dataPlane })
+  const running = new ProxyProcess({ options, live, logger, metrics, budget, dataPlane, modules, xds })
   try {
     await running.start()
   } finally {

@@ -1,5 +1,6 @@
 import { formatProblem } from '@meltemi/api/model'
-import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
+import type { CodecDefinition } from '@meltemi/sdk'
+import type { ProxyCode } from './config/build-service.ts'
 import { guardCodec, guardFilter, type Running } from './modules/guard.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 import { type LoadedModule, loadVersions } from './modules.ts'
@@ -15,7 +16,7 @@ export class ThreadCode {
   }
 
   /** The same versions give the same definitions again. Throws with all that is wrong. */
-  async load(versions: readonly ModuleVersion[]): Promise<{ codecs: CodecDefinition[]; filters: FilterDefinition[] }> {
+  async load(versions: readonly ModuleVersion[]): Promise<ProxyCode> {
     const missing = versions.filter(({ id }) => !this.#loaded.has(id))
     const { modules, problems } = await loadVersions(missing)
     if (problems.length > 0) throw new Error(problems.map(formatProblem).join('; '))
@@ -24,6 +25,7 @@ export class ThreadCode {
     return {
       codecs: wanted.flatMap((loaded) => loaded.codecs),
       filters: wanted.flatMap((loaded) => loaded.filters),
+      isFrom: (codec, digest) => this.#origins.get(codec)?.digest === digest,
     }
   }
 

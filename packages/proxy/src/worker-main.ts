@@ -2,11 +2,12 @@
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalRegistry, systemClock } from '@meltemi/runtime'
-import type { ModuleVersion } from './modules/module-version.ts'
 import { nodeNetwork } from './net/node-network.ts'
 import { SharedOverloadLevel } from './observe/overload-level.ts'
 import { Proxy, SHED_LEVEL } from './proxy.ts'
 import { ThreadCode } from './thread-code.ts'
+import { ThreadUpdates } from './thread-updates.ts'
+import { HandedLimits } from './upstream/shared-limits.ts'
 import { createRandom } from './util/random.ts'
 import {
   type FromWorker,
@@ -29,14 +30,18 @@ async function run(start: WorkerStart): Promise<void> {
   const code = new ThreadCode(vitals.subarray(Vital.Running, Vital.LastRun + 1))
   const overload = new SharedOverloadLevel(start.overload)
   const pulse = startPulse(vitals, overload)
+  const limits = new HandedLimits(start.workers, start.worker)
+  limits.take(start.limits)
   const proxy = new Proxy({
     config: start.config,
+    routes: start.routes,
     ...(await code.load(start.modules)),
     network: nodeNetwork,
     clock: systemClock,
     random: createRandom(),
-    metrics: new LocalRegistry((definition) => tell({ kind: 'metric', definition })),
-    share: { cells: start.limitCells, workers: start.workers, worker: start.worker },
+    metrics: new LocalRegistry((news) => tell({ kind: 'metric', news })),
+    share: limits,
+    drainMs: start.drainMs,
     overloadLevel: () => overload.current,
     log: limitedLog(),
     onCodecFault: (codec, error) => {
@@ -44,7 +49,7 @@ async function run(start: WorkerStart): Promise<void> {
     },
   })
   pulse.heldBytes = () => proxy.bufferedBytes
-  const answers = new Answers(proxy, code)
+  const answers = new Answers(proxy, new ThreadUpdates({ proxy, code, limits }))
   parentPort?.on('message', (message: ToWorker) => void answers.obey(message))
   await proxy.start(true)
   tell({ kind: 'ready' })
@@ -53,12 +58,11 @@ async function run(start: WorkerStart): Promise<void> {
 /** Does what the main thread says. */
 class Answers {
   readonly #proxy: Proxy
-  readonly #code: ThreadCode
-  #prepared: (() => void) | undefined
+  readonly #updates: ThreadUpdates
 
-  constructor(proxy: Proxy, code: ThreadCode) {
+  constructor(proxy: Proxy, updates: ThreadUpdates) {
     this.#proxy = proxy
-    this.#code = code
+    this.#updates = updates
   }
 
   async obey(message: ToWorker): Promise<void> {
@@ -74,25 +78,15 @@ class Answers {
       case 'endpoints':
         return this.#proxy.endpoints()
       case 'prepare':
-        return this.#prepare(question.modules)
+        return this.#updates.prepare(question.update)
       case 'use':
-        this.#prepared?.()
-        this.#prepared = undefined
-        return ''
+        await this.#updates.use()
+        return true
       case 'discard':
-        this.#prepared = undefined
-        return ''
+        await this.#updates.discard()
+        return true
       default:
         return question satisfies never
-    }
-  }
-
-  async #prepare(modules: readonly ModuleVersion[]): Promise<string> {
-    try {
-      this.#prepared = this.#proxy.prepare(await this.#code.load(modules))
-      return ''
-    } catch (error: unknown) {
-      return error instanceof Error ? error.message : String(error)
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:worker_threads'
+import { type ChangedNames, noNames } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 import { WorkerDoubt } from './worker-doubt.ts'
 import { HEARTBEAT_MS, type Question, type ToWorker, VITAL_CELLS, Vital } from './worker-messages.ts'
@@ -22,6 +23,8 @@ export class Member {
   lastBeatMs = 0
   /** What the thread was started with, or told to run since. */
   modules: readonly ModuleVersion[] = []
+  /** What of the configuration has changed since, without the thread. */
+  missed: ChangedNames = noNames()
   /** The worker's cells. */
   vitals = new SharedArrayBuffer(VITAL_CELLS * Int32Array.BYTES_PER_ELEMENT)
   #cells = new Int32Array(this.vitals)
@@ -42,6 +45,7 @@ export class Member {
     this.vitals = new SharedArrayBuffer(VITAL_CELLS * Int32Array.BYTES_PER_ELEMENT)
     this.#cells = new Int32Array(this.vitals)
     this.modules = modules
+    this.missed = noNames()
     this.#beats = 0
     this.isReady = false
     this.#startedMs = performance.now()

@@ -1,14 +1,16 @@
-import type { ProxyConfig } from '@meltemi/api/model'
-import type { MetricDefinition } from '@meltemi/runtime'
+import type { MetricNews } from '@meltemi/runtime'
+import type { WholeConfig } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
+import type { ThreadUpdate } from './thread-updates.ts'
+import type { NamedCells } from './upstream/shared-limits.ts'
 
 /** What a worker is started with. */
-export interface WorkerStart {
-  readonly config: ProxyConfig
+export interface WorkerStart extends WholeConfig {
   readonly modules: readonly ModuleVersion[]
   readonly workers: number
   readonly worker: number
-  readonly limitCells: SharedArrayBuffer
+  readonly limits: readonly NamedCells[]
+  readonly drainMs: number
   readonly overload: SharedArrayBuffer
   readonly vitals: SharedArrayBuffer
 }
@@ -35,16 +37,16 @@ export type ToWorker =
 export type Question =
   /** Answer: EndpointStatus[]. */
   | { readonly kind: 'endpoints' }
-  /** Load these and build with them. Answer: '' or why not. */
-  | { readonly kind: 'prepare'; readonly modules: readonly ModuleVersion[] }
-  /** Put in force what was prepared last, or forget it. Answer: ''. */
+  /** See ThreadUpdates. Answer: string[], why not. */
+  | { readonly kind: 'prepare'; readonly update: ThreadUpdate }
+  /** Put in force what was prepared last, or forget it. Answer: true. */
   | { readonly kind: 'use' }
   | { readonly kind: 'discard' }
 
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string }
-  | { readonly kind: 'metric'; readonly definition: MetricDefinition }
+  | { readonly kind: 'metric'; readonly news: MetricNews }
   | { readonly kind: 'answer'; readonly question: number; readonly value: unknown }
   /** Code of this module version threw where it may not. */
   | { readonly kind: 'fault'; readonly module: number; readonly text: string }

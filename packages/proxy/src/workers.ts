@@ -1,17 +1,23 @@
 import { Worker } from 'node:worker_threads'
+import { NO_CHANGE } from '@meltemi/api/model'
 import type { Counter, Gauge } from '@meltemi/runtime'
+import { addNames, hasNames, noNames } from './config/live-config.ts'
 import type { CodeFault, DataPlane, DataPlaneOptions } from './data-plane.ts'
+import { LiveChanges } from './live-changes.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 import { type EndpointStatus, SHED_LEVEL } from './proxy.ts'
-import { limitCells, reclaimLimits } from './upstream/limits.ts'
+import type { ThreadUpdate } from './thread-updates.ts'
+import { SharedLimits } from './upstream/shared-limits.ts'
 import { Member } from './worker-member.ts'
 import { type FromWorker, Vital, type WorkerStart } from './worker-messages.ts'
 
 const CHECK_MS = 100
 /** A check that comes later than this says that the whole machine stood still, not the worker. */
 const LATE_CHECK_MS = 250
-/** Loading code that was tried before takes milliseconds. */
+/** Loading code that was tried before takes milliseconds; names of new clusters may take two seconds. */
 const PREPARE_MS = 5000
+/** How often a change is tried anew when all workers end while they prepare it. */
+const MAX_TRIES = 3
 /** Overload that goes on for so long, although the largest connections were closed, has another cause. */
 const OVERLOAD_MS = 500
 /** The part of the memory limit that a worker must hold without a connection to show for it to be that cause. */
@@ -29,13 +35,16 @@ const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker-main.ts' : './
 export class Workers implements DataPlane {
   readonly #options: DataPlaneOptions
   readonly #count: number
-  readonly #cells: SharedArrayBuffer
+  readonly #limits: SharedLimits
+  readonly #changes: LiveChanges
   readonly #members: Member[] = []
   readonly #restarts: Counter
   readonly #hung: Counter
   readonly #live: Gauge
   readonly #overload: Int32Array
   #modules: readonly ModuleVersion[]
+  /** For who waits for a thread that can be asked. */
+  #nextReady = Promise.withResolvers<void>()
   #overloadedSinceMs = 0
   #watchdog: NodeJS.Timeout | undefined
   #lastCheckMs = 0
@@ -45,7 +54,14 @@ export class Workers implements DataPlane {
   constructor(options: DataPlaneOptions, count: number) {
     this.#options = options
     this.#count = count
-    this.#cells = limitCells(options.config.clusters.length + options.config.listeners.length, count)
+    this.#limits = new SharedLimits(count)
+    this.#changes = new LiveChanges({
+      live: options.live,
+      limits: this.#limits,
+      logger: options.logger,
+      isShared: true,
+      update: (update, commit) => this.#update(update, commit),
+    })
     this.#overload = new Int32Array(options.overload)
     this.#modules = options.modules
     this.#restarts = options.metrics.counter('server.worker_restarted')
@@ -74,25 +90,13 @@ export class Workers implements DataPlane {
     return Promise.resolve()
   }
 
-  async load(modules: readonly ModuleVersion[], isUrgent: boolean): Promise<void> {
-    if (isUrgent) this.#modules = modules
-    const members = this.#members.filter((member) => member.isReady)
-    const answers = await Promise.all(members.map((member) => member.ask({ kind: 'prepare', modules }, PREPARE_MS)))
-    const refusals = answers.flatMap((answer) => (answer === '' ? [] : [String(answer ?? 'a worker did not answer')]))
-    if (refusals.length > 0 && !isUrgent) {
-      await Promise.all(members.map((member) => member.ask({ kind: 'discard' })))
-      throw new Error(refusals[0])
-    }
-    this.#modules = modules
-    await Promise.all(members.map((member, index) => this.#use(member, answers[index] === '')))
+  get configure(): DataPlane['configure'] {
+    return this.#changes.configure
   }
 
-  async #use(member: Member, isPrepared: boolean): Promise<void> {
-    const { worker } = member
-    const modules = this.#modules
-    if (isPrepared && (await member.ask({ kind: 'use' })) === '') member.modules = modules
-    // what does not take the code that must run is replaced by one that starts with it
-    else if (member.worker === worker) void worker?.terminate()
+  load(modules: readonly ModuleVersion[], isUrgent: boolean): Promise<void> {
+    if (isUrgent) this.#modules = modules
+    return this.#changes.inTurn(() => this.#load(modules, isUrgent))
   }
 
   async stop(): Promise<void> {
@@ -106,16 +110,79 @@ export class Workers implements DataPlane {
     return answers.flatMap((answer) => (answer as readonly EndpointStatus[] | undefined) ?? [])
   }
 
+  async #load(modules: readonly ModuleVersion[], isUrgent: boolean): Promise<void> {
+    const answers = await this.#prepare({ modules, change: NO_CHANGE, limits: [] })
+    const refusals = answers.flatMap(({ faults }) => faults ?? ['a worker did not answer'])
+    if (refusals.length > 0 && !isUrgent) {
+      await discard(answers)
+      throw new Error(refusals[0])
+    }
+    if (!isUrgent) this.#modules = modules
+    await Promise.all(answers.map((answer) => this.#use(answer, modules)))
+  }
+
+  /** See LiveChanges. */
+  async #update(update: ThreadUpdate, commit: () => void): Promise<readonly string[]> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      await this.#someReady()
+      // who has ended meanwhile starts again, with whatever comes of this
+      const answers = (await this.#prepare(update)).filter(({ member, worker }) => member.worker === worker)
+      if (answers.length === 0) continue
+      const refusals = answers.flatMap(({ member, faults }) => faults ?? [`worker ${member.index} did not answer`])
+      if (refusals.length > 0) {
+        await discard(answers)
+        return [...new Set(refusals)]
+      }
+      commit()
+      const asked = new Set(answers.map(({ member }) => member))
+      for (const member of this.#members) if (!asked.has(member)) addNames(member.missed, update.change)
+      await Promise.all(answers.map((answer) => this.#use(answer)))
+      for (const member of this.#members) this.#catchUpSoon(member)
+      return []
+    }
+    return ['no worker is there to take it']
+  }
+
+  /** Asks all threads that are ready. */
+  #prepare(update: ThreadUpdate): Promise<readonly Answer[]> {
+    const members = this.#members.filter((member) => member.isReady)
+    return Promise.all(
+      members.map(async (member) => {
+        const { worker } = member
+        const faults = await member.ask({ kind: 'prepare', update }, PREPARE_MS)
+        return { member, worker, faults: faults as readonly string[] | undefined }
+      }),
+    )
+  }
+
+  /** In force now; what does not take it is replaced by one that starts with it. `modules`: if they are part of it. */
+  async #use({ member, worker, faults }: Answer, modules?: readonly ModuleVersion[]): Promise<void> {
+    const isPrepared = faults?.length === 0 && member.worker === worker
+    const isUsed = isPrepared && (await member.ask({ kind: 'use' })) === true
+    if (isUsed) member.modules = modules ?? member.modules
+    else if (member.worker === worker) void worker?.terminate()
+  }
+
+  /** Resolves when there is a thread that can be asked, or after a while in any case. */
+  async #someReady(): Promise<void> {
+    if (this.#isStopping || this.#members.some((member) => member.isReady)) return
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, PREPARE_MS)
+    await Promise.race([this.#nextReady.promise, late.promise])
+    clearTimeout(timer)
+  }
+
   /** Starts a thread; rejects when it cannot begin to serve. */
   #launch(member: Member): Promise<void> {
-    const { config, overload, metrics, logger } = this.#options
+    const { live, overload, metrics, logger, drainMs } = this.#options
     const name = member.begin(this.#modules)
     const start: WorkerStart = {
-      config,
+      ...live.whole(),
       modules: this.#modules,
       workers: this.#count,
       worker: member.index,
-      limitCells: this.#cells,
+      limits: this.#changes.limits(),
+      drainMs,
       overload,
       vitals: member.vitals,
     }
@@ -125,17 +192,14 @@ export class Workers implements DataPlane {
     const publish = metrics.attach(name)
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
-        if (message.kind === 'metric') publish(message.definition)
+        if (message.kind === 'metric') publish(message.news)
         else if (message.kind === 'answer') member.answer(message.question, message.value)
         else if (message.kind === 'fault') this.#onFault('threw', message.module, message.text)
         else if (message.kind === 'log')
           logger[message.level](message.message, { worker: member.index, ...message.fields })
         else if (message.kind === 'ready') {
-          member.isReady = true
-          member.lastBeatMs = performance.now()
-          this.#live.add(1)
+          this.#onReady(member)
           resolve()
-          if (member.modules !== this.#modules) void this.#catchUp(member)
         } else {
           reject(Object.assign(new Error(message.message), { code: message.code }))
           void worker.terminate()
@@ -157,12 +221,23 @@ export class Workers implements DataPlane {
     })
   }
 
+  #onReady(member: Member): void {
+    member.isReady = true
+    member.lastBeatMs = performance.now()
+    this.#live.add(1)
+    this.#nextReady.resolve()
+    this.#nextReady = Promise.withResolvers()
+    // all of them have told what they hold by now
+    if (this.#members.every(({ isReady }) => isReady)) this.#options.metrics.forgetUnheld()
+    this.#catchUpSoon(member)
+  }
+
   #onExit(member: Member, worker: Worker): void {
     if (member.worker !== worker) return
     member.gone()
     if (member.isReady) this.#live.add(-1)
     member.isReady = false
-    reclaimLimits(this.#cells, this.#count, member.index)
+    this.#limits.reclaim(member.index)
     // one that dies while it drains has lost its connections, and new ones are not accepted any more
     if (this.#isStopping || this.#isDraining || this.#watchdog === undefined) return
     this.#restarts.add(1)
@@ -233,15 +308,42 @@ export class Workers implements DataPlane {
     this.#options.onFault({ kind, module, text })
   }
 
-  /** It was started before the code that all others run by now. */
+  /** It was started before something that all others have by now. */
+  #catchUpSoon(member: Member): void {
+    if (!member.isReady || !this.#isBehind(member)) return
+    void this.#changes.inTurn(() => this.#catchUp(member))
+  }
+
   async #catchUp(member: Member): Promise<void> {
-    const modules = this.#modules
-    const answer = await member.ask({ kind: 'prepare', modules }, PREPARE_MS)
-    if (modules === this.#modules) await this.#use(member, answer === '')
+    if (!member.isReady || !this.#isBehind(member)) return
+    const { worker, missed } = member
+    const change = this.#options.live.catchUp(missed)
+    const modules = member.modules === this.#modules ? undefined : this.#modules
+    const update = { modules, change, limits: this.#changes.limits(change) }
+    const faults = await member.ask({ kind: 'prepare', update }, PREPARE_MS)
+    member.missed = noNames()
+    await this.#use({ member, worker, faults: faults as readonly string[] | undefined }, modules)
+  }
+
+  #isBehind({ modules, missed }: Member): boolean {
+    return modules !== this.#modules || hasNames(missed)
   }
 
   #heapMib(): number {
     const shareMib = this.#options.memoryLimitBytes / MIB / this.#count
     return Math.max(MIN_HEAP_MIB, Math.floor(shareMib * HEAP_PART))
   }
+}
+
+/** What one thread has said to an update. */
+interface Answer {
+  readonly member: Member
+  /** Who said it: the member's thread may be another by now. */
+  readonly worker: Worker | null
+  /** undefined: it did not answer. */
+  readonly faults: readonly string[] | undefined
+}
+
+async function discard(answers: readonly Answer[]): Promise<void> {
+  await Promise.all(answers.map(({ member }) => member.ask({ kind: 'discard' })))
 }

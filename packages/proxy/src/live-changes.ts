@@ -1,0 +1,127 @@
+import type { ConfigChange, ListenerConfig } from '@meltemi/api/model'
+import type { Logger } from '@meltemi/runtime'
+import { type ChosenPorts, choosePorts } from './choose-ports.ts'
+import { ConfigRefused, type Configure, type VersionOf } from './config/configure.ts'
+import { findChangeFaults } from './config/find-change-faults.ts'
+import { isNoChange, type LiveConfig } from './config/live-config.ts'
+import type { ThreadUpdate } from './thread-updates.ts'
+import { clusterLimitKey, listenerLimitKey, type NamedCells, type SharedLimits } from './upstream/shared-limits.ts'
+import { faultsOf } from './util/config-refused.ts'
+import { Turns } from './util/turns.ts'
+
+export interface LiveChangesParts {
+  readonly live: LiveConfig
+  readonly limits: SharedLimits
+  readonly logger: Logger
+  /** Several threads listen on each port. */
+  readonly isShared: boolean
+  /**
+   * Does the update in all threads and returns no faults, or does nothing and returns why. `commit` is called in between,
+   * when all can do it and before the first one does: a thread that starts from then on has it.
+   */
+  update(update: ThreadUpdate, commit: () => void): Promise<readonly string[]>
+}
+
+/**
+ * How a change of the configuration comes into force, on the main thread:
+ *
+ *   known already? ─► faults? ─► ports ─► prepare in all threads ─► LiveConfig ─► use in all threads
+ *                        └─────────┴───────────────┴─► ConfigRefused: nothing has changed
+ */
+export class LiveChanges {
+  readonly #parts: LiveChangesParts
+  readonly #turns = new Turns()
+
+  constructor(parts: LiveChangesParts) {
+    this.#parts = parts
+  }
+
+  readonly configure: Configure = (change, versionOf = () => '') =>
+    this.#turns.take(() => this.#configure(change, versionOf))
+
+  /** Does something else that must not run beside a change. */
+  inTurn<T>(task: () => Promise<T>): Promise<T> {
+    return this.#turns.take(task)
+  }
+
+  /** The memory of the limits of what is in force, or of what a change brings. */
+  limits(of: Pick<ConfigChange, 'clusters' | 'listeners'> = this.#parts.live.config): readonly NamedCells[] {
+    return this.#parts.limits.take([
+      ...of.clusters.map(({ name }) => clusterLimitKey(name)),
+      ...of.listeners.map(({ address }) => listenerLimitKey(address)),
+    ])
+  }
+
+  async #configure(change: ConfigChange, versionOf: VersionOf): Promise<void> {
+    const { live } = this.#parts
+    const wanted = live.withoutKnown(live.withKnownPorts(change))
+    if (isNoChange(wanted)) return
+    refuse(findChangeFaults(wanted, live))
+    const ports = await this.#choosePorts(wanted.listeners)
+    try {
+      await this.#putInForce({ ...wanted, listeners: ports.listeners }, versionOf)
+    } finally {
+      await ports.release()
+    }
+  }
+
+  async #putInForce(change: ConfigChange, versionOf: VersionOf): Promise<void> {
+    const touched = new Set([...this.limits(change).map(({ key }) => key), ...this.#keysInForce(change)])
+    const update = { modules: undefined, change, limits: this.limits(change) }
+    try {
+      refuse(await this.#parts.update(update, () => this.#apply(change, versionOf)))
+    } finally {
+      const inForce = new Set(this.#keysInForce(change))
+      for (const key of touched) if (!inForce.has(key)) this.#parts.limits.forget(key)
+    }
+  }
+
+  #apply(change: ConfigChange, versionOf: VersionOf): void {
+    const { live, logger } = this.#parts
+    const before = new Map(live.listeners)
+    live.apply(change, versionOf)
+    for (const { name, address } of change.listeners) {
+      const what = before.has(name) ? 'listener changed' : 'listening'
+      logger.info(what, { listener: name, address: `${address.host}:${address.port}` })
+    }
+    for (const name of change.listenersRemoved)
+      if (before.has(name)) logger.info('listener removed', { listener: name })
+  }
+
+  /** Gives ports to those that ask for any, and makes sure that those that are not open yet can be had. */
+  async #choosePorts(listeners: readonly ListenerConfig[]): Promise<ChosenPorts> {
+    if (listeners.length === 0) return { listeners, release: async () => {} }
+    const open = new Set([...this.#parts.live.listeners.values()].map(({ config }) => listenerLimitKey(config.address)))
+    const choose = (listener: ListenerConfig) =>
+      open.has(listenerLimitKey(listener.address))
+        ? { listeners: [listener], release: async () => {} }
+        : choosePorts([listener], this.#parts.isShared)
+    const results = await Promise.allSettled(listeners.map(async (listener) => choose(listener)))
+    const chosen = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    const release = async () => {
+      await Promise.all(chosen.map((each) => each.release()))
+    }
+    const faults = results.flatMap((result) => (result.status === 'rejected' ? faultsOf(result.reason) : []))
+    if (faults.length > 0) await release()
+    refuse(faults)
+    return { listeners: chosen.flatMap((each) => each.listeners), release }
+  }
+
+  /** Of what the change names, as far as it is in force now. */
+  #keysInForce(change: ConfigChange): readonly string[] {
+    const { clusters, listeners } = this.#parts.live
+    const clusterNames = [...change.clusters.map(({ name }) => name), ...change.clustersRemoved]
+    const listenerNames = [...change.listeners.map(({ name }) => name), ...change.listenersRemoved]
+    return [
+      ...clusterNames.filter((name) => clusters.has(name)).map(clusterLimitKey),
+      ...listenerNames.flatMap((name) => {
+        const address = listeners.get(name)?.config.address
+        return address === undefined ? [] : [listenerLimitKey(address)]
+      }),
+    ]
+  }
+}
+
+function refuse(faults: readonly string[]): void {
+  if (faults.length > 0) throw new ConfigRefused(faults)
+}
