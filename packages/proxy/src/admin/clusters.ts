@@ -1,5 +1,6 @@
 import type { CircuitBreakerConfig, ClusterConfig } from '@meltemi/api/model'
 import { type AdminReply, type AdminRoute, badRequest, jsonReply } from '@meltemi/runtime'
+import type { LiveResource } from '../config/live-config.ts'
 import type { EndpointReport, ProxyInspector } from './inspector.ts'
 import { socketAddressJson } from './socket-address-json.ts'
 
@@ -15,8 +16,8 @@ export function clustersRoute(inspector: ProxyInspector): AdminRoute {
 async function replyWith(inspector: ProxyInspector, format: string): Promise<AdminReply> {
   if (format !== 'text' && format !== 'json') return badRequest('format must be text or json')
   const endpoints = addUpThreads(await inspector.endpoints())
-  const { clusters } = inspector.config
-  const of = (cluster: ClusterConfig) => endpoints.get(cluster.name) ?? []
+  const clusters = [...inspector.live.clusters.values()]
+  const of = ({ config }: LiveResource<ClusterConfig>) => endpoints.get(config.name) ?? []
   if (format === 'text') return { body: clusters.map((cluster) => clusterText(cluster, of(cluster))).join('') }
   return jsonReply({ cluster_statuses: clusters.map((cluster) => clusterJson(cluster, of(cluster))) })
 }
@@ -45,10 +46,13 @@ function plus(a: EndpointReport, b: EndpointReport): EndpointReport {
   }
 }
 
-function clusterText(cluster: ClusterConfig, endpoints: readonly EndpointReport[]): string {
+function clusterText(
+  { config: cluster, isStatic }: LiveResource<ClusterConfig>,
+  endpoints: readonly EndpointReport[],
+): string {
   const lines = [`observability_name::${cluster.statName}`]
   for (const [name, value] of thresholds(cluster.circuitBreaker)) lines.push(`default_priority::${name}::${value}`)
-  lines.push('added_via_api::false')
+  lines.push(`added_via_api::${!isStatic}`)
   for (const endpoint of endpoints) {
     for (const [name, , value] of endpointStats(endpoint)) lines.push(`${endpoint.address}::${name}::${value}`)
     lines.push(...endpointFacts(endpoint).map(([name, value]) => `${endpoint.address}::${name}::${value}`))
@@ -56,11 +60,14 @@ function clusterText(cluster: ClusterConfig, endpoints: readonly EndpointReport[
   return lines.map((line) => `${cluster.name}::${line}\n`).join('')
 }
 
-function clusterJson(cluster: ClusterConfig, endpoints: readonly EndpointReport[]): unknown {
+function clusterJson(
+  { config: cluster, isStatic }: LiveResource<ClusterConfig>,
+  endpoints: readonly EndpointReport[],
+): unknown {
   return {
     name: cluster.name,
     observability_name: cluster.statName,
-    added_via_api: false,
+    added_via_api: !isStatic,
     circuit_breakers: { thresholds: [Object.fromEntries(thresholds(cluster.circuitBreaker))] },
     host_statuses: endpoints.map((endpoint) => ({
       address: socketAddressJson(endpoint.address),

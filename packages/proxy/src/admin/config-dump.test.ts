@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseBootstrap } from '@meltemi/api'
+import { type ConfigChange, NO_CHANGE } from '@meltemi/api/model'
 import type { AdminReply } from '@meltemi/runtime'
+import { LiveConfig } from '../config/live-config.ts'
 import { configDumpRoute } from './config-dump.ts'
 import type { ProxyInspector } from './inspector.ts'
 
 const PROXY = 'type.googleapis.com/aeraki.meta_protocol_proxy'
 const ENVOY = 'type.googleapis.com/envoy'
 const UPDATED = '2026-01-02T03:04:05.006Z'
+const CHANGED = '2026-01-02T03:14:05.006Z'
 const TEXT = `
 node: {id: node-1, cluster: c, metadata: {DB_PASSWORD: hunter2, region: eu}}
 admin: {address: {socket_address: {address: 127.0.0.1, port_value: 15000}}}
@@ -53,17 +56,19 @@ static_resources:
   - {name: outbound|80||b.c}
 `
 
-function ask(query: string): AdminReply {
+function ask(query: string, change: ConfigChange = NO_CHANGE): AdminReply {
   const { config, bootstrap, problems } = parseBootstrap(TEXT, 'b.yaml')
   assert.ok(config !== undefined, JSON.stringify(problems))
-  const inspector = { config, bootstrap, startedAtMs: Date.parse(UPDATED) } as Partial<ProxyInspector>
+  const live = new LiveConfig(config, Date.parse(UPDATED))
+  live.apply(change, (kind, name) => (name === 'unversioned' ? '' : `${kind} 7`), Date.parse(CHANGED))
+  const inspector = { live, bootstrap, startedAtMs: Date.parse(UPDATED) } as Partial<ProxyInspector>
   const { handle } = configDumpRoute(inspector as ProxyInspector)
   return handle({ query: new URLSearchParams(query) } as Parameters<typeof handle>[0]) as AdminReply
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-function configsOf(query: string): any[] {
-  const { status, body } = ask(query)
+function configsOf(query: string, change?: ConfigChange): any[] {
+  const { status, body } = ask(query, change)
   assert.equal(status, undefined, String(body))
   return JSON.parse(String(body)).configs ?? []
 }
@@ -190,4 +195,89 @@ test('mask keeps some fields, of sections and of the items of a resource', () =>
     ['a', 'outbound|80||b.c'].map((name) => ({ '@type': `${ENVOY}.config.cluster.v3.Cluster`, name })),
   )
   assert.equal(ask('mask=nope').status, 400)
+})
+
+const source = { kind: 'ads', initialFetchTimeoutMs: 15_000 } as const
+
+/** Of what has come since the start: a cluster with endpoints, routes, and a listener that uses them. */
+function laterChange(): ConfigChange {
+  const { config } = parseBootstrap(TEXT, 'b.yaml')
+  const [cluster] = config?.clusters ?? []
+  const [listener] = config?.listeners ?? []
+  assert.ok(cluster && listener?.filter.kind === 'meta-protocol')
+  const route = listener.filter.routes.routes[0]!
+  const rds = { routeConfigName: 'later-routes', source }
+  const eds = { serviceName: 'dynamic', source }
+  return {
+    ...NO_CHANGE,
+    clusters: [
+      { ...cluster, name: 'dynamic', statName: 'dynamic', discovery: 'eds', eds, endpoints: [] },
+      { ...cluster, name: 'unversioned', statName: 'unversioned' },
+    ],
+    endpoints: [
+      {
+        cluster: 'dynamic',
+        endpoints: [{ address: { host: '10.0.0.9', port: 99 }, hostname: '', weight: 3, healthy: true }],
+      },
+    ],
+    routes: [{ key: 'ads/later-routes', table: { name: 'later-routes', routes: [{ ...route, name: 'later' }] } }],
+    listeners: [
+      {
+        ...listener,
+        name: 'later',
+        address: { host: '127.0.0.1', port: 9 },
+        filter: { ...listener.filter, routes: { name: '', routes: [] }, rds },
+      },
+    ],
+  }
+}
+
+test('what has come since is shown as Envoy shows what comes over xDS, with version and time', () => {
+  const [, clusters, listeners, routes] = configsOf('', laterChange())
+  assert.deepEqual(
+    [clusters.version_info, clusters.static_clusters.length, clusters.dynamic_active_clusters.length],
+    ['cluster 7', 2, 2],
+  )
+  const [dynamic, unversioned] = clusters.dynamic_active_clusters
+  assert.deepEqual(
+    [dynamic.version_info, dynamic.last_updated, dynamic.cluster['@type'], dynamic.cluster.name, dynamic.cluster.type],
+    ['cluster 7', CHANGED, `${ENVOY}.config.cluster.v3.Cluster`, 'dynamic', 'EDS'],
+  )
+  assert.deepEqual(Object.keys(unversioned), ['cluster', 'last_updated'])
+  const [later] = listeners.dynamic_listeners
+  assert.deepEqual([later.name, later.active_state.version_info], ['later', 'listener 7'])
+  const { listener } = later.active_state
+  assert.equal(listener.filter_chains[0].filters[0].typed_config.rds.route_config_name, 'later-routes')
+  const [table] = routes.dynamic_route_configs
+  assert.deepEqual(
+    [table.version_info, table.route_config['@type'], table.route_config.name, table.route_config.routes[0].name],
+    ['routes 7', `${PROXY}.config.route.v1alpha.RouteConfiguration`, 'later-routes', 'later'],
+  )
+  assert.equal(routes.static_route_configs.length, 2)
+  assert.ok(!String(ask('', laterChange()).body).includes('hunter2'))
+})
+
+test('endpoints are shown when they are asked for, given ones as dynamic', () => {
+  const [, , endpoints] = configsOf('include_eds', laterChange())
+  assert.equal(endpoints['@type'], `${ENVOY}.admin.v3.EndpointsConfigDump`)
+  const [dynamic] = endpoints.dynamic_endpoint_configs
+  assert.deepEqual([dynamic.version_info, dynamic.endpoint_config.cluster_name], ['endpoints 7', 'dynamic'])
+  assert.equal(dynamic.endpoint_config.endpoints[0].lb_endpoints[0].load_balancing_weight, 3)
+  const names = endpoints.static_endpoint_configs.map((item: { endpoint_config: { cluster_name: string } }) => {
+    return item.endpoint_config.cluster_name
+  })
+  assert.deepEqual(names, ['a', 'outbound|80||b.c', 'unversioned'])
+  const items = configsOf('resource=dynamic_endpoint_configs&name_regex=dyn.*', laterChange())
+  assert.deepEqual(
+    items.map((item) => item['@type']),
+    [`${ENVOY}.admin.v3.EndpointsConfigDump.DynamicEndpointConfig`],
+  )
+})
+
+test('what has gone is not shown any more', () => {
+  const change = laterChange()
+  assert.equal(configsOf('resource=dynamic_listeners', change).length, 1)
+  assert.equal(configsOf('resource=dynamic_listeners&name_regex=other', change).length, 0)
+  const gone = { ...NO_CHANGE, clustersRemoved: ['a'] }
+  assert.equal(configsOf('include_eds', gone)[2].static_endpoint_configs.length, 1)
 })

@@ -1,7 +1,8 @@
-import type { ProxyConfig } from '@meltemi/api/model'
 import type { LogLevel, MetricReader } from '@meltemi/runtime'
+import type { LiveConfig } from '../config/live-config.ts'
 
-export type ServerState = 'PRE_INITIALIZING' | 'LIVE' | 'DRAINING'
+/** INITIALIZING: traffic may flow, but the first configuration from the control plane is not in force yet. */
+export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING'
 
 /** What one thread tells of one endpoint; the admin pages add the threads up. */
 export interface EndpointReport {
@@ -55,8 +56,8 @@ export interface ModuleChange {
 
 /** What the admin pages may see and do; the process implements it on the main thread. */
 export interface ProxyInspector {
-  /** With the ports that were really taken. */
-  readonly config: ProxyConfig
+  /** What is in force, with the ports that were really taken. */
+  readonly live: LiveConfig
   /** As it was loaded, in proto JSON. */
   readonly bootstrap: Readonly<Record<string, unknown>>
   readonly metrics: MetricReader

@@ -8,8 +8,8 @@ export function listenersRoute(inspector: ProxyInspector): AdminRoute {
     path: '/listeners',
     description: 'listeners and their addresses; ?format=json',
     handle: ({ query }) => {
-      const listeners = inspector.config.listeners.map(
-        ({ name, address }) => [name, formatSocketAddress(address)] as const,
+      const listeners = [...inspector.live.listeners.values()].map(
+        ({ config: { name, address } }) => [name, formatSocketAddress(address)] as const,
       )
       const format = query.get('format') ?? 'text'
       if (format === 'text') return { body: listeners.map(([name, address]) => `${name}::${address}\n`).join('') }

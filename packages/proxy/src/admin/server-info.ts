@@ -16,7 +16,7 @@ export function serverInfoRoute(inspector: ProxyInspector): AdminRoute {
         uptime_all_epochs: uptime,
         hot_restart_version: 'disabled',
         command_line_options: inspector.commandLineOptions,
-        node: inspector.config.node,
+        node: inspector.live.config.node,
       }
       return jsonReply(redact(info))
     },

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { ClusterConfig, ListenerConfig, ProxyConfig } from '@meltemi/api/model'
+import { type ClusterConfig, type ListenerConfig, NO_CHANGE, type ProxyConfig } from '@meltemi/api/model'
 import { createLogger, MergedRegistry } from '@meltemi/runtime'
+import { LiveConfig } from '../config/live-config.ts'
 import type { EndpointReport, ProxyInspector, ServerState } from './inspector.ts'
 import { startAdmin } from './start-admin.ts'
 
@@ -59,8 +60,9 @@ async function startWith(t: TestContext) {
     dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
     modules: [],
   }
+  const live = new LiveConfig(config)
   const inspector: ProxyInspector = {
-    config,
+    live,
     bootstrap: {},
     metrics,
     version: '0.1.0',
@@ -105,7 +107,7 @@ async function startWith(t: TestContext) {
     const text = await response.text()
     return { status: response.status, type: response.headers.get('content-type'), text, json: () => JSON.parse(text) }
   }
-  return { call, metrics, done, process, hasQuit: hasQuit.promise }
+  return { call, metrics, done, process, live, hasQuit: hasQuit.promise }
 }
 
 test('/ready is 200 while live and 503 before and while draining', async (t) => {
@@ -206,6 +208,16 @@ test('/clusters adds up the threads and prints what Envoy prints', async (t) => 
   assert.deepEqual(statuses[0].host_statuses[0].address, { socket_address: { address: '10.0.0.1', port_value: 80 } })
   assert.deepEqual(statuses[0].host_statuses[0].stats[0], { type: 'GAUGE', name: 'cx_active', value: '2' })
   assert.deepEqual(statuses[1].host_statuses, [])
+})
+
+test('/clusters and /listeners show what has come since the start, and what has gone no more', async (t) => {
+  const { call, live } = await startWith(t)
+  const change = { ...NO_CHANGE, clusters: [cluster('new')], listeners: [listener('later', '127.0.0.1')] }
+  live.apply({ ...change, clustersRemoved: ['a'] }, () => '')
+  const { text } = await call('/clusters')
+  assert.match(text, /^new::added_via_api::true$/m)
+  assert.doesNotMatch(text, /^a::/m)
+  assert.match((await call('/listeners')).text, /^later::127\.0\.0\.1:9090$/m)
 })
 
 test('/listeners shows names and addresses', async (t) => {
