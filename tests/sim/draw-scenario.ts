@@ -9,6 +9,7 @@ import type {
   WeightedCluster,
 } from '@meltemi/api/model'
 import { Draw } from './draw.ts'
+import { drawDynamics } from './draw-changes.ts'
 import { drawClient } from './draw-client.ts'
 import { type FilterPlan, LISTEN, type Scenario, type ServicePlan } from './scenario.ts'
 import type { NetworkWeather } from './virtual-network.ts'
@@ -35,7 +36,7 @@ export function drawScenario(seed: number): Scenario {
   const requestTimeoutMs = draw.pick([0, 200, 1000, 2000])
   const traffic = { draw, wire, isTcp, multiplexing, clusterCount, isCalm, drawsBig: draw.chance(0.2) }
   const clients = Array.from({ length: draw.int(1, 8) }, () => drawClient(traffic))
-  return {
+  const scenario = {
     seed,
     wire,
     isTcp,
@@ -50,15 +51,16 @@ export function drawScenario(seed: number): Scenario {
         ? { fromMs: draw.int(0, 1500), toMs: draw.int(1500, 3000), level: draw.int(1, 3) }
         : undefined,
     filter: !isTcp && draw.chance(0.7) ? drawFilter(draw, requestTimeoutMs, isCalm) : undefined,
-    config: {
-      node: { id: '', cluster: '', metadata: {} },
-      admin: undefined,
-      dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
-      modules: [],
-      clusters,
-      listeners: [drawListener(draw, { wire, isTcp, multiplexing, clusterCount, requestTimeoutMs })],
-    },
   }
+  const config: ProxyConfig = {
+    node: { id: '', cluster: '', metadata: {} },
+    admin: undefined,
+    dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
+    modules: [],
+    clusters,
+    listeners: [drawListener(draw, { wire, isTcp, multiplexing, clusterCount, requestTimeoutMs })],
+  }
+  return { ...scenario, ...drawDynamics(config, { draw: new Draw(seed, 5), isCalm, endMs: TRAFFIC_END_MS }) }
 }
 
 function drawFilter(draw: Draw, requestTimeoutMs: number, isCalm: boolean): FilterPlan {

@@ -1,4 +1,3 @@
-import { limitsInUse } from '@meltemi/proxy'
 import { SERVICES_END_MS } from './draw-scenario.ts'
 import { Behaviour } from './payload.ts'
 import { countClusters, MIRROR, type ServicePlan } from './scenario.ts'
@@ -42,7 +41,12 @@ function mayLose(run: Run, client: VirtualClient): boolean {
   if (scenario.isTcp && client.endedMs >= SERVICES_END_MS) return true
   if (scenario.isTcp) return client.isFaulty || (client.wasEnded && !isTcpCalm(run, client))
   if (!client.wasEnded && !client.isFaulty) return false
-  return client.isFaulty || scenario.drainMs !== undefined || endedByProxy.some((counter) => metrics.sum(counter) > 0)
+  return client.isFaulty || drains(scenario) || endedByProxy.some((counter) => metrics.sum(counter) > 0)
+}
+
+/** The proxy, or the listener alone. */
+function drains({ drainMs, changes }: Run['scenario']): boolean {
+  return drainMs !== undefined || changes.some(({ change }) => change.listenersRemoved.length > 0)
 }
 
 /** Nothing has happened that would end a connection whose bytes are passed on unread. */
@@ -59,7 +63,7 @@ function isTcpCalm(run: Run, client: VirtualClient): boolean {
   const isCalm = (behaviour: number) => CALM.includes(behaviour)
   return (
     client.requests.every((request) => isCalm(request.plan.behaviour)) &&
-    run.scenario.drainMs === undefined &&
+    !drains(run.scenario) &&
     run.scenario.services.every((service) => service.outage === undefined) &&
     troubles.every((counter) => run.metrics.sum(counter) === 0)
   )
@@ -123,7 +127,8 @@ function checkStreams(run: Run, client: VirtualClient): void {
 /** What the proxy has begun is answered also when it drains, or ends what is idle. */
 function checkBegun(run: Run, client: VirtualClient): void {
   const closed = ['downstream_cx_overflow', 'overload_closed', 'partial_message_timeout']
-  const isExcused = client.isFaulty || client.plan.stall !== undefined || client.hasAnonymousErrors
+  const isCutOff = drains(run.scenario) && run.scenario.listenerDrainMs < SERVICES_END_MS
+  const isExcused = isCutOff || client.isFaulty || client.plan.stall !== undefined || client.hasAnonymousErrors
   if (isExcused || closed.some((counter) => run.metrics.sum(counter) > 0)) return
   for (const { number, plan, outcome } of client.requests) {
     if (plan.kind !== 'request' || outcome !== 'sent') continue
@@ -168,14 +173,37 @@ function clientsGone(run: Run): void {
   const vanished = run.clients.filter((client) => client.plan.ending === 'vanish').length
   if (run.proxy.connectionCount > vanished) run.problem(`${run.proxy.connectionCount} connections of ended clients`)
   expectEqual(run, 'request_active', run.metrics.sum('.request_active'), 0)
+  if (vanished === 0) checkDeparted(run)
   for (const one of run.witness?.testimonies ?? []) {
     if (one.ended !== 1) run.problem(`exchange ${one.client}/${one.number} ended ${one.ended} times`)
   }
 }
 
+/** Of what was removed or replaced nothing is left when nobody uses it any more. */
+function checkDeparted({ scenario, proxy, metrics, problem }: Run): void {
+  const clusters = new Set(scenario.config.clusters.map(({ name }) => name))
+  const listeners = new Set(scenario.config.listeners.map(({ name }) => name))
+  const stats = new Map(scenario.config.clusters.map(({ name, statName }) => [name, statName]))
+  for (const { change } of scenario.changes) {
+    for (const { name, statName } of change.clusters) {
+      clusters.add(name)
+      stats.set(name, statName)
+    }
+    for (const name of change.clustersRemoved) clusters.delete(name)
+    for (const { name } of change.listeners) listeners.add(name)
+    for (const name of change.listenersRemoved) listeners.delete(name)
+  }
+  if (proxy.clusterCount !== clusters.size) problem(`${proxy.clusterCount} clusters, not ${clusters.size}`)
+  const held = [...metrics.held.keys()].filter((group) => group.startsWith('cluster.')).sort()
+  const expected = [...new Set([...clusters].map((name) => `cluster.${stats.get(name)}`))].sort()
+  if (held.join() !== expected.join()) problem(`stats of ${held.join()}, not of ${expected.join()}`)
+  const open = [...metrics.held.keys()].some((group) => group.startsWith('listener.'))
+  if (open !== listeners.size > 0) problem(`stats of a listener: ${open}`)
+}
+
 /** The proxy has stopped and nothing moves any more: nothing is held, and the books are in order. */
 function stopped(run: Run): void {
-  const { metrics, network, clock, proxy, cells } = run
+  const { metrics, network, clock, proxy, limits } = run
   for (const text of network.problems) run.problem(text)
   for (const text of run.logged)
     if (text.startsWith('error') && !text.includes('sim: a filter throws')) run.problem(text)
@@ -186,7 +214,7 @@ function stopped(run: Run): void {
     run.problem(`socket ${socket.number} of the proxy to ${socket.remoteAddress} is left open`)
   for (const [name, value] of metrics.entries())
     if (name.endsWith('_active') && value !== 0) run.problem(`${name} is ${value} at the end`)
-  expectEqual(run, 'limits', limitsInUse(cells, 1), 0)
+  expectEqual(run, 'limits', limits.inUse, 0)
   checkBooks(run)
 }
 
@@ -216,6 +244,9 @@ function checkBooks(run: Run): void {
   expectEqual(run, 'requests by kind', sum('sim.request'), sum('request_twoway', 'request_oneway', 'request_stream'))
   expectEqual(run, 'bytes received', sum('cx_rx_bytes_total'), network.proxyBytes.received)
   expectEqual(run, 'bytes sent', sum('cx_tx_bytes_total'), network.proxyBytes.sent)
+  // streams beyond the limit are requests that never began
+  if (!run.scenario.wire.hasTypes)
+    expectEqual(run, 'requests by method', metrics.sumFrom('meltemi.requests_total'), sum('sim.request'))
   // what overflows is counted as a reply and as cut off
   if (run.scenario.wire.hasTypes || sum('sim.downstream_cx_overflow') > 0) return
   const ends = sum('sim.response', 'local_response_business_exception', 'local_response_error')

@@ -1,4 +1,4 @@
-import type { ProxyConfig } from '@meltemi/api/model'
+import type { Dynamics } from './draw-changes.ts'
 import type { NetworkWeather } from './virtual-network.ts'
 import type { StreamPlan } from './virtual-stream.ts'
 import type { Wire } from './wire.ts'
@@ -44,14 +44,13 @@ export interface FilterPlan {
 }
 
 /** One run: what is configured, who takes part, and what they will do. */
-export interface Scenario {
+export interface Scenario extends Dynamics {
   readonly seed: number
   readonly wire: Wire
   /** Neither clients nor services do anything wrong. */
   readonly isCalm: boolean
   /** The listener passes bytes on unread. */
   readonly isTcp: boolean
-  readonly config: ProxyConfig
   readonly weather: NetworkWeather
   readonly clients: readonly ClientPlan[]
   readonly services: readonly ServicePlan[]

@@ -1,6 +1,7 @@
 import { addMirror } from './add-mirror.ts'
 import { drawScenario, SERVICES_END_MS } from './draw-scenario.ts'
 import { checkInvariants } from './invariants.ts'
+import { LiveChanges } from './live-changes.ts'
 import type { Scenario } from './scenario.ts'
 import { type Run, type Sabotage, setStage } from './stage.ts'
 import { Trace } from './trace.ts'
@@ -66,6 +67,7 @@ async function play(run: Run): Promise<void> {
   if (scenario.drainMs !== undefined) {
     clock.setTimer(scenario.drainMs, () => void proxy.drain().then(() => clock.noteSettled()))
   }
+  new LiveChanges(run).schedule()
   clock.setTimer(SERVICES_END_MS - clock.now(), () => {
     for (const service of services) service.end()
   })

@@ -1,4 +1,5 @@
-import { limitCells, type Network, Proxy, SeededRandom } from '@meltemi/proxy'
+import type { ListenerConfig } from '@meltemi/api/model'
+import { type Network, Proxy, SeededRandom, SharedLimits } from '@meltemi/proxy'
 import type { Clock } from '@meltemi/runtime'
 import type { CodecDefinition, MessageType } from '@meltemi/sdk'
 import { CountingRegistry } from './counting-registry.ts'
@@ -24,8 +25,9 @@ export interface Run {
   readonly scenario: Scenario
   readonly clock: VirtualClock
   readonly network: VirtualNetwork
+  readonly trace: Trace
   readonly metrics: CountingRegistry
-  readonly cells: SharedArrayBuffer
+  readonly limits: SharedLimits
   readonly proxy: Proxy
   readonly services: readonly VirtualService[]
   readonly clients: readonly VirtualClient[]
@@ -62,7 +64,18 @@ export async function setStage(scenario: Scenario, parts: StageParts): Promise<R
     (plan, index) => new VirtualClient(index + 1, plan, { seed, clock, wire, trace, problem }),
   )
   const built = buildProxy(scenario, parts, network)
-  return { scenario, clock, network, clients, services: [...services.values()], arrivals, copies, problem, ...built }
+  return {
+    scenario,
+    clock,
+    network,
+    trace,
+    clients,
+    services: [...services.values()],
+    arrivals,
+    copies,
+    problem,
+    ...built,
+  }
 }
 
 function buildServices(
@@ -97,38 +110,42 @@ function buildServices(
 }
 
 function buildProxy(scenario: Scenario, { clock, sabotage }: StageParts, network: VirtualNetwork) {
-  const { seed, wire, config } = scenario
+  const { seed, wire } = scenario
   const witness = scenario.filter === undefined ? undefined : new Witness(scenario.filter, new Draw(seed, 3), clock)
   const metrics = new CountingRegistry()
-  const cells = limitCells(config.clusters.length + config.listeners.length, 1)
+  const limits = new SharedLimits(1)
   const logged: string[] = []
   const proxy = new Proxy({
-    config: withFilter(scenario, witness),
+    config: { ...scenario.config, listeners: withFilter(scenario.config.listeners, witness) },
+    routes: scenario.routes,
+    drainMs: scenario.listenerDrainMs,
     codecs: [sabotage?.codec?.(wire.definition) ?? wire.definition],
     filters: witness === undefined ? [] : [witness.definition],
     network: sabotage?.network?.(network.as('proxy')) ?? network.as('proxy'),
     clock: sabotage?.clock?.(clock) ?? clock,
     random: new SeededRandom(seed * 16 + 4),
     metrics,
-    share: { cells, workers: 1, worker: 0 },
+    share: limits.share(0),
     overloadLevel: () => overloadAt(scenario, clock.now()),
     log: (level, message, fields) => logged.push(`${level} ${message} ${JSON.stringify(fields)}`),
   })
-  return { proxy, witness, metrics, cells, logged }
+  return { proxy, witness, metrics, limits, logged }
 }
 
 function overloadAt({ overload }: Scenario, nowMs: number): number {
   return overload !== undefined && nowMs >= overload.fromMs && nowMs < overload.toMs ? overload.level : 0
 }
 
-function withFilter(scenario: Scenario, witness: Witness | undefined): Scenario['config'] {
-  if (witness === undefined) return scenario.config
-  const listeners = scenario.config.listeners.map((listener) =>
+export function withFilter(
+  listeners: readonly ListenerConfig[],
+  witness: Witness | undefined,
+): readonly ListenerConfig[] {
+  if (witness === undefined) return listeners
+  return listeners.map((listener) =>
     listener.filter.kind === 'meta-protocol'
       ? { ...listener, filter: { ...listener.filter, filters: [FILTER] } }
       : listener,
   )
-  return { ...scenario.config, listeners }
 }
 
 function resolveName(scenario: Scenario, host: string, nowMs: number): readonly string[] {
