@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
-import { limitCells } from '@meltemi/proxy'
+import { SharedLimits } from '@meltemi/proxy'
 import type { Metadata } from '@meltemi/sdk'
 import { startBlackHole } from '../harness/black-hole.ts'
 import { sessionFrame, transaction, uuid, uuidFrame } from '../harness/codecs/index.ts'
@@ -36,14 +36,14 @@ async function startPair(
   limits: Partial<typeof ENVOY>,
   options: Partial<TestProxyOptions> = {},
 ): Promise<Pair> {
-  const cells = limitCells(2, 2)
+  const shared = new SharedLimits(2)
   const { codec = uuid, cluster } = options
   const start = (worker: number) =>
     startTestProxy({
       codec,
       endpoints: [server.port],
       ...options,
-      share: { cells, workers: 2, worker },
+      share: { limits: shared, worker },
       cluster: { ...cluster, circuitBreaker: { ...ENVOY, ...limits } },
     })
   const proxies = [await start(0), await start(1)] as const

@@ -5,6 +5,32 @@ export { type AwesomerpcFrame, awesomerpcFrame } from './awesomerpc-frame.ts'
 export * from './behaviours.ts'
 export { EchoConnection } from './echo-connection.ts'
 export { EchoServer, type EchoServerOptions, type Handler, startEchoServer } from './echo-server.ts'
+export {
+  LIVE_ROUTES_KEY,
+  LiveProxy,
+  type LiveProxyOptions,
+  liveCluster,
+  liveEndpoints,
+  liveListener,
+  liveRoutes,
+  startLiveProxy,
+} from './live-proxy.ts'
+export {
+  type CommandResult,
+  freePort,
+  type MeltemiOptions,
+  MeltemiProcess,
+  runCommand,
+} from './meltemi-process.ts'
+export { GREETER_HOST, greeterRouter, MeshFolder, type MeshFolderOptions } from './mesh-folder.ts'
 export { ProxyProcess, type ProxyProcessOptions, startProxyProcess } from './proxy-process.ts'
 export { connectClient, RawClient, type RawClientOptions } from './raw-client.ts'
-export { startTestProxy, TestProxy, type TestProxyOptions, testCluster, testRoute } from './test-proxy.ts'
+export {
+  startTestProxy,
+  TestProxy,
+  type TestProxyOptions,
+  testCluster,
+  testListener,
+  testMetaProtocol,
+  testRoute,
+} from './test-proxy.ts'

@@ -8,15 +8,7 @@ import type {
   RouteConfig,
   TcpProxyConfig,
 } from '@meltemi/api'
-import {
-  type LimitShare,
-  limitCells,
-  limitsInUse,
-  type Network,
-  nodeNetwork,
-  Proxy,
-  SeededRandom,
-} from '@meltemi/proxy'
+import { type Network, nodeNetwork, Proxy, SeededRandom, SharedLimits } from '@meltemi/proxy'
 import { type Clock, MergedRegistry, systemClock } from '@meltemi/runtime'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
@@ -38,8 +30,8 @@ export interface TestProxyOptions {
   readonly filters?: readonly FilterDefinition[]
   readonly overloadLevel?: () => number
   readonly seed?: number
-  /** Of how many workers this is which, and the memory of their limits; alone if not said. */
-  readonly share?: LimitShare
+  /** Which worker of those that share these limits; alone if not said. */
+  readonly share?: { readonly limits: SharedLimits; readonly worker: number }
   /** Instead of the machine's own. */
   readonly network?: Network
   readonly clock?: Clock
@@ -54,17 +46,13 @@ export interface LogLine {
 export class TestProxy implements AsyncDisposable {
   readonly proxy: Proxy
   readonly metrics: MergedRegistry
-  readonly share: LimitShare
+  readonly limits: SharedLimits
   readonly log: LogLine[] = []
 
   constructor(options: TestProxyOptions) {
     const config = testConfig(options)
     this.metrics = new MergedRegistry()
-    this.share = options.share ?? {
-      cells: limitCells(config.clusters.length + config.listeners.length, 1),
-      workers: 1,
-      worker: 0,
-    }
+    this.limits = options.share?.limits ?? new SharedLimits(1)
     this.proxy = new Proxy({
       config,
       codecs: [options.codec],
@@ -73,7 +61,7 @@ export class TestProxy implements AsyncDisposable {
       clock: options.clock ?? systemClock,
       random: new SeededRandom(options.seed ?? 1),
       metrics: this.metrics,
-      share: this.share,
+      share: this.limits.share(options.share?.worker ?? 0),
       overloadLevel: options.overloadLevel ?? (() => 0),
       log: (level, message, fields) => this.log.push({ level, message, fields }),
     })
@@ -85,7 +73,7 @@ export class TestProxy implements AsyncDisposable {
 
   /** What is held of all limits, and wants to be, by all that share them. */
   get limitsInUse(): number {
-    return limitsInUse(this.share.cells, this.share.workers)
+    return this.limits.inUse
   }
 
   /** A counter or gauge whose name ends like this; the sum where several do. 0 when there is none. */
@@ -157,17 +145,26 @@ export function testRoute(cluster: string, changes: Partial<RouteConfig> = {}): 
   }
 }
 
-function testConfig(options: TestProxyOptions): ProxyConfig {
-  const listener: ListenerConfig = {
-    name: 'test',
+/** A listener on any port of this machine, with the defaults. */
+export function testListener(
+  name: string,
+  filter: MetaProtocolConfig | TcpProxyConfig,
+  changes: Partial<ListenerConfig> = {},
+): ListenerConfig {
+  return {
+    name,
     address: { host: '127.0.0.1', port: 0 },
     direction: 'unspecified',
     proxyProtocol: false,
     bufferLimitBytes: 1024 * 1024,
     maxConnections: 0,
-    filter: options.tcpProxy ?? testFilter(options),
-    ...options.listener,
+    filter,
+    ...changes,
   }
+}
+
+function testConfig(options: TestProxyOptions): ProxyConfig {
+  const listener = testListener('test', options.tcpProxy ?? testFilter(options), options.listener)
   const clusters = options.clusters ?? [testCluster('service', options.endpoints ?? [], options.cluster)]
   return {
     node: { id: 'test', cluster: '', metadata: {} },
@@ -180,14 +177,20 @@ function testConfig(options: TestProxyOptions): ProxyConfig {
 }
 
 function testFilter({ codec, multiplexing = true, routes, filter }: TestProxyOptions): MetaProtocolConfig {
+  const table = { name: 'routes', routes: routes ?? [testRoute('service')] }
+  return testMetaProtocol(codec.name, { multiplexing, routes: table, ...filter })
+}
+
+/** A MetaProtocolProxy with the defaults, and no routes. */
+export function testMetaProtocol(codec: string, changes: Partial<MetaProtocolConfig> = {}): MetaProtocolConfig {
   return {
     kind: 'meta-protocol',
     statPrefix: 'test',
     applicationProtocol: 'test',
-    codec: { name: codec.name, options: undefined, moduleDigest: undefined },
-    multiplexing,
+    codec: { name: codec, options: undefined, moduleDigest: undefined },
+    multiplexing: true,
     filters: [],
-    routes: { name: 'routes', routes: routes ?? [testRoute('service')] },
+    routes: { name: 'routes', routes: [] },
     rds: undefined,
     idleTimeoutMs: 0,
     maxMessageBytes: 16 * 1024 * 1024,
@@ -196,6 +199,6 @@ function testFilter({ codec, multiplexing = true, routes, filter }: TestProxyOpt
     maxDownstreamBufferBytes: 16 * 1024 * 1024,
     partialMessageTimeoutMs: 15_000,
     generateRequestId: false,
-    ...filter,
+    ...changes,
   }
 }
