@@ -78,7 +78,36 @@ setup_cyclonedx() {
   "$tmp/cyclonedx/bin/pip" install -q --disable-pip-version-check "cyclonedx-python-lib[json-validation]==$version"
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift tshark oras cyclonedx; fi
+# Debian's Prometheus, unpacked into an ignored folder: the package installed would start a server on port 9090.
+setup_prometheus() {
+  if [ -x "$tmp/bin/prometheus" ] && [ -x "$tmp/bin/promtool" ]; then return; fi
+  mkdir -p "$tmp/prometheus"
+  (cd "$tmp/prometheus" && apt-get download -qq -o APT::Sandbox::User=root prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb)
+  ln -sf "$tmp/prometheus/usr/bin/prometheus" "$tmp/prometheus/usr/bin/promtool" "$tmp/bin/"
+}
+
+# Debian's Chromium, which looks at the control plane's page.
+setup_chromium() {
+  if [ -x /usr/bin/chromium ]; then return; fi
+  apt_install chromium
+}
+
+# Debian's kubectl, which takes the control plane for a Kubernetes API server.
+setup_kubectl() {
+  if command -v kubectl >/dev/null; then return; fi
+  apt_install kubernetes-client
+}
+
+# A control plane made of go-control-plane, which proxies have their configuration from.
+setup_go_control_plane() {
+  xds_peer="$root/tests/interop/xds-go-control-plane"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$xds_peer/gen/peer" ] && [ -z "$(find "$xds_peer/peer" -newer "$xds_peer/gen/peer" -type f)" ]; then return; fi
+  mkdir -p "$xds_peer/gen"
+  (cd "$xds_peer/peer" && go build -o "$xds_peer/gen/peer" .)
+}
+
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift tshark oras cyclonedx prometheus chromium kubectl go_control_plane; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

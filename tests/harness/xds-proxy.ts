@@ -19,6 +19,8 @@ export interface XdsProxyOptions {
   readonly concurrency?: number
   /** In the bootstrap, as JSON. */
   readonly listeners?: readonly object[]
+  /** Besides `xds`. */
+  readonly clusters?: readonly object[]
   /** Instead of ADS for everything. */
   readonly dynamic?: object
   /** Of listeners and clusters. */
@@ -45,7 +47,14 @@ export async function startXdsProxy(options: XdsProxyOptions): Promise<LiveProxy
   return new LiveProxy(running)
 }
 
-function bootstrap({ port, delta = true, listeners = [], dynamic, fetchTimeout = '15s' }: XdsProxyOptions): object {
+function bootstrap({
+  port,
+  delta = true,
+  listeners = [],
+  clusters = [],
+  dynamic,
+  fetchTimeout = '15s',
+}: XdsProxyOptions): object {
   const source = { ads: {}, initial_fetch_timeout: fetchTimeout }
   const api_type = delta ? 'DELTA_GRPC' : 'GRPC'
   const ads_config = { api_type, grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] }
@@ -54,7 +63,10 @@ function bootstrap({ port, delta = true, listeners = [], dynamic, fetchTimeout =
   return {
     node: { id: 'test-node', cluster: 'test', metadata: { NAMESPACE: 'default' } },
     dynamic_resources: dynamic ?? { ads_config, lds_config: source, cds_config: source },
-    static_resources: { clusters: [{ name: 'xds', http2_protocol_options: {}, load_assignment }], listeners },
+    static_resources: {
+      clusters: [{ name: 'xds', http2_protocol_options: {}, load_assignment }, ...clusters],
+      listeners,
+    },
   }
 }
 
