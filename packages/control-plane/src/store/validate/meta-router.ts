@@ -1,0 +1,72 @@
+/** The rules of the reference's webhook that a schema cannot say, and those that it lacks. */
+
+import type { MetaRoute, MetaRouter, ResourcePath, ResourceProblems } from '@meltemi/api'
+import { checkMatch } from './attribute-rules.ts'
+import { checkExportTo } from './export-rules.ts'
+import { checkHost } from './host-rules.ts'
+import type { Loose } from './loose.ts'
+import { checkRateLimits } from './rate-limits.ts'
+
+type Route = Loose<MetaRoute>
+
+const PERCENT = 100
+
+export function checkMetaRouter({ spec, metadata }: Loose<MetaRouter>, problems: ResourceProblems): void {
+  if (spec === undefined) return
+  const { routes = [], hosts = [], localRateLimit, globalRateLimit } = spec
+  checkHost(hosts[0], ['spec', 'hosts', 0], problems)
+  if (routes.length === 0 && localRateLimit === undefined && globalRateLimit === undefined) {
+    const message = 'expected at least one of routes, localRateLimit and globalRateLimit'
+    problems.error({ code: 'nothing-to-do', path: ['spec'], message, fix: 'add routes, or delete it' })
+  }
+  for (const [index, route] of routes.entries()) checkRoute(route, ['spec', 'routes', index], problems)
+  checkOrder(routes, problems)
+  checkRateLimits(spec, problems)
+  checkExportTo(spec.exportTo, metadata?.namespace ?? '', problems)
+  if ((spec.gateways?.length ?? 0) > 0) {
+    const message = 'gateways are not supported yet'
+    problems.error({ code: 'not-supported-yet', path: ['spec', 'gateways'], message, fix: 'leave it out' })
+  }
+}
+
+function checkRoute(route: Route, path: ResourcePath, problems: ResourceProblems): void {
+  checkMatch(route.match, [...path, 'match'], problems)
+  for (const [index, { destination }] of (route.route ?? []).entries())
+    checkHost(destination?.host, [...path, 'route', index, 'destination', 'host'], problems)
+  checkWeights(route, path, problems)
+  checkHost(route.mirror?.host, [...path, 'mirror', 'host'], problems)
+  if (route.mirrorPercentage === undefined || route.mirror !== undefined) return
+  problems.error({
+    code: 'conflicting-fields',
+    path: [...path, 'mirrorPercentage'],
+    message: 'needs a mirror that gets the copies',
+    fix: 'add mirror, or leave this out',
+  })
+}
+
+function checkWeights({ route = [] }: Route, path: ResourcePath, problems: ResourceProblems): void {
+  const sum = route.reduce((total, { weight = 0 }) => total + weight, 0)
+  if (route.length > 1 && sum !== PERCENT) {
+    const message = `the weights of its ${route.length} destinations add up to ${sum}, not to ${PERCENT}`
+    problems.error({ code: 'weights', path: [...path, 'route'], message, fix: 'change them so that they do' })
+  }
+  const lone = route.length === 1 ? route[0]?.weight : undefined
+  if (lone === undefined || lone === 0 || lone === PERCENT) return
+  const message = 'the only destination gets all messages, whatever its weight'
+  problems.warning({ code: 'weights', path: [...path, 'route', 0, 'weight'], message, fix: 'leave it out' })
+}
+
+/** Only the last route can have no match: those that follow one without it are never looked at. */
+function checkOrder(routes: readonly Route[], problems: ResourceProblems): void {
+  const catchAll = routes.findIndex(({ match }) => Object.keys(match?.attributes ?? {}).length === 0)
+  if (catchAll < 0) return
+  for (const index of routes.keys()) {
+    if (index <= catchAll) continue
+    problems.warning({
+      code: 'unreachable-route',
+      path: ['spec', 'routes', index],
+      message: `no message comes to this route: an earlier one, routes[${catchAll}], has no match and takes them all`,
+      fix: `move routes[${catchAll}] to the end`,
+    })
+  }
+}
