@@ -74,7 +74,7 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
   respond({ resources, version, nonce, sinceMs, mayRemove, encoder }: ResponsePlan): SentResponse {
     const { changed, isRetry, missing, gone } = this.#compare(resources)
     const removed = [...new Set([...missing, ...(mayRemove ? gone : []), ...this.#removedAgain(resources)])]
-    const replaced = changed.flatMap(({ name }) => (this.#holds(name) ? [name] : []))
+    const replaced = changed.flatMap(({ name }) => (this.has(name) ? [name] : []))
     if (isRetry) this.#forgetRejected()
     for (const resource of changed) this.#versions.set(resource.name, resource.version)
     for (const name of removed) this.#setNone(name)
@@ -88,8 +88,12 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
     return { bytes: encoder.delta({ type: this.type, version, nonce, resources: changed, removed }), replaced }
   }
 
+  has(name: string): boolean {
+    return (this.#versions.get(name) ?? NONE) !== NONE
+  }
+
   forget(names: readonly string[]): void {
-    for (const name of names) if (this.#holds(name) && this.#versions.delete(name)) this.#compared = undefined
+    for (const name of names) if (this.has(name) && this.#versions.delete(name)) this.#compared = undefined
   }
 
   #reject(): void {
@@ -99,12 +103,12 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
 
   /** Now that it is sent again; of what is not there any more, nobody knows whether the client has it. */
   #forgetRejected(): void {
-    for (const name of this.#rejected) if (this.#holds(name)) this.#versions.set(name, UNKNOWN)
+    for (const name of this.#rejected) if (this.has(name)) this.#versions.set(name, UNKNOWN)
     this.#rejected.clear()
   }
 
   #removedAgain(resources: Resources): readonly string[] {
-    const isGone = (name: string) => this.#interest.wants(name) && !resources.has(name) && !this.#holds(name)
+    const isGone = (name: string) => this.#interest.wants(name) && !resources.has(name) && !this.has(name)
     return [...this.#rejectedRemovals].filter(isGone)
   }
 
@@ -157,15 +161,11 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
     const again = this.#interest.retries(this.#rejected, resources, changed.length > 0)
     const unknown = [...this.#interest.names].filter((name) => !this.#versions.has(name))
     const missing = [...new Set([...unknown, ...this.#asked])].filter((name) => !resources.has(name))
-    const gone = [...this.#versions.keys()].filter((name) => this.#holds(name) && !resources.has(name))
+    const gone = [...this.#versions.keys()].filter((name) => this.has(name) && !resources.has(name))
     const isRetry = again !== undefined
     const difference = { isRetry, changed: [...new Set([...changed, ...(again ?? [])])], missing, gone }
     this.#compared = { resources, difference }
     return difference
-  }
-
-  #holds(name: string): boolean {
-    return (this.#versions.get(name) ?? NONE) !== NONE
   }
 
   #setNone(name: string): void {

@@ -86,15 +86,29 @@ test('what is referred to goes first, what refers to it when that was answered, 
   assert.deepEqual(story.sendAll(), [])
 })
 
-test('nothing overtakes what has to wait for an answer', () => {
+test('routes do not overtake clusters that wait for an answer, but endpoints do, as they may be what it waits for', () => {
   const story = new Story()
   story.of('cluster').delivery.sent('1', 'v', 0)
   story.of('cluster').additions = true
   story.of('endpoint').additions = true
   story.of('route').additions = true
+  assert.deepEqual(story.sendAll(), ['endpoint'])
+  story.accept('cluster')
+  assert.deepEqual(story.sendAll(), ['cluster'])
+  story.accept('endpoint')
   assert.deepEqual(story.sendAll(), [])
   story.accept('cluster')
-  assert.deepEqual(story.sendAll(), ['cluster', 'endpoint'])
+  assert.deepEqual(story.sendAll(), ['route'])
+})
+
+test('routes do not overtake listeners that wait for an answer', () => {
+  const story = new Story()
+  story.of('listener').delivery.sent('1', 'v', 0)
+  story.of('listener').additions = true
+  story.of('route').additions = true
+  assert.deepEqual(story.sendAll(), [])
+  story.accept('listener')
+  assert.deepEqual(story.sendAll(), ['listener, whole', 'route'])
 })
 
 test('what was rejected keeps nothing new back, but what is gone stays while it may be in use', () => {

@@ -26,11 +26,16 @@ export function nextTurn<S extends Sendable>(
   { resources }: Snapshot,
   mayBreak: boolean,
 ): Turn<S> | undefined {
+  let isMade = true
   for (const type of MAKE) {
     const subscription = subscriptions.get(type)
-    if (subscription?.hasAdditions(resources[type])) return turnOf(subscription, false)
+    const isWaiting = subscription?.delivery.isOutstanding ?? false
+    const hasMore = subscription?.hasAdditions(resources[type]) ?? false
+    // Endpoints do not wait for clusters: Envoy answers these when it has those.
+    if (subscription !== undefined && hasMore && !isWaiting) return { subscription, mayRemove: false }
+    isMade &&= !isWaiting && !hasMore
   }
-  if (MAKE.some((type) => subscriptions.get(type)?.delivery.isOutstanding)) return undefined
+  if (!isMade) return undefined
   for (const type of SWITCH) {
     const subscription = subscriptions.get(type)
     if (subscription === undefined) continue

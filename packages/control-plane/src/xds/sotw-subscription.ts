@@ -76,6 +76,10 @@ export class SotwSubscription implements Subscription<DiscoveryRequest> {
     return { bytes: encoder.sotw({ type: this.type, version, nonce, resources: content }), replaced }
   }
 
+  has(name: string): boolean {
+    return this.#has.has(name)
+  }
+
   forget(names: readonly string[]): void {
     for (const name of names) if (this.#has.delete(name)) this.#compared = undefined
   }

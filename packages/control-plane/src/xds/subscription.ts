@@ -19,6 +19,8 @@ export interface Subscription<Request> {
   hasRemovals(resources: Resources): boolean
   /** Makes the next response; only when there is something to send and nothing is outstanding. */
   respond(response: ResponsePlan): SentResponse
+  /** The client was sent it, and not that it is gone. */
+  has(name: string): boolean
   /** What the client has under these names must be sent again. */
   forget(names: readonly string[]): void
 }

@@ -171,8 +171,8 @@ for (const [name, wire] of Object.entries({ 'state of the world': sotw, incremen
     test('the proxy ends up with what is newest, and is sent nothing that it has', () => {
       const steps: readonly Step[] = ['answer', 'answer', 'block', 'unblock', 'reconnect', 'wait']
       fc.assert(
-        fc.property(stories(ANY, steps), worlds(GOOD), (story, last) => {
-          const proxy = new ModelProxy(wire, EMPTY)
+        fc.property(stories(ANY, steps), worlds(GOOD), fc.boolean(), (story, last, withholds) => {
+          const proxy = new ModelProxy(wire, EMPTY, withholds)
           for (const step of story) take(proxy, step)
           proxy.change(toSnapshot(last))
           settle(proxy)
@@ -189,8 +189,8 @@ for (const [name, wire] of Object.entries({ 'state of the world': sotw, incremen
         ? ['answer', 'answer', 'reconnect', 'wait']
         : ['answer', 'block', 'unblock', 'wait']
       fc.assert(
-        fc.property(stories(GOOD, steps), (story) => {
-          const proxy = new ModelProxy(wire, EMPTY)
+        fc.property(stories(GOOD, steps), fc.boolean(), (story, withholds) => {
+          const proxy = new ModelProxy(wire, EMPTY, withholds)
           for (const step of story) {
             take(proxy, step)
             assertWhole(proxy)

@@ -2,6 +2,7 @@ import type { Node, ResourceType } from '@meltemi/api/xds'
 import type { Clock, Logger, Timer } from '@meltemi/runtime'
 import { GrpcCode, GrpcError, type GrpcStatus } from '@meltemi/runtime/grpc'
 import type { Answer } from './delivery.ts'
+import { keepEndpoints } from './keep-endpoints.ts'
 import { toNodeInfo } from './node-info.ts'
 import { TYPES_IN_ORDER, tryResourceType } from './resource-kinds.ts'
 import type { ResponseEncoder } from './response-encoder.ts'
@@ -57,7 +58,11 @@ export class XdsStream<Request extends XdsRequest> {
   readonly #connectedAt: string
   readonly #subscriptions = new Map<ResourceType, Subscription<Request>>()
   #node: NodeInfo | undefined
+  #newest: Snapshot | undefined
+  /** The newest one, with the endpoints of clusters that the proxy is still to have. */
   #snapshot: Snapshot | undefined
+  /** Clusters that have changed before this stream asked for endpoints, which it may say it has. */
+  readonly #warming = new Set<string>()
   #responses = 0
   #isOver = false
   #mayBreak = false
@@ -88,8 +93,8 @@ export class XdsStream<Request extends XdsRequest> {
   refresh(changedAtMs: number): void {
     if (this.#node === undefined || this.#isOver) return
     const snapshot = this.#host.snapshotFor(this.#node)
-    if (snapshot === undefined || snapshot === this.#snapshot) return
-    this.#snapshot = snapshot
+    if (snapshot === undefined || snapshot === this.#newest) return
+    this.#look(snapshot)
     this.#sinceMs = changedAtMs
     this.#send()
   }
@@ -127,13 +132,19 @@ export class XdsStream<Request extends XdsRequest> {
   #introduce(node: Node | undefined): void {
     if (node === undefined) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'the first request must have a node')
     this.#node = toNodeInfo(node)
-    this.#snapshot = this.#host.snapshotFor(this.#node)
+    this.#look(this.#host.snapshotFor(this.#node))
     this.#firstBreak = this.#host.clock.setTimer(FIRST_BREAK_MS, () => {
       this.#mayBreak = true
       this.#send()
     })
     this.#host.logger.debug('proxy connected', { node: this.#node.id, peer: this.#transport.peer })
     this.#host.onStatus()
+  }
+
+  #look(newest: Snapshot | undefined): void {
+    const hasCluster = (name: string) => this.#subscriptions.get('cluster')?.has(name) ?? false
+    this.#newest = newest
+    this.#snapshot = newest && keepEndpoints(newest, this.#snapshot, hasCluster)
   }
 
   #receive(request: Request): void {
@@ -145,6 +156,7 @@ export class XdsStream<Request extends XdsRequest> {
     const subscription = this.#subscriptions.get(type) ?? this.#kind.subscribe(type)
     this.#subscriptions.set(type, subscription)
     this.#note(subscription.receive(request), subscription)
+    if (type === 'endpoint' && this.#warming.size > 0) this.#onFirstEndpoints(subscription)
     this.#send()
   }
 
@@ -188,12 +200,24 @@ export class XdsStream<Request extends XdsRequest> {
       mayRemove,
       encoder: this.#host.encoder,
     })
-    // Envoy warms a cluster that has changed until endpoints come, even if it knows them.
-    if (type === 'cluster') this.#subscriptions.get('endpoint')?.forget(replaced)
+    if (type === 'cluster') this.#onClusters(replaced)
     this.#host.metrics.pushes.add(1)
     this.#host.metrics.pushedBytes.add(bytes.length)
     // `onDrain` follows, and with it the next turn.
     this.#transport.write(bytes)
+  }
+
+  /** Envoy warms a cluster that has changed until endpoints come, even if it knows them. */
+  #onClusters(replaced: readonly string[]): void {
+    const endpoints = this.#subscriptions.get('endpoint')
+    if (endpoints === undefined) for (const name of replaced) this.#warming.add(name)
+    else endpoints.forget(replaced)
+    this.#look(this.#newest)
+  }
+
+  #onFirstEndpoints(endpoints: Subscription<Request>): void {
+    endpoints.forget([...this.#warming])
+    this.#warming.clear()
   }
 
   #refuse({ code, message }: GrpcError): void {

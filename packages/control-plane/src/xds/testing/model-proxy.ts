@@ -60,6 +60,10 @@ export class ModelProxy {
   readonly needless: string[] = []
   snapshot: Snapshot
   readonly #wire: ModelWire
+  /** As Envoy does, it answers clusters only when it has the endpoints of each that is new or different. */
+  readonly #withholds: boolean
+  /** The answer that is withheld. */
+  #withheld: { readonly nonce: string; readonly missing: Set<string> } | undefined
   readonly #clock = new FakeClock()
   readonly #host: XdsStreamHost
   #stream: ModelStream
@@ -75,8 +79,9 @@ export class ModelProxy {
   /** By type and name: was in a response that was rejected, so the server cannot know whether the proxy has it. */
   readonly #doubtful = new Set<string>()
 
-  constructor(wire: ModelWire, snapshot: Snapshot) {
+  constructor(wire: ModelWire, snapshot: Snapshot, withholds = false) {
     this.#wire = wire
+    this.#withholds = withholds
     this.snapshot = snapshot
     this.#host = {
       encoder: new ResponseEncoder(),
@@ -98,6 +103,7 @@ export class ModelProxy {
   /** Begins a new stream, with what the proxy has from the ones before. */
   connect(): void {
     this.#inbox = []
+    this.#withheld = undefined
     this.#unsent = 0
     this.#known = newMaps()
     this.#nonces.clear()
@@ -132,14 +138,33 @@ export class ModelProxy {
     if (response === undefined) return false
     const { type, nonce, versions } = response
     const isRejection = [...versions.values()].some((version) => version.startsWith('bad'))
+    const different = [...versions].filter(([name, version]) => this.has[type].get(name) !== version)
     if (isRejection) this.#reject(response)
     else this.#apply(response)
     this.#nonces.set(type, nonce)
-    // As Envoy does, it asks for what the response refers to before it answers.
+    // It asks for what the response refers to before it answers.
     for (const child of MODEL_TYPES) if (PARENTS[child] === type) this.#follow(child)
+    const missing = new Set(
+      type === 'cluster' && this.#withholds && !isRejection ? different.map(([name]) => name) : [],
+    )
+    if (missing.size > 0) this.#withheld = { nonce, missing }
+    else this.#reply(type, nonce, isRejection)
+    if (type === 'endpoint') this.#warm([...versions.keys()])
+    return true
+  }
+
+  #reply(type: ModelType, nonce: string, isRejection: boolean): void {
     const names = this.#names.get(type) ?? new Set()
     this.#say({ type, names, namesBefore: names, initial: undefined, nonce, isAnswer: true, isRejection })
-    return true
+  }
+
+  #warm(names: readonly string[]): void {
+    if (this.#withheld === undefined) return
+    const { nonce, missing } = this.#withheld
+    for (const name of names) missing.delete(name)
+    if (missing.size > 0) return
+    this.#withheld = undefined
+    this.#reply('cluster', nonce, false)
   }
 
   /** Lets time pass. */
@@ -155,6 +180,7 @@ export class ModelProxy {
       assert.ok(answers < 500, 'there is no end to it')
       each()
     }
+    assert.equal(this.#withheld, undefined, 'the proxy waits for endpoints that do not come')
   }
 
   #wanted(type: ModelType): ReadonlySet<string> {

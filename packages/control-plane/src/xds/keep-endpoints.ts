@@ -1,0 +1,19 @@
+import type { Snapshot } from './xds-resource.ts'
+
+/**
+ * A snapshot as one stream must see it. A cluster that is gone stays with its client until nothing refers to it, and so
+ * do its endpoints: Envoy does not answer before it has them, even if it was to have the cluster for a moment only.
+ */
+export function keepEndpoints(
+  next: Snapshot,
+  before: Snapshot | undefined,
+  hasCluster: (name: string) => boolean,
+): Snapshot {
+  const { cluster, endpoint } = next.resources
+  if (before === undefined || before.resources.endpoint === endpoint) return next
+  const kept = [...before.resources.endpoint].filter(
+    ([name]) => !endpoint.has(name) && !cluster.has(name) && hasCluster(name),
+  )
+  if (kept.length === 0) return next
+  return { ...next, resources: { ...next.resources, endpoint: new Map([...endpoint, ...kept]) } }
+}
