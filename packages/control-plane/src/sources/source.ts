@@ -1,4 +1,4 @@
-import type { Problem, Resource, ResourceKey } from '@meltemi/api'
+import type { PlacedResource, Problem, ResourceKey } from '@meltemi/api'
 
 /** Something that resources come from. The store drops what has not changed, debounces and merges. */
 export interface Source {
@@ -8,8 +8,8 @@ export interface Source {
 }
 
 export interface SourceSink {
-  /** All at once: what is set and deleted in one call is in force together. */
-  change(set: ReadonlyMap<ResourceKey, Resource>, deleted: readonly ResourceKey[]): void
+  /** All at once: what is set and deleted in one call is in force together. Whether they are valid is not asked here. */
+  change(set: ReadonlyMap<ResourceKey, PlacedResource>, deleted: readonly ResourceKey[]): void
   /** What the source has now is all there is: the first state is whole. */
   synced(): void
   /** What could not be read, in full, anew each time; the resources that were read before stay. */

@@ -2,8 +2,10 @@ import type {
   ApplicationProtocol,
   DestinationRule,
   MetaRouter,
+  ProblemCode,
   Resource,
   ResourceKey,
+  ResourcePath,
   Service,
   ServiceEntry,
 } from '@meltemi/api'
@@ -19,8 +21,12 @@ export interface World {
   readonly resources: ReadonlyMap<ResourceKey, Resource>
   /** By host. */
   readonly services: ReadonlyMap<string, ServiceView>
+  /** Hosts whose service is another object than in the World before, or no longer there. */
+  readonly changedHosts: ReadonlySet<string>
   /** By name of the protocol. */
   readonly protocols: ReadonlyMap<string, ProtocolView>
+  /** What shows only beside the other resources. */
+  readonly notes: readonly StatusNote[]
 }
 
 /** One service with all that concerns it. */
@@ -29,17 +35,26 @@ export interface ServiceView {
   readonly host: string
   readonly namespace: string
   readonly origin: ServiceEntry | Service
-  /** Own addresses (VIPs); empty: none. */
+  /** Own IP addresses (VIPs); empty: none. */
   readonly addresses: readonly string[]
   /** Namespaces that may use it; `*`: all. */
   readonly exportTo: readonly string[]
   /** `static`: endpoints have addresses; `dns`: they have names; `none`: connections go where the client meant. */
   readonly resolution: 'static' | 'dns' | 'none'
+  /** Without those that cannot be served: of an unknown protocol, or not TCP. */
   readonly ports: readonly ServicePort[]
   readonly endpoints: readonly WorkloadEndpoint[]
+  /** Requests of many clients share connections to a workload. */
+  readonly multiplexing: boolean
   /** Of the MetaRouters for this host the one in force: the oldest, then the first by name. */
   readonly router: MetaRouter | undefined
   readonly destinationRule: DestinationRule | undefined
+  /** Keys of all resources that it is made of. */
+  readonly madeOf: ReadonlySet<ResourceKey>
+  /** Hosts that its router sends requests, or copies of them, to. */
+  readonly sendsTo: ReadonlySet<string>
+  /** By host: those in force for the other services that the router sends to. */
+  readonly otherRules: ReadonlyMap<string, DestinationRule>
 }
 
 export interface ServicePort {
@@ -52,7 +67,7 @@ export interface ServicePort {
 export interface WorkloadEndpoint {
   /** IP address, or a name where the service resolves by DNS. */
   readonly address: string
-  /** Number of the service's port → port of the workload. */
+  /** Number of the service's port → port of the workload. A port that is not here is not served by this workload. */
   readonly ports: ReadonlyMap<number, number>
   readonly labels: Readonly<Record<string, string>>
   /** At least 1. */
@@ -67,10 +82,25 @@ export interface ProtocolView {
   readonly origin: ApplicationProtocol | undefined
   /** The module that brings the codec, as far as it could be fetched. */
   readonly module: CodecModule | undefined
+  /** False: the codec comes with a module that is not there yet, so nothing can listen for the protocol. */
+  readonly isReady: boolean
 }
 
 export interface CodecModule {
   /** SHA-256 in hex. */
   readonly digest: string
   readonly source: Uint8Array
+}
+
+/** Something to be said of a resource, beyond what is wrong with it alone. */
+export interface StatusNote {
+  readonly key: ResourceKey
+  /** `error`: the resource, or a part of it, is not in force. */
+  readonly severity: 'error' | 'warning'
+  readonly code: ProblemCode
+  /** Place inside the resource; empty: all of it. */
+  readonly path: ResourcePath
+  readonly message: string
+  /** What to do about it. */
+  readonly fix?: string
 }
