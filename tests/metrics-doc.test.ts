@@ -104,7 +104,8 @@ async function namesOf(proxy: RunningProxy, kind: string): Promise<readonly stri
   assert.equal(reply.status, 200)
   const lines = (await reply.text()).split('\n').filter((line) => line !== '')
   return lines.map((line) => {
-    const name = line.slice(0, line.indexOf(': '))
+    // a stat with labels is one stat
+    const name = line.slice(0, line.indexOf(': ')).replace(/\{.*\}$/, '')
     return `${name
       .replace('meta_protocol.uuid.here.', 'meta_protocol.<protocol>.<prefix>.')
       .replace('tcp.there.', 'tcp.<prefix>.')

@@ -1,7 +1,9 @@
+import { escapeLabelValue, splitLabels } from './labelled-name.ts'
+
 /** How a dotted stat name is written for Prometheus: a family, and a label where the name of a resource is part of it. */
 export interface PrometheusName {
   readonly family: string
-  /** Ready for use, such as `envoy_cluster_name="a"`; empty: none. */
+  /** Ready for use, such as `envoy_cluster_name="a"`, several with commas; empty: none. */
   readonly label: string
   /** The stat name, with a star for the resource. */
   readonly help: string
@@ -29,8 +31,13 @@ const GROUPS = [
   '.ssl',
 ]
 
+/** Stats that Envoy does not have. */
+const OWN_PREFIX = 'meltemi.'
+
 /** Names of resources may have dots themselves, as `cluster.outbound|80||a.b.svc.upstream_cx_total` does. */
 export function toPrometheusName(statName: string): PrometheusName {
+  const { name, labels: label } = splitLabels(statName) ?? { name: statName, labels: '' }
+  if (name.startsWith(OWN_PREFIX)) return { family: sanitize(name), label, help: escapeHelp(name) }
   for (const { prefix, label } of RESOURCES) {
     if (!statName.startsWith(prefix) || statName.startsWith('listener.admin.')) continue
     const end = resourceEnd(statName)
@@ -43,10 +50,6 @@ export function toPrometheusName(statName: string): PrometheusName {
     }
   }
   return { family: `envoy_${sanitize(statName)}`, label: '', help: escapeHelp(statName) }
-}
-
-function escapeLabelValue(value: string): string {
-  return escapeHelp(value).replaceAll('"', '\\"')
 }
 
 function escapeHelp(value: string): string {

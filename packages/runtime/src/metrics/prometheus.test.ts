@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { MetricValue } from './definition.ts'
+import { labelledName } from './labelled-name.ts'
 import { MergedRegistry } from './merged-registry.ts'
 import { formatPrometheus } from './prometheus.ts'
 
@@ -63,6 +64,23 @@ test('a meta protocol stat keeps its whole name, a cluster and a listener become
     envoy_server_live: 9,
     'envoy_tcp_downstream_cx_total{envoy_tcp_prefix="my.prefix"}': 10,
   })
+})
+
+test('stats of our own have their labels, and no prefix of Envoy’s', () => {
+  const registry = new MergedRegistry()
+  const name = (metric: string, method: string) => labelledName(`meltemi.${metric}`, { service: 's|1', method })
+  registry.counter(name('requests_total', 'a"b')).add(1)
+  registry.counter(name('requests_total', 'c')).add(2)
+  registry.histogram(name('request_duration_milliseconds', 'c')).record(3)
+  registry.counter('meltemi.plain').add(4)
+  registry.counter(labelledName('server.x', { a: 'b' })).add(5)
+  const samples = parse(formatPrometheus(registry.read((metric) => metric !== 'metrics_overflow')))
+  assert.equal(samples.get('meltemi_requests_total{service="s|1",method="a\\"b"}'), 1)
+  assert.equal(samples.get('meltemi_requests_total{service="s|1",method="c"}'), 2)
+  assert.equal(samples.get('meltemi_request_duration_milliseconds_bucket{service="s|1",method="c",le="5"}'), 1)
+  assert.equal(samples.get('meltemi_request_duration_milliseconds_count{service="s|1",method="c"}'), 1)
+  assert.equal(samples.get('meltemi_plain'), 4)
+  assert.equal(samples.get('envoy_server_x_a__b__'), 5)
 })
 
 test('label values are escaped', () => {
