@@ -15,8 +15,9 @@ function describeTest(test: Exclude<MetadataMatcher['test'], { readonly kind: 'p
 
 function describeText(match: StringMatch): string {
   if (match.kind === 'regex') return `one that matches ${JSON.stringify(match.pattern)} as a whole`
-  const text = `${JSON.stringify(match.text)}${match.ignoreCase ? ' in any case' : ''}`
-  switch (match.kind) {
+  const { kind, ignoreCase } = match
+  const text = `${JSON.stringify(match.text)}${ignoreCase ? ' in any case' : ''}`
+  switch (kind) {
     case 'exact':
       return text
     case 'prefix':
@@ -26,6 +27,6 @@ function describeText(match: StringMatch): string {
     case 'contains':
       return `one that contains ${text}`
     default:
-      return match.kind satisfies never
+      return kind satisfies never
   }
 }

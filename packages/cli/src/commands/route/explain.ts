@@ -12,7 +12,7 @@ import { collect, parseAddress, parseWhole } from '../option-values.ts'
 import { type LoadedTables, loadBootstrapTables, loadProxyTables } from './bootstrap-tables.ts'
 import { type Explained, explanationText } from './explanation-text.ts'
 import { addPairs, decodeRequest, pairsOf } from './read-request.ts'
-import { findTable, type ServedTable, serviceOf } from './served-table.ts'
+import { findTable, type ServedTable } from './served-table.ts'
 
 interface ExplainFlags {
   readonly host?: string
@@ -90,9 +90,9 @@ async function explain(flags: ExplainFlags): Promise<Explained> {
   const request = flags.hex === undefined ? new Metadata() : await readFrame(flags.hex.join(' '), flags, loaded, served)
   addPairs(request, flags.meta)
   return {
-    service: serviceOf(served),
+    service: { host: served.host, port: served.port },
     request: pairsOf(request),
-    listenerTimeoutMs: served.filter.requestTimeoutMs,
+    listenerTimeoutMs: served.requestTimeoutMs,
     explanation: explainRoutes(served.table, request),
   }
 }
@@ -103,7 +103,7 @@ async function readFrame(
   loaded: LoadedTables,
   served: ServedTable,
 ): Promise<Metadata> {
-  const { codec, maxMessageBytes } = served.filter
+  const { codec, maxMessageBytes } = served
   const modules = [...flags.module, ...loaded.modules]
   const definition =
     flags.codec === undefined ? await findCodec(codec.name, modules) : (await loadCodec(flags.codec)).definition
