@@ -1,0 +1,130 @@
+import type { ResourceKey } from '@meltemi/api'
+import { type Clock, type Logger, type MetricReader, type MetricRegistry, systemClock } from '@meltemi/runtime'
+import { type ApiOptions, type RunningApi, startApi } from './admin/api.ts'
+import type { Backend, StoredResource } from './admin/backend.ts'
+import { FileBackend } from './file-backend.ts'
+import { Pipeline } from './pipeline.ts'
+import { FilesSource } from './sources/files.ts'
+import type { Source } from './sources/source.ts'
+import type { DefaultProtocol } from './store/protocol-table.ts'
+import type { World } from './store/world.ts'
+import { telemetryService } from './telemetry/telemetry-service.ts'
+import { TrafficStore } from './telemetry/traffic-store.ts'
+import { type XdsAddress, type XdsLimits, XdsServer } from './xds/xds-server.ts'
+
+export interface ControlPlaneOptions {
+  /** A folder with resources, or one file. */
+  readonly path: string
+  readonly xds: XdsAddress
+  /** undefined: no API. */
+  readonly api?: Omit<ApiOptions, 'backend' | 'traffic' | 'metrics' | 'logger'> | undefined
+  /** Protocols whose codecs proxies bring along. */
+  readonly defaultProtocols: readonly DefaultProtocol[]
+  /** Where services without an address of their own listen; default 127.0.0.1. */
+  readonly listenHost?: string
+  /** Of the cluster; default `cluster.local`. */
+  readonly domain?: string
+  /** A folder for modules, from which they are there at the next start; undefined: none. */
+  readonly moduleCache?: string | undefined
+  /** How long nothing may happen before a change is put through; default 100. */
+  readonly quietMs?: number
+  /** No change waits longer than this; default 1,000. */
+  readonly maxDelayMs?: number
+  readonly limits?: Partial<XdsLimits>
+  /** What is wrong with resources goes to the log when it comes; default true. */
+  readonly logsProblems?: boolean
+  readonly logger: Logger
+  readonly metrics: MetricRegistry & MetricReader
+  readonly clock?: Clock
+}
+
+/** A control plane at work. */
+export interface ControlPlane {
+  readonly xdsPort: number
+  readonly api: RunningApi | undefined
+  readonly backend: Backend
+  world(): World
+  /** Every resource with what became of it. */
+  statuses(): ReadonlyMap<ResourceKey, StoredResource>
+  /** Proxies keep what they have. */
+  close(): Promise<void>
+}
+
+/** Resolves when all resources have been read and proxies can ask. Rejects, with nothing left behind, when it cannot. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { logger, metrics, clock = systemClock, listenHost = '127.0.0.1', domain = 'cluster.local' } = options
+  const { defaultProtocols, moduleCache, quietMs = 100, maxDelayMs = 1_000, logsProblems = true } = options
+  const own = { domain, defaultProtocols, listenHost, moduleCache, quietMs, maxDelayMs, logsProblems }
+  const parts = { ...own, logger, metrics, clock }
+  const pipeline = new Pipeline(parts)
+  const source = new FilesSource({ path: options.path, logger, clock })
+  const traffic = new TrafficStore(metrics, clock)
+  const server = new XdsServer({
+    snapshotFor: (node) => pipeline.snapshotFor(node),
+    onStatus: () => pipeline.onProxies(),
+    services: [telemetryService({ store: traffic, metrics, logger })],
+    metrics,
+    logger,
+    clock,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+  })
+  pipeline.serve(server)
+  const trial = () => ({ domain, defaultProtocols, listenHost, modules: pipeline.modules })
+  const backend = new FileBackend({ pipeline, source, server, trial, clock })
+  const running = runSource(source, pipeline, logger)
+  let api: RunningApi | undefined
+  const close = async () => {
+    await api?.close()
+    await server.close()
+    await running.stop()
+    pipeline.close()
+  }
+  try {
+    await running.ready
+    const { port } = await listen(server, options.xds)
+    api = options.api === undefined ? undefined : await startApi({ ...options.api, backend, traffic, metrics, logger })
+    return {
+      xdsPort: port,
+      api,
+      backend,
+      world: () => pipeline.world,
+      statuses: () => backend.resources(),
+      close,
+    }
+  } catch (error: unknown) {
+    await close()
+    throw error
+  }
+}
+
+async function listen(server: XdsServer, address: XdsAddress): Promise<{ readonly port: number }> {
+  try {
+    return await server.listen(address)
+  } catch (cause: unknown) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const why = code === 'EADDRINUSE' ? 'the port is in use, choose another by --xds-address' : message
+    throw new Error(`xDS cannot listen on ${address.host}:${address.port}: ${why}`, { cause })
+  }
+}
+
+interface RunningSource {
+  /** Rejects when the source ends before the first World is there. */
+  readonly ready: Promise<void>
+  stop(): Promise<void>
+}
+
+function runSource(source: Source, pipeline: Pipeline, logger: Logger): RunningSource {
+  const stopping = new AbortController()
+  const run = source.run(pipeline.sinkOf(source.name), stopping.signal)
+  const end = run.catch((error: unknown) => {
+    if (pipeline.isReady)
+      logger.error('a source has ended, what it told stays in force', { source: source.name, error })
+  })
+  return {
+    ready: Promise.race([pipeline.ready, run]),
+    stop: async () => {
+      stopping.abort()
+      await end
+    },
+  }
+}
