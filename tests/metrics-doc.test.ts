@@ -30,6 +30,10 @@ const metaProtocol: MetaProtocolConfig = {
   generateRequestId: false,
 }
 
+const ads = { kind: 'ads', initialFetchTimeoutMs: 0 } as const
+const rds = { routeConfigName: 'table', source: ads }
+const routed: MetaProtocolConfig = { ...metaProtocol, statPrefix: 'routed', rds }
+
 const tcpProxy: TcpProxyConfig = {
   kind: 'tcp-proxy',
   statPrefix: 'there',
@@ -107,6 +111,7 @@ async function namesOf(proxy: RunningProxy, kind: string): Promise<readonly stri
     // a stat with labels is one stat
     const name = line.slice(0, line.indexOf(': ')).replace(/\{.*\}$/, '')
     return `${name
+      .replace(/^(?:listener_manager\.lds|cluster_manager\.cds|meta_protocol\.uuid\.routed\.rds\.table)\./, '<what>.')
       .replace('meta_protocol.uuid.here.', 'meta_protocol.<protocol>.<prefix>.')
       .replace('tcp.there.', 'tcp.<prefix>.')
       .replace('cluster.service.', 'cluster.<cluster>.')
@@ -119,9 +124,9 @@ function configuration(): ProxyConfig {
   return {
     node: { id: '', cluster: '', metadata: {} },
     admin: undefined,
-    listeners: [listener('here', metaProtocol), listener('there', tcpProxy)],
+    listeners: [listener('here', metaProtocol), listener('there', tcpProxy), listener('routed', routed)],
     clusters: [testCluster('service', [1])],
-    dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
+    dynamic: { ads: { cluster: 'service', delta: true }, listeners: ads, clusters: ads },
     modules: [],
   }
 }

@@ -1,10 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { ProxyConfig } from '@meltemi/api/model'
 import type { Logger, MetricRegistry } from '@meltemi/runtime'
+import { ConfigRefused } from './config/configure.ts'
+import type { LiveConfig } from './config/live-config.ts'
+import { sameName } from './config/same-name.ts'
 import type { CodeFault, DataPlane } from './data-plane.ts'
 import { type InForce, ModuleLine } from './module-line.ts'
-import { type ModuleVersion, shortDigest } from './modules/module-version.ts'
+import {
+  type Delivery,
+  deliveredVersion,
+  isDelivered,
+  type ModuleVersion,
+  shortDigest,
+} from './modules/module-version.ts'
 import { ModuleWatcher } from './modules/module-watcher.ts'
 import { Probe } from './probe.ts'
 
@@ -15,10 +23,10 @@ const EVENTS = ['reload_success', 'reload_failure', 'rollback', 'hung', 'memory'
 type Event = (typeof EVENTS)[number]
 /** Digests that are not loaded again; the oldest is forgotten. */
 const MAX_CONDEMNED = 64
+const MAX_DROPPED = 16
 
 export interface ModuleStoreParts {
-  /** With the ports that were really taken. */
-  readonly config: ProxyConfig
+  readonly live: LiveConfig
   readonly modules: readonly ModuleVersion[]
   readonly metrics: MetricRegistry
   readonly logger: Logger
@@ -42,7 +50,10 @@ export interface ReloadResult {
  */
 export class ModuleStore {
   readonly #parts: ModuleStoreParts
-  readonly #lines: readonly ModuleLine[]
+  #lines: readonly ModuleLine[]
+  /** Deliveries that nobody wants any more; newest last. */
+  #dropped: readonly ModuleVersion[] = []
+  #deliveries = 0
   /** Digest to reason. */
   readonly #condemned = new Map<string, string>()
   readonly #logger: Logger
@@ -81,16 +92,35 @@ export class ModuleStore {
     this.#probe.close()
   }
 
-  /** The lines that `name` means: a path, or the name of a codec; without it all that can be reloaded. */
+  /** The lines that `name` means: a path, or the name of a codec; without it all that lie on the disk. */
   find(name?: string): readonly ModuleLine[] {
     const lines = this.#lines.filter((line) => !line.isBuiltIn)
-    if (name === undefined) return lines
+    if (name === undefined) return lines.filter((line) => !isDelivered(line))
     return lines.filter(
       ({ path, current }) => path === name || current.version.codecs.some((codec) => codec.name === name),
     )
   }
 
+  /**
+   * Loads the module that a control plane hands out for a codec, beside those that are here: listeners name the digest of
+   * the one they want. Rejects with ConfigRefused when it is faulty. One that is here already is nothing new.
+   */
+  deliver(codec: string, delivery: Delivery): Promise<void> {
+    return this.#inTurn(() => this.#deliver(codec, delivery))
+  }
+
+  /** Forgets what was delivered, but for these digests. */
+  keepDelivered(digests: ReadonlySet<string>): Promise<void> {
+    return this.#inTurn(() => this.#keepDelivered(digests))
+  }
+
+  /** Whether the module with this digest has brought this codec. */
+  hasCodec(codec: string, digest: string): boolean {
+    return this.#lines.some(({ current: { version } }) => version.digest === digest && brings(version, codec))
+  }
+
   reload(line: ModuleLine): Promise<ReloadResult> {
+    if (isDelivered(line)) return Promise.resolve(refusal(line, ['it comes from the control plane']))
     return this.#inTurn(() => this.#reload(line))
   }
 
@@ -119,10 +149,10 @@ export class ModuleStore {
   }
 
   async #reload(line: ModuleLine): Promise<ReloadResult> {
-    const { config } = this.#parts
+    const { live } = this.#parts
     const modules = this.#current().filter(({ path }) => path !== line.path)
     const candidate = line.candidate(++this.#ids)
-    const { version, faults } = await this.#probe.run({ config, candidate, modules })
+    const { version, faults } = await this.#probe.run({ ...live.whole(), candidate, modules })
     this.#watch(line, version)
     if (faults.length > 0) return this.#refuse(line, version, faults)
     const { digest } = version
@@ -130,6 +160,43 @@ export class ModuleStore {
     const condemned = this.#condemned.get(digest)
     if (condemned !== undefined) return this.#refuse(line, version, [`this version was taken back: ${condemned}`])
     return this.#advance(line, line.known(digest) ?? version)
+  }
+
+  async #deliver(codec: string, delivery: Delivery): Promise<void> {
+    const { digest } = delivery
+    if (this.hasCodec(codec, digest)) return
+    const condemned = this.#condemned.get(digest)
+    if (condemned !== undefined) throw new ConfigRefused([`this version was taken back: ${condemned}`])
+    const version = this.#dropped.find((each) => each.digest === digest) ?? (await this.#tryDelivery(codec, delivery))
+    await this.#dataPlane?.load([...this.#current(), version], false)
+    const line = new ModuleLine(version)
+    this.#lines = [...this.#lines, line]
+    this.#publish(line)
+    this.#logger.info('module loaded', describe(version))
+  }
+
+  async #tryDelivery(codec: string, delivery: Delivery): Promise<ModuleVersion> {
+    const candidate = deliveredVersion(codec, ++this.#ids, this.#deliveries + 1, delivery)
+    const { live } = this.#parts
+    const { version, faults } = await this.#probe.run({ ...live.whole(), candidate, modules: this.#current() })
+    if (faults.length > 0) throw new ConfigRefused(faults)
+    if (!brings(version, codec)) throw new ConfigRefused([`the module does not bring codec '${codec}'`])
+    this.#deliveries += 1
+    return version
+  }
+
+  async #keepDelivered(digests: ReadonlySet<string>): Promise<void> {
+    const isKept = ({ current: { version } }: ModuleLine) => !isDelivered(version) || digests.has(version.digest)
+    const dropped = this.#lines.filter((line) => !isKept(line))
+    if (dropped.length === 0) return
+    const kept = this.#lines.filter(isKept)
+    await this.#dataPlane?.load(
+      kept.map(({ current }) => current.version),
+      false,
+    )
+    this.#lines = kept
+    // code that was loaded stays in memory for ever: it is not loaded twice
+    this.#dropped = [...this.#dropped, ...dropped.map(({ current }) => current.version)].slice(-MAX_DROPPED)
   }
 
   async #advance(line: ModuleLine, version: ModuleVersion): Promise<ReloadResult> {
@@ -217,6 +284,10 @@ async function hasChanged({ refused, current }: ModuleLine): Promise<boolean> {
   const isSame = files.map(async ({ url, source }) => (await readFile(new URL(url), 'utf8')) === source)
   const same = await Promise.all(isSame.map((each) => each.catch(() => false)))
   return same.includes(false) || refused !== undefined
+}
+
+function brings({ codecs }: ModuleVersion, codec: string): boolean {
+  return codecs.some(({ name }) => sameName(name, codec))
 }
 
 function refusal(line: ModuleLine, faults: readonly string[]): ReloadResult {

@@ -11,6 +11,7 @@ import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 import { contractFault } from './contract-versions.ts'
 import {
   digestOf,
+  isDelivered,
   type ModuleVersion,
   type SourceFile,
   unreadVersion,
@@ -61,7 +62,14 @@ export async function loadVersions(versions: readonly ModuleVersion[]): Promise<
   }
   const codecs = modules.flatMap((loaded) => loaded.codecs)
   const filters = modules.flatMap((loaded) => loaded.filters)
-  problems.push(...duplicates(codecs, 'codec'), ...duplicates(filters, 'filter'))
+  const fixed = modules.filter(({ version }) => !isDelivered(version))
+  problems.push(
+    ...duplicates(
+      fixed.flatMap((loaded) => loaded.codecs),
+      'codec',
+    ),
+    ...duplicates(filters, 'filter'),
+  )
   return { modules, codecs, filters, problems }
 }
 

@@ -10,7 +10,7 @@ export interface ResourceContext {
 }
 
 export function resourceContext(config: ProxyConfig, options: ValidateOptions): ResourceContext {
-  const fixed = config.clusters.filter(({ discovery }) => discovery !== 'eds')
+  const fixed = config.clusters.filter(({ discovery, endpoints }) => discovery !== 'eds' && endpoints.length > 0)
   return {
     options,
     sources: {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { pathToFileURL } from 'node:url'
 
 /** One source file of a module as it was read; `url` is a `file:` URL without a query. */
 export interface SourceFile {
@@ -32,6 +33,31 @@ export function unreadVersion(path: string, id: number, version: number): Module
   return { id, path, version, digest: '', files: [], codecs: [], filters: [] }
 }
 
+const DELIVERED = '/control-plane/'
+
+/** What a control plane hands out for a codec: one file of JavaScript, and its SHA-256 in hex. */
+export interface Delivery {
+  readonly digest: string
+  readonly source: string
+}
+
+/** The version that a delivery is, with its only file; the path is a name and nothing on the disk. */
+export function deliveredVersion(
+  codec: string,
+  id: number,
+  version: number,
+  { digest, source }: Delivery,
+): ModuleVersion {
+  const path = `${DELIVERED}${encodeURIComponent(codec)}-${digest.slice(0, 12)}.mjs`
+  const file = { url: pathToFileURL(path).href, format: 'module', source }
+  return { ...unreadVersion(path, id, version), files: [file] }
+}
+
+/** It comes from a control plane, for those who name its digest, and may bring codecs that others bring too. */
+export function isDelivered({ path }: Pick<ModuleVersion, 'path'>): boolean {
+  return path.startsWith(DELIVERED)
+}
+
 /** What can be said of a codec to a thread that has not loaded it. */
 export interface CodecFacts {
   readonly name: string
@@ -44,9 +70,13 @@ export function shortDigest({ digest }: ModuleVersion): string {
   return digest.slice(0, 12)
 }
 
-/** Depends on the files' places relative to the first and on their bytes, not on where the folder lies. */
+/**
+ * Of one file that of its bytes, as other programs count it; of several it depends on their places relative to the first
+ * and on their bytes, not on where the folder lies.
+ */
 export function digestOf(files: readonly SourceFile[]): string {
   const hash = createHash('sha256')
+  if (files.length === 1) return hash.update(files[0]?.source ?? '').digest('hex')
   const folder = new URL('.', files[0]?.url ?? 'file:///').href
   for (const { url, source } of files.toSorted((a, b) => (a.url < b.url ? -1 : 1))) {
     const name = url.startsWith(folder) ? url.slice(folder.length) : url

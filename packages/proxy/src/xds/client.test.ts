@@ -253,6 +253,22 @@ describe('over one stream for everything', () => {
     assert.deepEqual([requests[0]?.node?.id, requests[1]?.node], ['node', undefined])
   })
 
+  test('what is not held any more is not said to be held', async () => {
+    const stage = new Stage()
+    await stage.delta('cluster', [BODIES.cluster('a'), BODIES.cluster('b')])
+    await stage.delta('endpoint', [BODIES.endpoint('a', 1), BODIES.endpoint('b', 1)])
+    await stage.delta('cluster', [], ['b'])
+    await stage.delta('cluster', [BODIES.cluster('b')])
+    stage.transport.last.end()
+    stage.clock.advance(500)
+    const [, request] = stage.transport.last.take()
+    assert.deepEqual(request, {
+      typeUrl: RESOURCE_TYPES.endpoint,
+      resourceNamesSubscribe: ['a', 'b'],
+      initialResourceVersions: { a: '1.0' },
+    })
+  })
+
   test('an answer does not go to another stream than the response came by', async () => {
     const stage = new Stage()
     stage.transport.last.take()

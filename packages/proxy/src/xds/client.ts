@@ -6,16 +6,16 @@ import type { Configure } from '../config/configure.ts'
 import type { Random } from '../util/random.ts'
 import type { CodecModules } from './codec-modules.ts'
 import { describeFaults } from './describe-faults.ts'
-import { HeldResources, onlyWanted } from './held-resources.ts'
+import { onlyWanted } from './held-resources.ts'
+import { Intake, type Received } from './intake.ts'
 import type { Link } from './link.ts'
 import { Links } from './links.ts'
 import { need } from './plan-change.ts'
 import type { ResourceCache } from './resource-cache.ts'
-import { readResponse, type SentResponse } from './sent-response.ts'
+import { readResponse } from './sent-response.ts'
 import type { XdsResponse, XdsTransport } from './transport.ts'
-import { makeUpdate, type Update } from './update.ts'
-import { versionsIn, versionsOf } from './versions.ts'
-import { type FixedConfig, rdsOf, sourcesOf, type WantedConfig, wantedConfig, wantedNames } from './wanted-config.ts'
+import type { Update } from './update.ts'
+import { type FixedConfig, rdsOf, sourcesOf, wantedNames } from './wanted-config.ts'
 import { Warming } from './warming.ts'
 import { XdsStats } from './xds-stats.ts'
 
@@ -39,15 +39,6 @@ export interface XdsClientParts {
   onReady(): void
 }
 
-interface Received {
-  readonly link: Link
-  readonly incarnation: number
-  readonly response: SentResponse
-  readonly atMs: number
-  /** It comes from the disk. */
-  readonly isCached: boolean
-}
-
 /** A control plane that says nothing for so long at the start cannot be reached, as far as the cache is concerned. */
 const SILENCE_MS = 3_000
 /** More responses than these are not kept: the stream begins anew, from what is in force. */
@@ -67,11 +58,10 @@ export class XdsClient {
   readonly #links: Links
   readonly #warming: Warming
   readonly #stats: XdsStats
-  readonly #fixed: FixedConfig
+  readonly #intake: Intake
   /** Types of which everything is wanted, as long as there was no response. */
   readonly #fetching = new Map<ResourceType, ConfigSource>()
   readonly #queue: Received[] = []
-  #held = new HeldResources()
   #isWorking = false
   /** Something may come into force although no response has come. */
   #isDue = true
@@ -80,12 +70,12 @@ export class XdsClient {
   #silence: Timer | undefined
 
   constructor(parts: XdsClientParts) {
-    const { config, clock, logger, metrics, configure, waiting } = parts
+    const { config, clock, logger, metrics, configure, waiting, modules } = parts
     this.#parts = parts
-    this.#fixed = { clusters: config.clusters.filter(({ discovery }) => discovery === 'eds'), listeners: waiting }
     this.#stats = new XdsStats(metrics, clock)
     this.#links = new Links({
       ...parts,
+      held: () => this.#intake.held,
       onResponse: (link, response) => this.#onResponse(link, response),
       onLost: (link, reason, hadAnswered) => this.#onLost(link, reason, hadAnswered),
     })
@@ -95,11 +85,17 @@ export class XdsClient {
       logger,
       configure,
       rules: {
-        hasCodec: (name, digest) => parts.modules.hasCodec(name, digest),
+        hasCodec: (name, digest) => modules.hasCodec(name, digest),
         codecWaitMs: config.dynamic.listeners?.initialFetchTimeoutMs ?? 0,
       },
       fetching: () => this.#fetchNeeds(),
       onTimer: (need) => this.#onTimer(need),
+    })
+    this.#intake = new Intake({
+      ...parts,
+      fixed: { clusters: config.clusters.filter(({ discovery }) => discovery === 'eds'), listeners: waiting },
+      warming: this.#warming,
+      onTaken: (received, update) => this.#answer(received, update),
     })
   }
 
@@ -108,7 +104,7 @@ export class XdsClient {
     const { clusters, listeners } = this.#parts.config.dynamic
     if (clusters !== undefined) this.#fetch('cluster', clusters)
     if (listeners !== undefined) this.#fetch('listener', listeners)
-    this.#askForNames(this.#wanted(this.#held))
+    this.#askForNames()
     this.#links.open()
     this.#silence = this.#parts.clock.setTimer(SILENCE_MS, () => {
       for (const link of this.#links.all) if (!link.hasAnswered) void this.#useCache(link)
@@ -134,10 +130,6 @@ export class XdsClient {
     return new Map([...this.#fetching].map(([type, source]) => [need('first', type), source.initialFetchTimeoutMs]))
   }
 
-  #wanted(held: HeldResources): WantedConfig {
-    return wantedConfig(held, this.#fixed)
-  }
-
   #onResponse(link: Link, message: XdsResponse): void {
     this.#stats.setConnected(this.#links.all.every(({ hasAnswered }) => hasAnswered))
     const response = readResponse(message)
@@ -148,7 +140,10 @@ export class XdsClient {
       return
     }
     subscription.heard(response.nonce)
-    if (this.#queue.length >= MAX_WAITING) link.restart()
+    if (this.#queue.length >= MAX_WAITING) {
+      link.restart()
+      return
+    }
     const { incarnation } = link
     this.#queue.push({ link, incarnation, response, atMs: this.#parts.clock.now(), isCached: false })
     void this.#work()
@@ -167,7 +162,7 @@ export class XdsClient {
   async #useCache(link: Link): Promise<void> {
     const { cache, clock, logger } = this.#parts
     const cached = (await cache?.load()) ?? []
-    const usable = cached.filter(({ source, type }) => source === link.source && this.#isEmpty(source, type))
+    const usable = cached.filter(({ source, type }) => source === link.source && this.#intake.isEmpty(type, source))
     if (usable.length === 0 || this.#isClosed) return
     logger.warn('configuration from the disk is used', { source: link.source })
     for (const { type, version, resources } of usable) {
@@ -177,11 +172,6 @@ export class XdsClient {
     void this.#work()
   }
 
-  #isEmpty(source: string, type: ResourceType): boolean {
-    const { version, resources } = this.#held.get(type, source)
-    return version === '' && resources.size === 0
-  }
-
   #onTimer(over: string | undefined): void {
     if (over !== undefined) this.#reportOver(over)
     this.#isDue = true
@@ -189,8 +179,9 @@ export class XdsClient {
   }
 
   #reportOver(over: string): void {
-    this.#parts.logger.warn('configuration goes on without what it has waited for', { need: over })
-    for (const listener of this.#wanted(this.#held).listeners.values()) {
+    const writer = this.#parts.logger.limited('xds: over', 10)
+    writer?.warn('configuration goes on without what it has waited for', { need: over })
+    for (const listener of this.#intake.wanted.listeners.values()) {
       if (over === need('routes', listener.name)) this.#stats.routesTimedOut(listener)
     }
     for (const type of this.#fetching.keys()) if (over === need('first', type)) this.#stats.timedOut(type)
@@ -204,6 +195,7 @@ export class XdsClient {
       while (!this.#isClosed && (this.#isDue || this.#queue.length > 0)) {
         this.#isDue = false
         await this.#take(withoutSuperseded(this.#queue.splice(0)))
+        this.#settle()
       }
     } catch (error: unknown) {
       this.#parts.logger.error('configuration could not be taken', { error: String(error) })
@@ -213,93 +205,19 @@ export class XdsClient {
   }
 
   async #take(batch: readonly Received[]): Promise<void> {
-    const wanted = batch.filter(
-      ({ isCached, link, response }) => !isCached || this.#isEmpty(link.source, response.type),
-    )
-    for (const { response } of wanted) this.#fetching.delete(response.type)
-    if (!(await this.#takeTogether(wanted))) for (const received of wanted) await this.#takeAlone(received)
-    this.#settle()
-  }
-
-  /** All in one change; false: it was refused. */
-  async #takeTogether(batch: readonly Received[]): Promise<boolean> {
-    let held = this.#held
-    const updates: Update[] = []
-    for (const received of batch) {
-      const update = await this.#update(received, received.response, held)
-      updates.push(update)
-      held = update.held
-    }
-    const refused = await this.#put(held, new Set(updates.flatMap(({ fresh }) => [...fresh])))
-    if (refused.length > 0) {
-      if (batch.length === 0) this.#parts.logger.error('configuration cannot be put in force', { faults: refused })
-      return batch.length === 0
-    }
-    this.#held = held
-    for (const [index, received] of batch.entries()) this.#answer(received, updates[index] as Update)
-    return true
-  }
-
-  async #takeAlone(received: Received): Promise<void> {
-    this.#answer(received, await this.#takePart(received, received.response))
-  }
-
-  /** Of a delta response that is refused as a whole, what is good is found by halves. */
-  async #takePart(received: Received, response: SentResponse): Promise<Update> {
-    const update = await this.#update(received, response, this.#held)
-    const refused = await this.#put(update.held, update.fresh)
-    const { resources, type, isDelta } = response
-    if (refused.length === 0) {
-      this.#held = update.held
-      return update
-    }
-    const middle = resources.length >> 1
-    if (!isDelta || middle === 0) {
-      const name = isDelta ? ` ${JSON.stringify(resources[0]?.name ?? '')}` : ''
-      return { ...update, faults: [...update.faults, ...refused.map((why) => `${type}${name}: ${why}`)] }
-    }
-    const first = await this.#takePart(received, { ...response, resources: resources.slice(0, middle) })
-    const second = await this.#takePart(received, { ...response, resources: resources.slice(middle), removed: [] })
-    return {
-      ...second,
-      faults: [...first.faults, ...second.faults],
-      named: [...first.named, ...second.named],
-      changed: [...first.changed, ...second.changed],
-      absent: update.absent,
-    }
-  }
-
-  #update({ link, isCached }: Received, response: SentResponse, held: HeldResources): Promise<Update> {
-    const { context, modules } = this.#parts
-    const cached = response.resources.map(({ name }) => name)
-    const rules = {
-      context,
-      names: isCached ? cached : (link.subscription(response.type)?.names ?? []),
-      allowsOthers: link.isAds,
-      nameFault: (type: ResourceType, name: string) => this.#nameFault(type, name),
-    }
-    return makeUpdate({ source: link.source, response, rules }, held, modules)
-  }
-
-  #nameFault(type: ResourceType, name: string): string | undefined {
-    const { config, waiting } = this.#parts
-    const fixed = type === 'cluster' ? config.clusters : type === 'listener' ? [...config.listeners, ...waiting] : []
-    return fixed.some((each) => each.name === name) ? 'came with the bootstrap and cannot be changed' : undefined
-  }
-
-  #put(held: HeldResources, fresh: ReadonlySet<object>): Promise<readonly string[]> {
-    const wanted = this.#wanted(held)
-    return this.#warming.apply(wanted, fresh, versionsIn(held, wanted))
+    for (const { response } of batch) this.#fetching.delete(response.type)
+    const faults = await this.#intake.take(batch)
+    if (faults.length > 0) this.#parts.logger.error('configuration cannot be put in force', { faults })
   }
 
   #answer({ link, incarnation, response, atMs, isCached }: Received, { faults, named, changed, absent }: Update): void {
-    const { type, version, nonce, isDelta } = response
+    const { type, version, nonce } = response
     const { logger, clock } = this.#parts
     const subscription = link.subscription(type)
-    if (isDelta || faults.length === 0) subscription?.accepted(version, versionsOf(this.#held, type, link.source))
     this.#giveUp(type, link.source, absent)
     if (faults.length > 0) {
-      logger.error('configuration refused', { type, source: link.source, version, faults: describeFaults(faults) })
+      const fields = { type, source: link.source, version, faults: describeFaults(faults) }
+      logger.limited(`xds: refused ${type}`, 5)?.error('configuration refused', fields)
     }
     if (isCached || subscription === undefined) return
     const durationMs = clock.now() - atMs
@@ -312,7 +230,7 @@ export class XdsClient {
   #giveUp(type: ResourceType, source: string, absent: readonly string[]): void {
     const names = new Set(absent)
     if (names.size === 0) return
-    const { clusters, listeners } = this.#wanted(this.#held)
+    const { clusters, listeners } = this.#intake.wanted
     for (const { name, eds } of clusters.values()) {
       const isAsked = type === 'endpoint' && eds !== undefined && sourceKey(eds.source) === source
       if (isAsked && names.has(eds.serviceName)) this.#warming.giveUp(need('endpoints', name))
@@ -327,8 +245,8 @@ export class XdsClient {
 
   /** Something is in force that was not before: what else is wanted now, and is it all? */
   #settle(): void {
-    this.#askForNames(this.#wanted(this.#held))
-    this.#parts.cache?.save(this.#held)
+    this.#askForNames()
+    this.#parts.cache?.save(this.#intake.held)
     this.#dropModules()
     if (this.#isReady || this.#isDue || this.#queue.length > 0 || this.#warming.openNeeds.length > 0) return
     this.#isReady = true
@@ -337,22 +255,25 @@ export class XdsClient {
 
   /** Modules that no listener needs any more, nor will soon. */
   #dropModules(): void {
-    const held = [...this.#held.all('extensionConfig').values()].flatMap(({ resources }) => [...resources.values()])
+    const held = [...this.#intake.held.all('extensionConfig').values()].flatMap(({ resources }) => [
+      ...resources.values(),
+    ])
     const needed = new Set([...this.#warming.digests, ...held.map(({ value }) => value.digest)])
     this.#parts.modules.keepDelivered(needed).catch((error: unknown) => {
       this.#parts.logger.error('modules that nobody needs cannot be dropped', { error: String(error) })
     })
   }
 
-  #askForNames(wanted: WantedConfig): void {
+  #askForNames(): void {
+    const { wanted, held } = this.#intake
     const { ads, listeners } = this.#parts.config.dynamic
     // what listeners need comes from where they come from, unless there is a stream for everything
     const modules = ads === undefined && listeners !== undefined ? sourceKey(listeners) : 'ads'
     const names = wantedNames(wanted, modules)
     const sources = new Map(sourcesOf(wanted))
     if (listeners !== undefined) sources.set(sourceKey(listeners), listeners)
-    this.#held = onlyWanted(this.#held, names)
-    this.#links.setNames(names, sources, this.#held)
+    this.#intake.keep(onlyWanted(held, names))
+    this.#links.setNames(names, sources)
     this.#stats.setListeners(wanted.listeners)
   }
 }

@@ -1,29 +1,29 @@
 import { type DeltaDiscoveryRequestInit, RESOURCE_TYPES, type ResourceType } from '@meltemi/api/xds'
-import { type NodeInit, REJECTED, type Subscription } from './subscription.ts'
+import { type Held, type NodeInit, REJECTED, type Subscription } from './subscription.ts'
 
 /** Incremental: requests say which names come and go, responses which resources do. */
 export class DeltaSubscription implements Subscription {
   readonly type: ResourceType
+  readonly #held: Held
   #names: readonly string[]
-  /** Of what is held, by name: so that a new stream brings only what has changed. */
-  #versions: ReadonlyMap<string, string>
 
-  constructor(type: ResourceType, names: readonly string[], versions: ReadonlyMap<string, string>) {
+  constructor(type: ResourceType, names: readonly string[], held: Held) {
     this.type = type
     this.#names = names
-    this.#versions = versions
+    this.#held = held
   }
 
   get names(): readonly string[] {
     return this.#names
   }
 
-  /** No names at all means everything. */
+  /** No names at all means everything. What is held is told, so that only what has changed comes. */
   open(node: NodeInit | undefined): DeltaDiscoveryRequestInit {
+    const versions = [...this.#held().resources].map(([name, { version }]) => [name, version] as const)
     return {
       ...this.#request(),
       resourceNamesSubscribe: [...this.#names],
-      initialResourceVersions: Object.fromEntries(this.#versions),
+      initialResourceVersions: Object.fromEntries(versions),
       ...(node === undefined ? {} : { node }),
     }
   }
@@ -39,10 +39,6 @@ export class DeltaSubscription implements Subscription {
 
   /** Each response has its own answer, so there is nothing to remember. */
   heard(): void {}
-
-  accepted(_version: string, versions: ReadonlyMap<string, string>): void {
-    this.#versions = versions
-  }
 
   answer(nonce: string, fault: string | undefined): DeltaDiscoveryRequestInit {
     const request = { ...this.#request(), responseNonce: nonce }

@@ -5,7 +5,11 @@ import { type HeldResources, isNamed, type WantedNames } from './held-resources.
 import { Link, type LinkParts } from './link.ts'
 import { SotwSubscription } from './sotw-subscription.ts'
 
-export type LinksParts = Omit<LinkParts, 'source' | 'service' | 'addresses' | 'node'> & { readonly config: ProxyConfig }
+export interface LinksParts extends Omit<LinkParts, 'source' | 'service' | 'addresses' | 'node'> {
+  readonly config: ProxyConfig
+  /** What is held at the moment is not asked for again. */
+  held(): HeldResources
+}
 
 /** The streams to all sources: one for what comes over ADS, and one per type and source for the rest. */
 export class Links {
@@ -32,20 +36,17 @@ export class Links {
 
   /** Asks for everything of a type. */
   subscribe(type: ResourceType, source: ConfigSource): void {
-    this.#add(this.#linkFor(type, sourceKey(source), source), type, [], undefined)
+    this.#add(this.#linkFor(type, sourceKey(source), source), type, [])
   }
 
-  /**
-   * Asks for these names of named types, and no longer for others. `sources`: where their sources lead, by key. What is
-   * held of them is not asked for again.
-   */
-  setNames(wanted: readonly WantedNames[], sources: ReadonlyMap<string, ConfigSource>, held: HeldResources): void {
+  /** Asks for these names of named types, and no longer for others. `sources`: where their sources lead, by key. */
+  setNames(wanted: readonly WantedNames[], sources: ReadonlyMap<string, ConfigSource>): void {
     const left = new Set(this.all.flatMap((link) => link.types.filter(isNamed).map((type) => `${type}/${link.source}`)))
     for (const { type, source, names } of wanted) {
       left.delete(`${type}/${source}`)
       const link = this.#linkFor(type, source, sources.get(source))
       const subscription = link.subscription(type)
-      if (subscription === undefined) this.#add(link, type, names, held)
+      if (subscription === undefined) this.#add(link, type, names)
       else link.rename(subscription, names)
     }
     for (const [key, link] of this.#links) this.#dropUnwanted(key, link, left)
@@ -61,14 +62,9 @@ export class Links {
     this.#links.delete(key)
   }
 
-  #add(link: Link, type: ResourceType, names: readonly string[], held: HeldResources | undefined): void {
-    const known = held?.get(type, link.source)
-    const versions = new Map([...(known?.resources ?? [])].map(([name, { version }]) => [name, version]))
-    link.add(
-      link.isDelta
-        ? new DeltaSubscription(type, names, versions)
-        : new SotwSubscription(type, names, known?.version ?? ''),
-    )
+  #add(link: Link, type: ResourceType, names: readonly string[]): void {
+    const held = () => this.#parts.held().get(type, link.source)
+    link.add(link.isDelta ? new DeltaSubscription(type, names, held) : new SotwSubscription(type, names, held))
   }
 
   #linkFor(type: ResourceType, source: string, config: ConfigSource | undefined): Link {

@@ -1,19 +1,18 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type DiscoveryRequestInit, RESOURCE_TYPES, type ResourceType } from '@meltemi/api/xds'
-import { type NodeInit, REJECTED, type Subscription } from './subscription.ts'
+import { type Held, type NodeInit, REJECTED, type Subscription } from './subscription.ts'
 
 /** State-of-the-world: each request repeats all names, each response all that is there. */
 export class SotwSubscription implements Subscription {
   readonly type: ResourceType
+  readonly #held: Held
   #names: readonly string[]
-  #version: string
   #nonce = ''
 
-  /** `version`: of what is held already, for example from the disk; empty: none. */
-  constructor(type: ResourceType, names: readonly string[], version: string) {
+  constructor(type: ResourceType, names: readonly string[], held: Held) {
     this.type = type
     this.#names = names
-    this.#version = version
+    this.#held = held
   }
 
   get names(): readonly string[] {
@@ -22,7 +21,10 @@ export class SotwSubscription implements Subscription {
 
   open(node: NodeInit | undefined): DiscoveryRequestInit {
     this.#nonce = ''
-    return node === undefined ? this.#request() : { ...this.#request(), node }
+    // who says a version says that all of it is here: the control plane may send nothing
+    const isWhole = this.#names.every((name) => this.#held().resources.has(name))
+    const request = { ...this.#request(), ...(isWhole ? {} : { versionInfo: '' }) }
+    return node === undefined ? request : { ...request, node }
   }
 
   rename(names: readonly string[]): DiscoveryRequestInit | undefined {
@@ -35,10 +37,6 @@ export class SotwSubscription implements Subscription {
     this.#nonce = nonce
   }
 
-  accepted(version: string): void {
-    this.#version = version
-  }
-
   answer(nonce: string, fault: string | undefined): DiscoveryRequestInit {
     const request = { ...this.#request(), responseNonce: nonce }
     return fault === undefined ? request : { ...request, errorDetail: { code: REJECTED, message: fault } }
@@ -48,7 +46,7 @@ export class SotwSubscription implements Subscription {
     return {
       typeUrl: RESOURCE_TYPES[this.type],
       resourceNames: [...this.#names],
-      versionInfo: this.#version,
+      versionInfo: this.#held().version,
       responseNonce: this.#nonce,
     }
   }

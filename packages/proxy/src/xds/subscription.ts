@@ -1,11 +1,12 @@
 import type { DiscoveryRequestInit, ResourceType } from '@meltemi/api/xds'
+import type { HeldType } from './held-resources.ts'
 import type { XdsRequest } from './transport.ts'
 
 export type NodeInit = NonNullable<DiscoveryRequestInit['node']>
 
 /**
- * What is asked of a control plane for one type on one stream, and what was heard: it makes the requests. It begins anew
- * with each stream, but for what was accepted.
+ * What is asked of a control plane for one type on one stream: it makes the requests. What is held already, and so not
+ * asked for again, it is told when it needs it.
  */
 export interface Subscription {
   readonly type: ResourceType
@@ -17,11 +18,12 @@ export interface Subscription {
   rename(names: readonly string[]): XdsRequest | undefined
   /** A response has come; only the newest counts from now on. */
   heard(nonce: string): void
-  /** What was accepted of it, by name; `version` is the response's. */
-  accepted(version: string, versions: ReadonlyMap<string, string>): void
   /** The answer to the response with this nonce; `fault` says why it was rejected, or undefined. */
   answer(nonce: string, fault: string | undefined): XdsRequest
 }
+
+/** What is held at the moment. */
+export type Held = () => HeldType
 
 /** As gRPC counts: INVALID_ARGUMENT. */
 export const REJECTED = 3

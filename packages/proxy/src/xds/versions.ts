@@ -27,11 +27,6 @@ export function versionsIn(held: HeldResources, wanted: WantedConfig): VersionOf
   }
 }
 
-/** By name, of one type and source. */
-export function versionsOf(held: HeldResources, type: ResourceType, source: string): ReadonlyMap<string, string> {
-  return new Map([...held.get(type, source).resources].map(([name, { version }]) => [name, version]))
-}
-
 function versionIn(held: HeldResources, type: ResourceType, nameIn: (source: string) => string): string {
   for (const [source, { resources }] of held.all(type)) {
     const resource = resources.get(nameIn(source))
