@@ -1,3 +1,4 @@
+export { type ServiceTable, serviceTables } from './service-tables.ts'
 export type { Source, SourceSink } from './sources/source.ts'
 export { validateResource, validateResources } from './store/validate.ts'
 export type { CodecModule, ProtocolView, ServicePort, ServiceView, WorkloadEndpoint, World } from './store/world.ts'

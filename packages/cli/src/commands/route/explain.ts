@@ -4,6 +4,7 @@ import type { SocketAddress } from '@meltemi/api'
 import { explainRoutes, loadModules } from '@meltemi/proxy'
 import { type CodecDefinition, Metadata } from '@meltemi/sdk'
 import { Command, Option } from 'commander'
+import { createApiClient } from '../../api-client/connection-options.ts'
 import { CommandError } from '../../command-error.ts'
 import type { Console } from '../../console.ts'
 import { builtInModule } from '../../modules.ts'
@@ -22,7 +23,10 @@ interface ExplainFlags {
   readonly codec?: string
   readonly module: readonly string[]
   readonly config?: string
+  readonly dir?: string
+  readonly controlPlane?: SocketAddress
   readonly adminAddress?: SocketAddress
+  readonly domain: string
   readonly output: 'text' | 'json'
 }
 
@@ -37,6 +41,8 @@ Examples:
     $ meltemi route explain --host users.mesh.svc.cluster.local --meta method=get --meta user=alice
   And with these bytes, as the codec of the listener reads them:
     $ meltemi route explain --host users.mesh.svc.cluster.local --hex 00 0000002a 0000000f 0001 0000 6869
+  What would become of it with changed resources, before they are applied:
+    $ meltemi route explain --dir resources/ --host users.mesh.svc.cluster.local --meta method=get
   With the routes of a bootstrap file, for a program:
     $ meltemi route explain -c proxy.yaml --meta method=get -o json
 
@@ -59,16 +65,26 @@ export function createRouteExplainCommand(console: Console, result: { exitCode: 
         .argParser(collect)
         .default([], 'none'),
     )
-    .addOption(new Option('-c, --config <file>', 'routes of a bootstrap file').conflicts('adminAddress'))
+    .addOption(source('-c, --config <file>', 'routes of a bootstrap file'))
+    .addOption(source('--dir <path>', 'routes that a control plane would make of these resources'))
     .addOption(
-      new Option('--admin-address <host:port>', 'routes that a proxy has now (default: 127.0.0.1:15000)').argParser(
+      source('--control-plane <host:port>', 'routes of the resources that a control plane has').argParser(parseAddress),
+    )
+    .addOption(
+      source('--admin-address <host:port>', 'routes that a proxy has now (default: 127.0.0.1:15000)').argParser(
         parseAddress,
       ),
+    )
+    .addOption(
+      new Option(
+        '--domain <domain>',
+        'what names of Kubernetes services end in, with --dir and --control-plane',
+      ).default('cluster.local'),
     )
     .addOption(new Option('-o, --output <format>', 'text, or json').choices(['text', 'json']).default('text'))
     .addHelpText('after', HELP)
     .action(async (flags: ExplainFlags) => {
-      const explained = await explain(flags)
+      const explained = await explain(flags, console)
       console.write(
         flags.output === 'json' ? `${JSON.stringify(jsonOf(explained), null, 2)}\n` : explanationText(explained),
       )
@@ -78,14 +94,19 @@ export function createRouteExplainCommand(console: Console, result: { exitCode: 
 
 const DEFAULT_ADMIN_ADDRESS: SocketAddress = { host: '127.0.0.1', port: 15_000 }
 
-async function explain(flags: ExplainFlags): Promise<Explained> {
+const SOURCES = ['config', 'dir', 'controlPlane', 'adminAddress'] as const
+
+/** Where routes come from: only one of these makes sense. */
+function source(flags: string, description: string): Option {
+  const option = new Option(flags, description)
+  return option.conflicts(SOURCES.filter((name) => name !== option.attributeName()))
+}
+
+async function explain(flags: ExplainFlags, console: Console): Promise<Explained> {
   if (flags.hex === undefined && flags.meta.length === 0) {
     throw new CommandError(['say what the request is: its bytes by --hex, or its properties by --meta'])
   }
-  const loaded =
-    flags.config === undefined
-      ? await loadProxyTables(flags.adminAddress ?? DEFAULT_ADMIN_ADDRESS)
-      : loadBootstrapTables(flags.config)
+  const loaded = await loadTables(flags, console)
   const served = findTable(loaded.tables, flags.host, flags.port)
   const request = flags.hex === undefined ? new Metadata() : await readFrame(flags.hex.join(' '), flags, loaded, served)
   addPairs(request, flags.meta)
@@ -95,6 +116,17 @@ async function explain(flags: ExplainFlags): Promise<Explained> {
     listenerTimeoutMs: served.requestTimeoutMs,
     explanation: explainRoutes(served.table, request),
   }
+}
+
+async function loadTables(
+  { config, dir, controlPlane, adminAddress, domain }: ExplainFlags,
+  console: Console,
+): Promise<LoadedTables> {
+  if (config !== undefined) return loadBootstrapTables(config)
+  if (dir === undefined && controlPlane === undefined) return loadProxyTables(adminAddress ?? DEFAULT_ADMIN_ADDRESS)
+  const { loadControlPlaneTables, loadFolderTables } = await import('./resource-tables.ts')
+  if (controlPlane === undefined) return loadFolderTables(dir as string, domain)
+  return loadControlPlaneTables(createApiClient({ controlPlane }, console), domain)
 }
 
 async function readFrame(
