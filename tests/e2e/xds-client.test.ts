@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeCodecModule, encodeListener } from '@meltemi/api/encode'
+import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { ResponseStatus } from '@meltemi/sdk'
 import { looping } from '../harness/codecs/looping.ts'
 import { type ControlStream, type FakeControlPlane, startFakeControlPlane } from '../harness/fake-control-plane.ts'
@@ -17,7 +18,9 @@ import {
   startEchoServer,
   testListener,
   testMetaProtocol,
+  testRoute,
 } from '../harness/index.ts'
+import { freePort, MeltemiProcess } from '../harness/meltemi-process.ts'
 import {
   clusterBytes,
   edsClusterBytes,
@@ -421,3 +424,52 @@ describe('a codec that comes with the configuration', () => {
     assert.notEqual(proxy.port('l'), 0)
   })
 })
+
+test('the command has its configuration by --xds, and after a crash without a control plane from the disk', async () => {
+  await using service = await startEchoServer({ codec: awesomerpc })
+  const control = await startFakeControlPlane()
+  const env = { XDG_CACHE_HOME: join(root, 'xdg') }
+  const node = ['--node-id', 'edge/1', '--scope', 'hello', '--node-metadata', 'A=b']
+  const args = ['proxy', '--xds', `127.0.0.1:${control.port}`, ...node, '--admin-address', '127.0.0.1:0']
+  const port = await freePort()
+  {
+    await using proxy = new MeltemiProcess(args, { env })
+    const stream = await control.stream()
+    const page = await adminPage(proxy)
+    assert.equal(await statusOf(page), 503)
+    await control.until(() => stream.requests.length > 0, 'a request')
+    assert.deepEqual([stream.node?.id, stream.node?.metadata], ['edge/1', { A: 'b', SCOPE: ['hello'] }])
+    stream.send('cluster', { a: clusterBytes('a', service.port) })
+    const filter = testMetaProtocol(awesomerpc.name, { routes: { name: 't', routes: [testRoute('a')] } })
+    const address = { host: '127.0.0.1', port }
+    stream.send('listener', { l: encodeListener(testListener('l', filter, { address })) })
+    await until(async () => (await statusOf(page)) === 200, 'a proxy that is ready')
+    assert.equal(await replyAt(port), ResponseStatus.Ok)
+    // it is written two seconds after the last change
+    const file = join(root, 'xdg/meltemi/xds/edge%2F1/resources')
+    await until(() => existsSync(file), 'the file')
+    proxy.child.kill('SIGKILL')
+  }
+  await control.kill()
+  await using again = new MeltemiProcess(args, { env })
+  const page = await adminPage(again)
+  await until(async () => (await statusOf(page)) === 200, 'a proxy that is ready')
+  assert.equal(await replyAt(port), ResponseStatus.Ok)
+})
+
+/** Of `/ready`. */
+async function adminPage(proxy: MeltemiProcess): Promise<string> {
+  const [, address] = await proxy.said(/"address":"(127\.0\.0\.1:\d+)","msg":"admin pages"/)
+  return `http://${address}/ready`
+}
+
+async function statusOf(page: string): Promise<number> {
+  const reply = await fetch(page, { headers: { connection: 'close' } })
+  await reply.arrayBuffer()
+  return reply.status
+}
+
+async function replyAt(port: number): Promise<ResponseStatus> {
+  await using client = await connectClient({ port, codec: awesomerpc })
+  return (await client.request(awesomerpcFrame({ id: 1 }))).status
+}
