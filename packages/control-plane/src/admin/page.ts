@@ -21,6 +21,7 @@ export function pageHandler(): ApiHandler {
     ['page/uplot.js', file(resolve('uplot/dist/uPlot.esm.js'), JAVASCRIPT)],
     ['page/uplot.css', file(resolve('uplot/dist/uPlot.min.css'), CSS)],
     ['page/style.css', file(new URL('style.css', FOLDER), CSS)],
+    ['page/icon.svg', file(new URL('icon.svg', FOLDER), 'image/svg+xml')],
   ])
   for (const name of SCRIPTS) files.set(`page/${name}`, file(new URL(name, FOLDER), JAVASCRIPT))
   return ({ method, path }) => (method === 'GET' ? files.get(path.join('/')) : undefined)

@@ -24,7 +24,7 @@ export interface TrafficSummary {
   readonly p99: number
 }
 
-/** The slots of a series, from the oldest to the last one that is over. */
+/** The slots of a series, from the oldest to the last one that is over; NaN: before the first traffic, or nothing was measured. */
 export interface TrafficHistory {
   readonly requests: readonly number[]
   readonly errors: readonly number[]
@@ -51,8 +51,9 @@ export class TrafficSeries {
   constructor(slot: number) {
     this.#slot = slot
     this.#lastUsedSlot = slot
-    this.#p50.fill(Number.NaN)
-    this.#p99.fill(Number.NaN)
+    for (const ring of [this.#requests, this.#errors, this.#p50, this.#p99]) ring.fill(Number.NaN)
+    this.#requests[slot % HISTORY_SLOTS] = 0
+    this.#errors[slot % HISTORY_SLOTS] = 0
   }
 
   /** Of the last traffic. */
@@ -80,8 +81,8 @@ export class TrafficSeries {
     const counts = new Float64Array(BUCKETS)
     for (let back = 1; back < RECENT_SLOTS; back++) {
       const index = wrap(slot - back, HISTORY_SLOTS)
-      requests += this.#requests[index] ?? 0
-      errors += this.#errors[index] ?? 0
+      requests += this.#requests[index] || 0 // it may be NaN
+      errors += this.#errors[index] || 0
       this.#addBuckets(slot - back, counts)
     }
     const seconds = ((RECENT_SLOTS - 1) * SLOT_MS) / 1000

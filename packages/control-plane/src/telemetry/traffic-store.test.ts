@@ -87,7 +87,7 @@ test('history goes back ten minutes and no further', () => {
   const [service, version] = store.histories('greeter')
   assert.deepEqual([service?.version, version?.version], [undefined, 'v1'])
   assert.equal(service?.requests.length, 299)
-  assert.deepEqual(service?.requests.slice(-6), [7, 0, 0, 0, 0, 5])
+  assert.deepEqual(service?.requests.slice(-7), [Number.NaN, 7, 0, 0, 0, 0, 5])
   assert.equal(service?.errors.at(-6), 1)
   assert.ok(Math.abs((service?.p50.at(-6) ?? 0) - 1) < 0.1)
   assert.equal(service?.p50.at(-1), Number.NaN)

@@ -5,6 +5,8 @@ const COLOURS = ['#2f6fde', '#d9822b', '#1f9d6b', '#a347ba', '#c23b4a', '#6b7a8c
 const HEIGHT = 170
 /** Reports of proxies do not come in step: a moving average over so many slots is quiet. */
 const SMOOTH_SLOTS = 3
+/** A minute is shown at least. */
+const MIN_SLOTS = 30
 
 /** Ten minutes of one service and its versions. */
 export class Charts {
@@ -21,15 +23,30 @@ export class Charts {
     const names = histories.map(({ version }) => (version === undefined ? 'all' : version || 'no version'))
     if (this.#names !== JSON.stringify([service, names])) this.#create(service, names)
     const perSecond = 1000 / slotMs
-    const times = timesOf(histories[0].requests.length, nowMs, slotMs)
-    this.#rate.setData([times, ...histories.map(({ requests }) => smooth(requests, perSecond))])
-    this.#errors.setData([times, ...histories.map(({ errors }) => smooth(errors, perSecond))])
-    this.#latency.setData([times, ...histories.flatMap(({ p50, p99 }) => [p50, p99])])
+    const { length } = histories[0].requests
+    const first = Math.min(
+      length - MIN_SLOTS,
+      ...histories.map(({ requests }) => requests.findIndex((count) => count !== null)),
+    )
+    const show = (chart, lines) =>
+      chart.setData([timesOf(length, nowMs, slotMs), ...lines].map((line) => line.slice(Math.max(0, first))))
+    show(
+      this.#rate,
+      histories.map(({ requests }) => smooth(requests, perSecond)),
+    )
+    show(
+      this.#errors,
+      histories.map(({ errors }) => smooth(errors, perSecond)),
+    )
+    show(
+      this.#latency,
+      histories.flatMap(({ p50, p99 }) => [p50, p99]),
+    )
   }
 
   #create(service, names) {
     this.#names = JSON.stringify([service, names])
-    const lines = names.map((label, n) => ({ label, stroke: COLOURS[n % COLOURS.length], width: n === 0 ? 2 : 1.5 }))
+    const lines = names.map((label, n) => ({ label, stroke: COLOURS[n % COLOURS.length], width: 1.5 }))
     const pairs = lines.flatMap((line) => [
       { ...line, label: `${line.label} 50 %` },
       { ...line, label: `${line.label} 99 %`, dash: [5, 4] },
@@ -47,8 +64,12 @@ function replace(before, id, lines) {
   const scales = { y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] } }
   // a canvas knows nothing of the page's colours
   const axis = { stroke: getComputedStyle(place.previousElementSibling ?? place).color, grid: { stroke: '#8883' } }
-  const axes = [axis, { ...axis, size: 48 }]
-  const options = { width: place.clientWidth, height: HEIGHT, scales, series: [{}, ...series], axes }
+  const axes = [
+    { ...axis, values: '{HH}:{mm}:{ss}', space: 80 },
+    { ...axis, size: 48 },
+  ]
+  const legend = { live: false }
+  const options = { width: place.clientWidth, height: HEIGHT, scales, series: [{}, ...series], axes, legend }
   return new uPlot(options, [[]], place)
 }
 
@@ -59,9 +80,8 @@ function timesOf(count, nowMs, slotMs) {
 }
 
 function smooth(counts, perSecond) {
-  return counts.map((_, index) => {
-    const from = Math.max(0, index - SMOOTH_SLOTS + 1)
-    const window = counts.slice(from, index + 1)
-    return (window.reduce((sum, count) => sum + count, 0) / window.length) * perSecond
+  return counts.map((count, index) => {
+    const window = counts.slice(Math.max(0, index - SMOOTH_SLOTS + 1), index + 1).filter((each) => each !== null)
+    return count === null ? null : (window.reduce((sum, each) => sum + each, 0) / window.length) * perSecond
   })
 }

@@ -18,7 +18,7 @@ const TYPES = {
 export function showServices(rows, chosen, onChoose) {
   byId('no-traffic').hidden = rows.length > 0
   const focused = document.activeElement?.getAttribute('data-service')
-  const body = rows.map((row) => {
+  const body = withoutRepeated(rows).map((row) => {
     const made = serviceRow(row)
     if (row.version !== undefined) return made
     made.className = row.service === chosen ? 'service chosen' : 'service'
@@ -33,6 +33,14 @@ export function showServices(rows, chosen, onChoose) {
   fill('services', rows.length === 0 ? [] : SERVICE_HEAD, body)
   // whoever goes by keyboard stays where they were
   body.find((made) => focused !== null && made.getAttribute('data-service') === focused)?.focus()
+}
+
+/** A version whose methods nobody knows says all that its only row would say again. */
+function withoutRepeated(rows) {
+  return rows.filter((row) => {
+    if (row.method !== '') return true
+    return rows.some(({ service, version, method }) => service === row.service && version === row.version && method)
+  })
 }
 
 function serviceRow({ service, version, method, requestsPerSecond, errorsPerSecond, p50, p90, p99 }) {
