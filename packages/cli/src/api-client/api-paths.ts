@@ -1,4 +1,4 @@
-import { type KindDefinition, kindOf, type Resource } from '@meltemi/api'
+import { type KindDefinition, kindOf, type Resource } from '@meltemi/api/resource'
 
 /** What a request is about. */
 export interface ApiTarget {

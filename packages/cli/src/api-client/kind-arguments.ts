@@ -1,6 +1,6 @@
 /** What stands after `get`, `describe` and `delete`: kinds and names as kubectl takes them. */
 
-import { didYouMean, findKind, KINDS, type KindDefinition } from '@meltemi/api'
+import { didYouMean, findKind, KINDS, type KindDefinition } from '@meltemi/api/resource'
 import { CommandError } from '../command-error.ts'
 
 export interface KindTarget {

@@ -9,7 +9,7 @@ import {
   parseResources,
   type Resource,
   type SourceNode,
-} from '@meltemi/api'
+} from '@meltemi/api/resource'
 import { CommandError } from '../command-error.ts'
 import { type Console, printLine } from '../console.ts'
 

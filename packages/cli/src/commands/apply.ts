@@ -1,6 +1,6 @@
 /** `meltemi apply`: resources from files become those of a control plane. */
 
-import type { Resource } from '@meltemi/api'
+import type { Resource } from '@meltemi/api/resource'
 import { Command, Option } from 'commander'
 import type { ApiClient } from '../api-client/api-client.ts'
 import { apiPath, kindName, targetOf } from '../api-client/api-paths.ts'

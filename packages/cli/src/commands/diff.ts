@@ -1,6 +1,6 @@
 /** `meltemi diff`: what `apply` would change. */
 
-import { formatYaml, type Resource } from '@meltemi/api'
+import { formatYaml, type Resource } from '@meltemi/api/resource'
 import { Command, Option } from 'commander'
 import type { ApiClient } from '../api-client/api-client.ts'
 import { apiPath, targetOf } from '../api-client/api-paths.ts'

@@ -1,6 +1,5 @@
 /** `meltemi get`: resources of a control plane, as tables or as they are. */
 
-import { formatYaml } from '@meltemi/api'
 import { Command, Option } from 'commander'
 import type { ApiClient } from '../api-client/api-client.ts'
 import { apiPath, kindName } from '../api-client/api-paths.ts'
@@ -10,15 +9,9 @@ import { formatTable } from '../api-client/print-table.ts'
 import { type ResourceTable, selectColumns } from '../api-client/resource-table.ts'
 import { CommandError } from '../command-error.ts'
 import { type Console, reportError } from '../console.ts'
-import { addResourceOptions, DEFAULT_NAMESPACE, type ResourceFlags } from './resource-options.ts'
+import { formatObject, type GetFlags, isTableOutput, namespaceOf, tableOptions } from './get-output.ts'
+import { addResourceOptions } from './resource-options.ts'
 import { watchTarget } from './watch-target.ts'
-
-export interface GetFlags extends ResourceFlags {
-  readonly allNamespaces?: true
-  readonly selector: string
-  readonly output?: 'yaml' | 'json' | 'wide' | 'name'
-  readonly watch?: true
-}
 
 const HELP = `
 Besides the columns of its kind a table tells of each resource whether it is accepted, and how many proxies have it, of
@@ -142,27 +135,6 @@ async function fetchAll<T>(
     found: outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
     errors: outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : [])),
   }
-}
-
-export function isTableOutput({ output }: GetFlags): boolean {
-  return output === undefined || output === 'wide'
-}
-
-/** Empty: all of them. */
-export function namespaceOf(flags: GetFlags): string {
-  return flags.allNamespaces ? '' : (flags.namespace ?? DEFAULT_NAMESPACE)
-}
-
-export function tableOptions({ kind }: KindTarget, flags: GetFlags, isSeveral: boolean) {
-  return {
-    isWide: flags.output === 'wide',
-    withNamespace: flags.allNamespaces === true && kind.isNamespaced,
-    namePrefix: isSeveral ? `${kindName(kind)}/` : '',
-  }
-}
-
-export function formatObject(object: unknown, output: GetFlags['output']): string {
-  return output === 'json' ? `${JSON.stringify(object, undefined, 4)}\n` : formatYaml(object)
 }
 
 function listOf(items: readonly unknown[]): unknown {

@@ -7,7 +7,7 @@ import { TableFormatter } from '../api-client/print-table.ts'
 import { type ResourceTable, selectColumns } from '../api-client/resource-table.ts'
 import { isStatusObject, ServerError } from '../api-client/server-error.ts'
 import type { Console } from '../console.ts'
-import { formatObject, type GetFlags, isTableOutput, namespaceOf, tableOptions } from './get.ts'
+import { formatObject, type GetFlags, isTableOutput, namespaceOf, tableOptions } from './get-output.ts'
 
 interface WatchParts {
   readonly flags: GetFlags

@@ -27,5 +27,7 @@ function joined(before: ProxyReport, proxy: ProxyStatus): ProxyReport {
     if (other === undefined || BADNESS[each.state] > BADNESS[other.state]) types.set(each.type, each)
   }
   const [connectedAt = ''] = [before.connectedAt, proxy.connectedAt].sort()
-  return { node: before.node, connectedAt, types: [...types.values()], streams: before.streams + 1 }
+  const isOlder = Number(before.snapshotVersion) < Number(proxy.snapshotVersion)
+  const { snapshotVersion } = isOlder ? before : proxy
+  return { node: before.node, connectedAt, snapshotVersion, types: [...types.values()], streams: before.streams + 1 }
 }

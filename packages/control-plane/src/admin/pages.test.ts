@@ -84,8 +84,8 @@ test('proxies are listed once each, and what one was sent is shown as JSON', asy
   const node = { id: 'sidecar~10.0.0.1~a/b.default~x', cluster: '', metadata: {}, userAgent: 'envoy' }
   const types = [{ type: 'route', state: 'synced', sentVersion: '7', ackedVersion: '7', error: '' }] as const
   harness.backend.connected = [
-    { node, connectedAt: '2026-01-01T00:00:00Z', types },
-    { node, connectedAt: '2026-01-01T00:00:01Z', types: [] },
+    { node, connectedAt: '2026-01-01T00:00:00Z', snapshotVersion: '7', types },
+    { node, connectedAt: '2026-01-01T00:00:01Z', snapshotVersion: '7', types: [] },
   ]
   const value = encodeRoutes({ name: 'greeter_9090', routes: [] })
   const none = new Map()
