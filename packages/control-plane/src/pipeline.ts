@@ -186,6 +186,7 @@ export class Pipeline {
       this.snapshots.update(world)
       this.#services.set(world.services.size)
       this.#server?.push()
+      this.onProxies()
     }
     this.book.update({
       world,

@@ -46,21 +46,22 @@ const NOBODY: SyncStatus = { synced: 0, total: 0, notSynced: [] }
 
 function holdersOf(proxies: readonly ProxyStatus[], membersOf: MembersOf): readonly Holder[] {
   const holders = new Map<string, Holder>()
-  for (const { node, types } of proxies) {
+  for (const status of proxies) {
+    const { node } = status
     const known = holders.get(node.id)
-    const next = { proxy: node.id, members: membersOf(node), ...progressOf(types) }
+    const next = { proxy: node.id, members: membersOf(node), ...progressOf(status) }
     // A proxy with several streams has what all of them have brought.
     if (known === undefined || next.hasUpTo < known.hasUpTo) holders.set(node.id, next)
   }
   return [...holders.values()]
 }
 
-function progressOf(types: ProxyStatus['types']): Pick<Holder, 'hasUpTo' | 'reason'> {
+function progressOf({ types, snapshotVersion }: ProxyStatus): Pick<Holder, 'hasUpTo' | 'reason'> {
   const behind = types.filter(({ state }) => state !== 'synced')
   if (types.length === 0) return { hasUpTo: 0, reason: 'has asked for nothing yet' }
   const rejected = behind.find(({ state }) => state === 'rejected')
   return {
-    hasUpTo: Math.min(...behind.map(({ ackedVersion }) => Number(ackedVersion) || 0), Number.POSITIVE_INFINITY),
+    hasUpTo: Math.min(...[snapshotVersion, ...behind.map(({ ackedVersion }) => ackedVersion)].map(Number)),
     reason: rejected === undefined ? 'has not confirmed it yet' : `rejected: ${rejected.error}`,
   }
 }

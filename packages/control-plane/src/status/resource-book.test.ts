@@ -73,7 +73,7 @@ class Scene {
 function proxy(id: string, types: readonly Partial<TypeStatus>[]): ProxyStatus {
   const node: NodeInfo = { id, cluster: '', metadata: {}, userAgent: '' }
   const base: TypeStatus = { type: 'cluster', state: 'synced', sentVersion: '1', ackedVersion: '1', error: '' }
-  return { node, connectedAt: '', types: types.map((each) => ({ ...base, ...each })) }
+  return { node, connectedAt: '', snapshotVersion: '9', types: types.map((each) => ({ ...base, ...each })) }
 }
 
 describe('what became of a resource', () => {
@@ -219,6 +219,14 @@ ${entry(80, 'b').replace('name: tcp', 'name: tcp-metaprotocol-mine')}`)
       notSynced: [{ proxy: 'half', reason: 'has not confirmed it yet' }],
     })
     assert.equal(scene.status()?.proxies?.synced, 2)
+  })
+
+  test('are not those that are still to be sent it', () => {
+    const scene = new Scene()
+    scene.members.set(HOST, 5)
+    scene.proxies = [{ ...proxy('old', [{}]), snapshotVersion: '4' }]
+    scene.put(entry(80))
+    assert.equal(scene.status()?.proxies?.synced, 0)
   })
 
   test('are named only ten', () => {

@@ -40,5 +40,7 @@ export interface TypeStatus {
 export interface ProxyStatus {
   readonly node: NodeInfo
   readonly connectedAt: string
+  /** Of the snapshot that `types` are about, which may not be the newest yet; empty: none. */
+  readonly snapshotVersion: string
   readonly types: readonly TypeStatus[]
 }

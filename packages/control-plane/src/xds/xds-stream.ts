@@ -85,6 +85,7 @@ export class XdsStream<Request extends XdsRequest> {
     return {
       node: this.#node,
       connectedAt: this.#connectedAt,
+      snapshotVersion: this.#snapshot?.version ?? '',
       types: types.map((subscription) => statusOf(subscription, resources?.[subscription.type])),
     }
   }
