@@ -25,6 +25,7 @@ export function toMethodDefinition(method: DescMethod): MethodDefinition<unknown
 }
 
 function serialize(schema: DescMessage, message: unknown): Buffer {
-  const bytes = message instanceof Uint8Array ? message : toBinary(schema, create(schema, message as object))
+  const bytes =
+    message instanceof Uint8Array ? message : toBinary(schema, create(schema, message as MessageInitShape<DescMessage>))
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -60,7 +60,7 @@ type AnyUnaryHandler = UnaryHandler<DescMessage, DescMessage>
 function implement(method: DescMethod, handler: unknown, onError: (error: unknown) => void): UntypedHandleCall {
   return method.methodKind === 'unary'
     ? answerCalls(handler as AnyUnaryHandler, onError)
-    : (call: ServerDuplexStream<never, unknown>) => new ServerCall(call, handler as AnyStreamHandler, onError)
+    : (call: ServerDuplexStream<unknown, unknown>) => new ServerCall(call, handler as AnyStreamHandler, onError)
 }
 
 function answerCalls(
@@ -83,12 +83,16 @@ const INTERNAL: GrpcStatus = { code: GrpcCode.INTERNAL, message: 'internal error
 /** One call of a method in which both sides stream. */
 class ServerCall implements ServerStream<DescMessage> {
   readonly peer: string
-  readonly #call: ServerDuplexStream<never, unknown>
+  readonly #call: ServerDuplexStream<unknown, unknown>
   readonly #onError: (error: unknown) => void
   readonly #writer: MessageWriter
   #listener: ServerStreamListener<DescMessage> | undefined
 
-  constructor(call: ServerDuplexStream<never, unknown>, handler: AnyStreamHandler, onError: (error: unknown) => void) {
+  constructor(
+    call: ServerDuplexStream<unknown, unknown>,
+    handler: AnyStreamHandler,
+    onError: (error: unknown) => void,
+  ) {
     this.peer = call.getPeer()
     this.#call = call
     this.#onError = onError

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -16,6 +17,7 @@ import { Client, credentials, Server, ServerCredentials, type ServerDuplexStream
 import {
   type ClientStreamListener,
   createGrpcClient,
+  type GrpcClientTls,
   GrpcCode,
   GrpcError,
   type GrpcServer,
@@ -342,6 +344,33 @@ describe('a server', () => {
     await other.close(10)
     assert.notEqual((await recorder.status).code, GrpcCode.OK)
     await other.close()
+  })
+})
+
+describe('over TLS', () => {
+  const read = (name: string) => readFileSync(new URL(`./testdata/${name}`, import.meta.url))
+  const authorities = read('authority.pem')
+  const server = { certificates: read('server.pem'), privateKey: read('server.key') }
+  const proof = { certificates: read('client.pem'), privateKey: read('client.key') }
+  const ask = (port: number, tls: GrpcClientTls | undefined) => {
+    const client = createGrpcClient({ address: `127.0.0.1:${port}`, ...(tls === undefined ? {} : { tls }) })
+    closing.push(() => client.close())
+    return client.call(Echo.method.ask, { value: 'who' }, { deadlineMs: 5_000 })
+  }
+  const refused = { name: 'GrpcError', code: GrpcCode.UNAVAILABLE }
+
+  test('a client that knows the authority and the name is served', async () => {
+    const { port } = await start(echo, { tls: server })
+    assert.equal((await ask(port, { authorities, serverName: 'xds.test' })).value, 'who?')
+    await assert.rejects(ask(port, { authorities, serverName: 'other.test' }), refused)
+    await assert.rejects(ask(port, { serverName: 'xds.test' }), refused)
+    await assert.rejects(ask(port, undefined), refused)
+  })
+
+  test('a client must show a certificate where it is wanted', async () => {
+    const { port } = await start(echo, { tls: { ...server, clientAuthorities: authorities } })
+    assert.equal((await ask(port, { authorities, serverName: 'xds.test', ...proof })).value, 'who?')
+    await assert.rejects(ask(port, { authorities, serverName: 'xds.test' }), refused)
   })
 })
 
