@@ -211,6 +211,19 @@ describe('answers', () => {
   })
 })
 
+test('what was rejected is not forgotten while the client asks for something else', () => {
+  const story = new Story('endpoint').world({ good: '2', bad: 'bad' })
+  story.subscribe('good', 'bad')
+  assert.deepEqual(story.send(), ['bad bad', 'good 2'])
+  story.answer(REJECTED)
+  assert.ok(story.subscription.isRefused)
+  story.subscribe('none')
+  assert.deepEqual(story.next(), ['-none'])
+  assert.ok(story.subscription.isRefused)
+  assert.deepEqual(story.world({ good: '2', bad: '3' }).next(), ['bad 3', 'good 2'])
+  assert.ok(!story.subscription.isRefused)
+})
+
 test('more than a client may keep in the server is refused', () => {
   const code = { code: 8 }
   assert.throws(() => new Story('endpoint').subscribe('a', 'b', 'c', 'd'), code)

@@ -199,6 +199,24 @@ describe('answers', () => {
   })
 })
 
+test('a rejection is over when something else is accepted, or when what was rejected is wanted no more', () => {
+  const clusters = new Story('cluster').world({ a: 'bad' })
+  clusters.ask([])
+  clusters.next()
+  clusters.ask([], { errorDetail: REJECTED })
+  assert.ok(clusters.subscription.isRefused)
+  clusters.world({ a: '2' }).next()
+  clusters.ask([])
+  assert.ok(!clusters.subscription.isRefused)
+  const routes = new Story('route').world({ a: 'bad', b: '1' })
+  routes.ask(['a', 'b'])
+  routes.next()
+  routes.ask(['a', 'b'], { errorDetail: REJECTED })
+  assert.ok(routes.subscription.isRefused)
+  routes.ask([])
+  assert.ok(!routes.subscription.isRefused)
+})
+
 test('too many names, and names that are too long, are refused', () => {
   const code = { code: 8 }
   assert.throws(() => new Story('endpoint').ask(['a', 'b', 'c', 'd']), code)

@@ -39,7 +39,6 @@ export class SotwSubscription implements Subscription<DiscoveryRequest> {
   }
 
   get isRefused(): boolean {
-    if (this.#isWhole) return this.delivery.isRejected
     return [...this.#rejected].some((name) => this.#interest.wants(name))
   }
 
