@@ -107,7 +107,16 @@ setup_go_control_plane() {
   (cd "$xds_peer/peer" && go build -o "$xds_peer/gen/peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift tshark oras cyclonedx prometheus chromium kubectl go_control_plane; fi
+# The part of Kubernetes' API server that checks definitions of resources, and resources.
+setup_kubernetes() {
+  crds_peer="$root/tests/interop/crds"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$crds_peer/gen/peer" ] && [ -z "$(find "$crds_peer/peer" -newer "$crds_peer/gen/peer" -type f)" ]; then return; fi
+  mkdir -p "$crds_peer/gen"
+  (cd "$crds_peer/peer" && go build -o "$crds_peer/gen/peer" .)
+}
+
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

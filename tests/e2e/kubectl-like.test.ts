@@ -156,6 +156,7 @@ describe('get', () => {
     )
     assert.match(described.out, /^ {2}Origin: +\S+unknown\.yaml:1$/m)
     rmSync(file)
+    for (let n = 0; n < 200 && (await meltemi('get', 'se', 'unknown')).code === 0; n++) await sleep(50)
   })
 
   test('prints YAML and JSON that can be applied again, lists, and names', async () => {
