@@ -15,7 +15,7 @@ import type { ResourceCache } from './resource-cache.ts'
 import { readResponse } from './sent-response.ts'
 import type { XdsResponse, XdsTransport } from './transport.ts'
 import type { Update } from './update.ts'
-import { type FixedConfig, rdsOf, sourcesOf, wantedNames } from './wanted-config.ts'
+import { type FixedConfig, rdsOf, sourcesOf, type WantedConfig, wantedNames } from './wanted-config.ts'
 import { Warming } from './warming.ts'
 import { XdsStats } from './xds-stats.ts'
 
@@ -68,6 +68,8 @@ export class XdsClient {
   #isReady = false
   #isClosed = false
   #silence: Timer | undefined
+  /** What was asked for all that it refers to. */
+  #asked: WantedConfig | undefined
 
   constructor(parts: XdsClientParts) {
     const { config, clock, logger, metrics, configure, waiting, modules } = parts
@@ -266,6 +268,9 @@ export class XdsClient {
 
   #askForNames(): void {
     const { wanted, held } = this.#intake
+    const isSame = wanted.clusters === this.#asked?.clusters && wanted.listeners === this.#asked.listeners
+    this.#asked = wanted
+    if (isSame) return
     const { ads, listeners } = this.#parts.config.dynamic
     // what listeners need comes from where they come from, unless there is a stream for everything
     const modules = ads === undefined && listeners !== undefined ? sourceKey(listeners) : 'ads'

@@ -60,6 +60,15 @@ export class HeldResources {
     return new Map(entries.map(([key, held]) => [key.slice(prefix.length), held as HeldType<T>]))
   }
 
+  /** Whether nothing of a type is another. */
+  isSame(type: ResourceType, other: HeldResources): boolean {
+    const [mine, others] = [this.all(type), other.all(type)]
+    return (
+      mine.size === others.size &&
+      [...mine].every(([source, { resources }]) => others.get(source)?.resources === resources)
+    )
+  }
+
   with<T extends ResourceType>(type: T, source: string, held: HeldType<T>): HeldResources {
     return new HeldResources(new Map(this.#types).set(keyOf(type, source), held))
   }

@@ -6,7 +6,7 @@ import type { Link } from './link.ts'
 import type { SentResponse } from './sent-response.ts'
 import { makeUpdate, type Update } from './update.ts'
 import { versionsIn } from './versions.ts'
-import { type FixedConfig, type WantedConfig, wantedConfig } from './wanted-config.ts'
+import { type FixedConfig, type WantedConfig, WantedConfigs } from './wanted-config.ts'
 import type { Warming } from './warming.ts'
 
 /** A response that has come, and from where. */
@@ -33,10 +33,12 @@ export interface IntakeParts {
 /** Makes of responses what is held, and puts what that means in force: what cannot be in force is not held. */
 export class Intake {
   readonly #parts: IntakeParts
+  readonly #wanted: WantedConfigs
   #held = new HeldResources()
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
+    this.#wanted = new WantedConfigs(parts.fixed)
   }
 
   get held(): HeldResources {
@@ -49,7 +51,7 @@ export class Intake {
   }
 
   get wanted(): WantedConfig {
-    return wantedConfig(this.#held, this.#parts.fixed)
+    return this.#wanted.of(this.#held)
   }
 
   /** Nothing of this type has ever come from there. */
@@ -131,7 +133,7 @@ export class Intake {
   }
 
   #put(held: HeldResources, fresh: ReadonlySet<object>): Promise<readonly string[]> {
-    const wanted = wantedConfig(held, this.#parts.fixed)
+    const wanted = this.#wanted.of(held)
     return this.#parts.warming.apply(wanted, fresh, versionsIn(held, wanted))
   }
 }

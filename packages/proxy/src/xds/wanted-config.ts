@@ -8,7 +8,7 @@ import {
   sourceKey,
 } from '@meltemi/api/model'
 import type { ResourceType } from '@meltemi/api/xds'
-import type { HeldResource, HeldResources, WantedNames } from './held-resources.ts'
+import { type HeldResource, HeldResources, type WantedNames } from './held-resources.ts'
 
 /** What comes with the bootstrap and waits for something that does not. */
 export interface FixedConfig {
@@ -45,12 +45,37 @@ export function codecOf({ filter }: ListenerConfig): string {
   return filter.kind === 'meta-protocol' ? filter.codec.name : ''
 }
 
-export function wantedConfig(held: HeldResources, fixed: FixedConfig): WantedConfig {
-  return {
-    clusters: new Map([...fixed.clusters.map(byName), ...valuesOf(held, 'cluster', (_, name) => name)]),
-    listeners: new Map([...fixed.listeners.map(byName), ...valuesOf(held, 'listener', (_, name) => name)]),
-    endpoints: new Map(valuesOf(held, 'endpoint', keyIn)),
-    routes: new Map(valuesOf(held, 'route', keyIn)),
+/** Makes of what is held what is wanted; parts that are the same as before are the same objects. */
+export class WantedConfigs {
+  readonly #fixed: FixedConfig
+  #held: HeldResources
+  #wanted: WantedConfig
+
+  constructor(fixed: FixedConfig) {
+    this.#fixed = fixed
+    this.#held = new HeldResources()
+    this.#wanted = {
+      clusters: new Map(fixed.clusters.map(byName)),
+      listeners: new Map(fixed.listeners.map(byName)),
+      endpoints: new Map(),
+      routes: new Map(),
+    }
+  }
+
+  of(held: HeldResources): WantedConfig {
+    const { clusters, listeners } = this.#fixed
+    const named = <T extends 'cluster' | 'listener'>(type: T) => valuesOf(held, type, (_, name) => name)
+    const isSame = (type: ResourceType) => held.isSame(type, this.#held)
+    this.#wanted = {
+      clusters: isSame('cluster') ? this.#wanted.clusters : new Map([...clusters.map(byName), ...named('cluster')]),
+      listeners: isSame('listener')
+        ? this.#wanted.listeners
+        : new Map([...listeners.map(byName), ...named('listener')]),
+      endpoints: isSame('endpoint') ? this.#wanted.endpoints : new Map(valuesOf(held, 'endpoint', keyIn)),
+      routes: isSame('route') ? this.#wanted.routes : new Map(valuesOf(held, 'route', keyIn)),
+    }
+    this.#held = held
+    return this.#wanted
   }
 }
 

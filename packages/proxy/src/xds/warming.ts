@@ -57,12 +57,11 @@ export class Warming {
    * else that it refuses, which has become ready by chance now, is left out and tried again later.
    */
   async apply(wanted: WantedConfig, fresh: ReadonlySet<object>, versionOf: VersionOf): Promise<readonly string[]> {
-    const plan = this.#plan(wanted)
-    let faults = await this.#configure(plan.change, versionOf)
-    const others = itemsOf(plan.change).filter((item) => !fresh.has(item.config))
-    if (faults.length > 0 && others.length > 0) faults = await this.#applyOneByOne(wanted, others, versionOf)
-    if (faults.length === 0) this.#needs.set(new Map([...this.#plan(wanted).needs, ...this.#parts.fetching()]))
-    return faults
+    const { change, needs } = this.#plan(wanted)
+    const faults = await this.#configure(change, versionOf)
+    if (faults.length === 0) this.#setNeeds(needs)
+    const others = faults.length === 0 ? [] : itemsOf(change).filter((item) => !fresh.has(item.config))
+    return others.length === 0 ? faults : this.#applyOneByOne(wanted, others, versionOf)
   }
 
   close(): void {
@@ -83,7 +82,12 @@ export class Warming {
       const why = await this.#configure(this.#plan(wanted).change, versionOf)
       if (why.length > 0) this.#refuse(config, name, why.join('; '))
     }
+    if (faults.length === 0) this.#setNeeds(this.#plan(wanted).needs)
     return faults
+  }
+
+  #setNeeds(needs: ReadonlyMap<string, number>): void {
+    this.#needs.set(new Map([...needs, ...this.#parts.fetching()]))
   }
 
   #refuse(config: object, name: string, why: string): void {
