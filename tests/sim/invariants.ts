@@ -56,6 +56,7 @@ function isTcpCalm(run: Run, client: VirtualClient): boolean {
     'connect_timeout',
     'cx_overflow',
     'none_healthy',
+    'no_route',
     'idle_timeout',
     'overload_closed',
     'overload_reject',

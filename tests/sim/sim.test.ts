@@ -171,6 +171,19 @@ const defects: readonly (readonly [name: string, sabotage: () => Sabotage, findi
     },
     /without an end|ended 0 times|connections of ended clients|_active/,
   ],
+  [
+    'clusters and listeners that are removed and never go',
+    () => ({
+      clock: (clock) => ({
+        now: () => clock.now(),
+        wallTime: () => clock.wallTime(),
+        setImmediate: (callback) => clock.setImmediate(callback),
+        // how often it is looked whether they are unused
+        setTimer: (delayMs, callback) => clock.setTimer(delayMs, delayMs === 100 ? () => {} : callback),
+      }),
+    }),
+    /clusters, not|stats of/,
+  ],
 ]
 
 for (const [name, sabotage, finding] of defects) {
