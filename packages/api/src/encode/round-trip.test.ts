@@ -3,6 +3,20 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { encodeCluster, encodeCodecModule, encodeEndpoints, encodeListener, encodeRoutes } from '../encode.ts'
+import type {
+  ClusterConfig,
+  ConfigSource,
+  EndpointConfig,
+  ListenerConfig,
+  LoadBalancerConfig,
+  MetadataMatcher,
+  MetaProtocolConfig,
+  PropertyChange,
+  RouteConfig,
+  RouteTableConfig,
+  TcpProxyConfig,
+  WeightedCluster,
+} from '../model/index.ts'
 import { parseCluster } from '../xds-resources/parse-cluster.ts'
 import { parseCodecModule } from '../xds-resources/parse-codec-module.ts'
 import { parseEndpoints } from '../xds-resources/parse-endpoints.ts'
@@ -10,7 +24,194 @@ import { parseListener } from '../xds-resources/parse-listener.ts'
 import type { ParsedResource } from '../xds-resources/parse-resource.ts'
 import { parseRoutes } from '../xds-resources/parse-routes.ts'
 import type { ResourceContext } from '../xds-resources/resource-context.ts'
-import { cluster, endpoint, listener, routeTable } from './testing/arbitraries.ts'
+
+// Words of the model as they come out of the converters.
+
+const word = fc.stringMatching(/^[a-zA-Z0-9|_.-]{1,20}$/)
+const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 })
+const positive = fc.integer({ min: 1, max: 2 ** 31 })
+const durationMs = fc.integer({ min: 1, max: 10_000_000 })
+
+const source: fc.Arbitrary<ConfigSource> = fc.oneof(
+  fc.record({ kind: fc.constant('ads' as const), initialFetchTimeoutMs: fc.constantFrom(0, 15_000, 2_500) }),
+  fc.record({
+    kind: fc.constant('grpc' as const),
+    api: fc.record({ cluster: fc.constant('xds'), delta: fc.boolean() }),
+    initialFetchTimeoutMs: fc.constantFrom(0, 15_000),
+  }),
+)
+
+const endpoint: fc.Arbitrary<EndpointConfig> = fc.record({
+  address: fc.record({ host: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.integer({ min: 1, max: 65_535 }) }),
+  hostname: fc.oneof(fc.constant(''), word),
+  weight: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 100_000 })),
+  healthy: fc.boolean(),
+})
+
+const loadBalancer: fc.Arbitrary<LoadBalancerConfig> = fc.oneof(
+  fc.constant({ kind: 'round-robin' as const }),
+  fc.constant({ kind: 'random' as const }),
+  fc.record({ kind: fc.constant('least-request' as const), choiceCount: fc.integer({ min: 2, max: 10 }) }),
+  fc.record({
+    kind: fc.constant('ring-hash' as const),
+    minimumRingSize: fc.integer({ min: 1, max: 4_096 }),
+    maximumRingSize: fc.constantFrom(8_388_608, 5_000),
+    useHostname: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant('maglev' as const),
+    tableSize: fc.constantFrom(65_537, 251),
+    useHostname: fc.boolean(),
+  }),
+)
+
+const discovery = fc.oneof(
+  fc.record({
+    discovery: fc.constant('static' as const),
+    eds: fc.constant(undefined),
+    endpoints: fc.array(endpoint, { maxLength: 3 }),
+    dnsRefreshMs: fc.constant(5_000),
+    dnsLookupFamily: fc.constant('auto' as const),
+  }),
+  fc.record({
+    discovery: fc.constant('strict-dns' as const),
+    eds: fc.constant(undefined),
+    endpoints: fc.array(endpoint, { maxLength: 3 }),
+    dnsRefreshMs: fc.integer({ min: 2, max: 60_000 }),
+    dnsLookupFamily: fc.constantFrom('auto', 'v4-only', 'v6-only', 'v4-preferred', 'all'),
+  }),
+  fc.record({
+    discovery: fc.constant('eds' as const),
+    eds: fc.record({ serviceName: word, source }),
+    endpoints: fc.constant([]),
+    dnsRefreshMs: fc.constant(5_000),
+    dnsLookupFamily: fc.constant('auto' as const),
+  }),
+)
+
+const clusterRest = fc.record({
+  name: word,
+  statName: word,
+  connectTimeoutMs: durationMs,
+  loadBalancer,
+  circuitBreaker: fc.record({
+    maxConnections: fc.oneof(fc.constant(1024), uint32),
+    maxPendingRequests: fc.oneof(fc.constant(1024), uint32),
+    maxRequests: uint32,
+    maxRetries: fc.oneof(fc.constant(3), uint32),
+  }),
+  panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
+  bufferLimitBytes: fc.integer({ min: 1, max: 2 ** 30 }),
+  outlierDetection: fc.constant(undefined),
+  http2: fc.boolean(),
+})
+
+const cluster: fc.Arbitrary<ClusterConfig> = fc
+  .tuple(clusterRest, discovery)
+  .map(([rest, where]) => ({ ...rest, ...where }))
+
+const matcher: fc.Arbitrary<MetadataMatcher> = fc.record({
+  name: word,
+  test: fc.oneof(
+    fc.record({
+      kind: fc.constantFrom('exact', 'prefix', 'suffix', 'contains'),
+      text: fc.string({ minLength: 1 }),
+      ignoreCase: fc.boolean(),
+    }),
+    fc.record({ kind: fc.constantFrom('exact', 'prefix'), text: fc.constant(''), ignoreCase: fc.constant(false) }),
+    fc.record({ kind: fc.constant('regex' as const), pattern: fc.constantFrom('^s.*o$', '.*', '[a-z]+') }),
+    fc.record({
+      kind: fc.constant('range' as const),
+      start: fc.bigInt({ min: -1000n, max: 0n }),
+      end: fc.bigInt({ min: 1n, max: 2n ** 62n }),
+    }),
+    fc.record({ kind: fc.constant('present' as const), present: fc.boolean() }),
+  ),
+  invert: fc.boolean(),
+  treatMissingAsEmpty: fc.boolean(),
+})
+
+const weighted: fc.Arbitrary<readonly WeightedCluster[]> = fc.oneof(
+  word.map((name) => [{ cluster: name, weight: 1 }]),
+  fc.array(fc.record({ cluster: word, weight: fc.integer({ min: 1, max: 1000 }) }), { minLength: 2, maxLength: 4 }),
+  word.map((name) => [{ cluster: name, weight: 7 }]),
+)
+
+/** Those that set before those that remove, as the message can say it. */
+const changes: fc.Arbitrary<readonly PropertyChange[]> = fc
+  .tuple(fc.array(fc.record({ key: word, value: fc.string() }), { maxLength: 3 }), fc.array(word, { maxLength: 2 }))
+  .map(([set, removed]) => [...set, ...removed.map((key) => ({ key, value: undefined }))])
+
+const route: fc.Arbitrary<RouteConfig> = fc.record({
+  name: fc.oneof(fc.constant(''), word),
+  match: fc.record({ metadata: fc.array(matcher, { maxLength: 3 }) }),
+  clusters: weighted,
+  hashPolicy: fc.array(word, { maxLength: 2 }),
+  mirrors: fc.array(
+    fc.record({
+      cluster: word,
+      numerator: fc.integer({ min: 0, max: 100 }),
+      denominator: fc.constantFrom(100 as const, 10_000 as const, 1_000_000 as const),
+    }),
+    { maxLength: 2 },
+  ),
+  timeoutMs: fc.option(fc.integer({ min: 0, max: 100_000 }), { nil: undefined }),
+  requestMutation: changes,
+  responseMutation: changes,
+})
+
+const routeTable: fc.Arbitrary<RouteTableConfig> = fc.record({
+  name: word,
+  routes: fc.array(route, { minLength: 1, maxLength: 3 }),
+})
+
+const metaProtocol: fc.Arbitrary<MetaProtocolConfig> = fc
+  .record({
+    kind: fc.constant('meta-protocol' as const),
+    statPrefix: word,
+    applicationProtocol: word,
+    codec: fc.record({
+      name: word,
+      options: fc.option(fc.dictionary(word, fc.oneof(fc.string(), fc.boolean())).filter(isFilled), { nil: undefined }),
+      moduleDigest: fc.option(fc.stringMatching(/^[0-9a-f]{64}$/), { nil: undefined }),
+    }),
+    multiplexing: fc.boolean(),
+    filters: fc.constant([]),
+    where: fc.oneof(
+      fc.record({ rds: fc.record({ routeConfigName: word, source }), routes: fc.constant({ name: '', routes: [] }) }),
+      fc.record({ rds: fc.constant(undefined), routes: routeTable }),
+    ),
+    idleTimeoutMs: fc.oneof(fc.constant(0), durationMs),
+    maxMessageBytes: positive,
+    maxInFlightPerConnection: positive,
+    requestTimeoutMs: fc.integer({ min: 0, max: 100_000 }),
+    maxDownstreamBufferBytes: positive,
+    partialMessageTimeoutMs: fc.integer({ min: 0, max: 100_000 }),
+    generateRequestId: fc.boolean(),
+  })
+  .map(({ where, ...rest }) => ({ ...rest, ...where }))
+
+const tcpProxy: fc.Arbitrary<TcpProxyConfig> = fc.record({
+  kind: fc.constant('tcp-proxy' as const),
+  statPrefix: word,
+  clusters: weighted,
+  idleTimeoutMs: fc.oneof(fc.constant(3_600_000), fc.integer({ min: 0, max: 10_000 })),
+  maxConnectAttempts: fc.integer({ min: 1, max: 10 }),
+})
+
+const listener: fc.Arbitrary<ListenerConfig> = fc.record({
+  name: word,
+  address: fc.record({ host: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.integer({ min: 1, max: 65_535 }) }),
+  direction: fc.constantFrom('unspecified', 'inbound', 'outbound'),
+  proxyProtocol: fc.boolean(),
+  bufferLimitBytes: fc.integer({ min: 1, max: 2 ** 30 }),
+  maxConnections: fc.constant(0),
+  filter: fc.oneof(metaProtocol, tcpProxy),
+})
+
+function isFilled(object: object): boolean {
+  return Object.keys(object).length > 0
+}
 
 const CONTEXT: ResourceContext = {
   options: {},

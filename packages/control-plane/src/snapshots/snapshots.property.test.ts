@@ -3,12 +3,14 @@ import { test } from 'node:test'
 import { keyOf, parseCluster, parseEndpoints, parseListener, type Resource, type ResourceContext } from '@meltemi/api'
 import fc from 'fast-check'
 import { WorldBuilder } from '../store/build-world.ts'
-import { resource } from '../testing/arbitrary-resources.ts'
+import { DRAWN_NUMBERS, drawResource } from '../testing/draw-resource.ts'
 import { byKey, WORLD_OPTIONS } from '../testing/resources.ts'
 import { localMetrics, memoryLogger } from '../testing/silent.ts'
 import type { NodeInfo, Snapshot } from '../xds/xds-resource.ts'
 import { ServiceTranslator } from './service-translator.ts'
 import { Snapshots } from './snapshots.ts'
+
+const resource = fc.array(fc.nat(), { minLength: DRAWN_NUMBERS, maxLength: DRAWN_NUMBERS }).map(drawResource)
 
 const NODES: readonly NodeInfo[] = [
   { id: 'all', cluster: '', metadata: {}, userAgent: '' },

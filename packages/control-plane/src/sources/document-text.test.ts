@@ -3,9 +3,11 @@ import { describe, test } from 'node:test'
 import { parseResources, type Resource } from '@meltemi/api'
 import fc from 'fast-check'
 import { withVersion } from '../store/resource-version.ts'
-import { resource as anyResource } from '../testing/arbitrary-resources.ts'
+import { DRAWN_NUMBERS, drawResource } from '../testing/draw-resource.ts'
 import { resources } from '../testing/resources.ts'
 import { deleteDocument, putDocument, UnreadableTextError } from './document-text.ts'
+
+const anyResource = fc.array(fc.nat(), { minLength: DRAWN_NUMBERS, maxLength: DRAWN_NUMBERS }).map(drawResource)
 
 function service(name: string, port: number): Resource {
   const [resource] = resources(

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { keyOf, type Resource } from '@meltemi/api'
 import fc from 'fast-check'
-import { resource } from '../testing/arbitrary-resources.ts'
+import { DRAWN_NUMBERS, drawResource } from '../testing/draw-resource.ts'
 import { byKey, shown, WORLD_OPTIONS } from '../testing/resources.ts'
 import { WorldBuilder } from './build-world.ts'
 import type { World } from './world.ts'
+
+const resource = fc.array(fc.nat(), { minLength: DRAWN_NUMBERS, maxLength: DRAWN_NUMBERS }).map(drawResource)
 
 /** A resource comes, or takes the place of the one with its key, or goes. */
 const step = fc.record({ resource, isGone: fc.boolean() })

@@ -3,9 +3,11 @@ import { describe, test } from 'node:test'
 import type { ClusterConfig, MetaProtocolConfig, RouteConfig } from '@meltemi/api'
 import fc from 'fast-check'
 import { WorldBuilder } from '../store/build-world.ts'
-import { resource } from '../testing/arbitrary-resources.ts'
+import { DRAWN_NUMBERS, drawResource } from '../testing/draw-resource.ts'
 import { byKey, serviceOf, shown, WORLD_OPTIONS } from '../testing/resources.ts'
 import { type ServiceConfig, translateService } from './translate-service.ts'
+
+const resource = fc.array(fc.nat(), { minLength: DRAWN_NUMBERS, maxLength: DRAWN_NUMBERS }).map(drawResource)
 
 const HOST = 'hello.default.svc.cluster.local'
 const OPTIONS = { listenHost: '127.0.0.1' }

@@ -1,6 +1,6 @@
 import { type Resource, type ResourceKind, type ResourceProblems, resourceSchemas } from '@meltemi/api'
 import { Ajv, type ValidateFunction } from 'ajv'
-import { isOfWrongKind, reportSchemaError } from './schema-error.ts'
+import { isOfWrongKind, reportSchemaError } from './report-schema-error.ts'
 
 const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, validateFormats: false, ownProperties: true })
 /** Compiled when the first resource of a kind comes. */

@@ -6,10 +6,10 @@ import {
   type SubsetTrafficPolicy,
   tryParseDuration,
 } from '@meltemi/api'
-import { checkExportTo } from './export-rules.ts'
-import { checkHost } from './host-rules.ts'
+import { checkExportTo } from './check-export-to.ts'
+import { checkHost } from './check-host.ts'
+import { checkUnique } from './check-unique.ts'
 import type { Loose } from './loose.ts'
-import { checkUnique } from './unique.ts'
 
 type Policy = Loose<SubsetTrafficPolicy> | undefined
 

@@ -1,11 +1,11 @@
 /** The rules of the reference's webhook that a schema cannot say, and those that it lacks. */
 
 import type { MetaRoute, MetaRouter, ResourcePath, ResourceProblems } from '@meltemi/api'
-import { checkMatch } from './attribute-rules.ts'
-import { checkExportTo } from './export-rules.ts'
-import { checkHost } from './host-rules.ts'
+import { checkExportTo } from './check-export-to.ts'
+import { checkHost } from './check-host.ts'
+import { checkMatch } from './check-match.ts'
+import { checkRateLimits } from './check-rate-limits.ts'
 import type { Loose } from './loose.ts'
-import { checkRateLimits } from './rate-limits.ts'
 
 type Route = Loose<MetaRoute>
 

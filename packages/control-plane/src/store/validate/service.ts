@@ -1,6 +1,6 @@
 import type { ResourceProblems, Service } from '@meltemi/api'
+import { checkUnique } from './check-unique.ts'
 import type { Loose } from './loose.ts'
-import { checkUnique } from './unique.ts'
 
 const MAX_PORT = 65_535
 /** A name of a port of a workload, as Kubernetes takes it. */

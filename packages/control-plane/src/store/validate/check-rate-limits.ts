@@ -5,7 +5,7 @@ import {
   type TokenBucket,
   tryParseDuration,
 } from '@meltemi/api'
-import { checkMatch } from './attribute-rules.ts'
+import { checkMatch } from './check-match.ts'
 import type { Loose } from './loose.ts'
 
 /** What the proxy's limiter can keep to, as in Envoy. */
