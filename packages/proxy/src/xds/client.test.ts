@@ -124,6 +124,16 @@ class Stage {
     return stream.take()
   }
 
+  /** Clusters with endpoints of their own, and no listener: that is all, and the proxy is ready. */
+  async serve(...clusters: readonly string[]): Promise<void> {
+    await this.delta(
+      'cluster',
+      clusters.map((name) => BODIES.fixed(name)),
+    )
+    await this.delta('listener', [])
+    assert.equal(this.ready, 1)
+  }
+
   /** What came into force, in order. */
   get inForce(): readonly string[] {
     return this.changes.flatMap((change) => [
@@ -413,7 +423,7 @@ describe('without a control plane', () => {
   test('the disk is not asked where the control plane answers', async () => {
     const folder = join(root, 'answered')
     const first = new Stage({ folder })
-    await first.delta('cluster', [BODIES.fixed('old')])
+    await first.serve('old')
     await first.client.close()
     const second = new Stage({ folder })
     await second.delta('cluster', [BODIES.fixed('new')])
@@ -424,10 +434,25 @@ describe('without a control plane', () => {
     await second.client.close()
   })
 
+  test('what is only half there does not take the place of what was whole', async () => {
+    const folder = join(root, 'half')
+    const first = new Stage({ folder })
+    await first.serve('a')
+    await first.client.close()
+    const second = new Stage({ folder })
+    await second.delta('cluster', [BODIES.cluster('b')])
+    await second.client.close()
+    const third = new Stage({ folder })
+    third.transport.last.end('refused')
+    await read(third)
+    assert.deepEqual(third.inForce, ['cluster a'])
+    await third.client.close()
+  })
+
   test('one that is silent is as good as none', async () => {
     const folder = join(root, 'silent')
     const first = new Stage({ folder })
-    await first.delta('cluster', [BODIES.fixed('a')])
+    await first.serve('a')
     await first.client.close()
     const second = new Stage({ folder })
     second.clock.advance(3_000)

@@ -163,6 +163,7 @@ export class XdsClient {
   /** Only where nothing has come yet: what comes is newer. */
   async #useCache(link: Link): Promise<void> {
     const { cache, clock, logger } = this.#parts
+    if (this.#isReady) return
     const cached = (await cache?.load()) ?? []
     const usable = cached.filter(({ source, type }) => source === link.source && this.#intake.isEmpty(type, source))
     if (usable.length === 0 || this.#isClosed) return
@@ -248,11 +249,14 @@ export class XdsClient {
   /** Something is in force that was not before: what else is wanted now, and is it all? */
   #settle(): void {
     this.#askForNames()
-    this.#parts.cache?.save(this.#intake.held)
     this.#dropModules()
-    if (this.#isReady || this.#isDue || this.#queue.length > 0 || this.#warming.openNeeds.length > 0) return
-    this.#isReady = true
-    this.#parts.onReady()
+    const isComplete = !this.#isDue && this.#queue.length === 0 && this.#warming.openNeeds.length === 0
+    if (!this.#isReady && isComplete) {
+      this.#isReady = true
+      this.#parts.onReady()
+    }
+    // what is only half there must not take the place of what was whole
+    if (this.#isReady) this.#parts.cache?.save(this.#intake.held)
   }
 
   /** Modules that no listener needs any more, nor will soon. */

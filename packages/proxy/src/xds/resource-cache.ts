@@ -34,7 +34,6 @@ const FORMAT = 1
  */
 export class ResourceCache {
   readonly #parts: ResourceCacheParts
-  #loaded: Promise<readonly CachedType[]> | undefined
   #latest: HeldResources | undefined
   #timer: Timer | undefined
   #writing: Promise<void> = Promise.resolve()
@@ -43,10 +42,19 @@ export class ResourceCache {
     this.#parts = parts
   }
 
-  /** As it was at the first call. Never rejects; empty when there is nothing that can be used. */
-  load(): Promise<readonly CachedType[]> {
-    this.#loaded ??= this.#read()
-    return this.#loaded
+  /** Never rejects; empty when there is nothing that can be used. */
+  async load(): Promise<readonly CachedType[]> {
+    const file = join(this.#parts.folder, FILE)
+    try {
+      const { size } = await stat(file)
+      if (size > MAX_FILE_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_FILE_BYTES}`)
+      return parseFile(await readFile(file, 'utf8'))
+    } catch (error: unknown) {
+      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      const why = error instanceof Error ? error.message : String(error)
+      if (!isAbsent) this.#parts.logger.warn('configuration on the disk is ignored', { file, why })
+      return []
+    }
   }
 
   /** Soon; of several the last. */
@@ -66,20 +74,6 @@ export class ResourceCache {
     this.#timer?.cancel()
     this.#timer = undefined
     this.#writing = this.#writing.then(() => this.#write(this.#latest))
-  }
-
-  async #read(): Promise<readonly CachedType[]> {
-    const file = join(this.#parts.folder, FILE)
-    try {
-      const { size } = await stat(file)
-      if (size > MAX_FILE_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_FILE_BYTES}`)
-      return parseFile(await readFile(file, 'utf8'))
-    } catch (error: unknown) {
-      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-      const why = error instanceof Error ? error.message : String(error)
-      if (!isAbsent) this.#parts.logger.warn('configuration on the disk is ignored', { file, why })
-      return []
-    }
   }
 
   async #write(held: HeldResources | undefined): Promise<void> {
