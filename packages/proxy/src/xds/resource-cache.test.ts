@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -106,6 +106,20 @@ for (const [title, spoil, why] of [
     assert.match(next.lines.join(), why)
   })
 }
+
+test('a disk that is full is a warning, and what was there stays', async () => {
+  const { cache, file, folder, lines, clock } = open()
+  cache.save(heldWith('a'))
+  await cache.close()
+  // where the next one is written to there is no room
+  symlinkSync('/dev/full', `${file}.${process.pid}`)
+  cache.save(heldWith('b'))
+  clock.advance(2_000)
+  await cache.close()
+  assert.match(lines.join(), /ENOSPC.*configuration cannot be kept on the disk/)
+  assert.match(readFileSync(file, 'utf8'), /"name":"a"/)
+  assert.deepEqual(readdirSync(folder), ['resources'])
+})
 
 test('a place that takes nothing is a warning, and the next change is tried again', async () => {
   const { cache, folder, lines, clock } = open(join(root, 'file', 'below'))
