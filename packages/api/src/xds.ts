@@ -7,6 +7,7 @@ export {
 } from './discovery-methods.ts'
 export { encodeMessage } from './encode-message.ts'
 export { type Node, NodeSchema } from './gen/envoy/config/core/v3/base_pb.ts'
+export { ClusterDiscoveryService } from './gen/envoy/service/cluster/v3/cds_pb.ts'
 export { AggregatedDiscoveryService } from './gen/envoy/service/discovery/v3/ads_pb.ts'
 export {
   type DeltaDiscoveryRequest,
@@ -20,6 +21,9 @@ export {
   type Resource,
   ResourceSchema,
 } from './gen/envoy/service/discovery/v3/discovery_pb.ts'
+export { EndpointDiscoveryService } from './gen/envoy/service/endpoint/v3/eds_pb.ts'
+export { ExtensionConfigDiscoveryService } from './gen/envoy/service/extension/v3/config_discovery_pb.ts'
+export { ListenerDiscoveryService } from './gen/envoy/service/listener/v3/lds_pb.ts'
 export { RouteDiscoveryService } from './gen/envoy/service/route/v3/rds_pb.ts'
 export { type Status, StatusSchema } from './gen/google/rpc/status_pb.ts'
 export { type CodecModule, CodecModuleSchema } from './gen/meltemi/v1/codec_module_pb.ts'

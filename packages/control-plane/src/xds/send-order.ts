@@ -16,52 +16,71 @@ export interface Turn<S extends Sendable> {
   readonly mayRemove: boolean
 }
 
+type Subscriptions<S> = ReadonlyMap<ResourceType, S>
+/** Somebody's turn; or everybody has to wait; or nobody of these has anything to send. */
+type Step<S extends Sendable> = Turn<S> | 'wait' | 'done'
+
 /**
- * Whose turn it is to send on one stream, so that a proxy never has a reference to what it has not: make before break.
- * Listeners and routes wait until the client has answered what they refer to; what is gone stays with it until it has
- * accepted listeners and routes without it, and if `mayBreak` is false. undefined: nobody's turn, until the client answers or something changes.
+ * Whose turn it is to send on one stream, so that a proxy never refers to what it does not have: make before break.
+ * Listeners and routes wait until the client has answered what they refer to. What is gone stays with it until it has
+ * accepted listeners and routes that do without, and while `mayBreak` is false. undefined: nobody's turn, until the
+ * client answers or something changes.
  */
 export function nextTurn<S extends Sendable>(
-  subscriptions: ReadonlyMap<ResourceType, S>,
+  subscriptions: Subscriptions<S>,
   { resources }: Snapshot,
   mayBreak: boolean,
 ): Turn<S> | undefined {
-  let isMade = true
+  let step = makeStep(subscriptions, resources)
+  if (step === 'done') step = switchStep(subscriptions, resources)
+  if (step === 'done' && mayBreak) step = breakStep(subscriptions, resources)
+  return typeof step === 'string' ? undefined : step
+}
+
+function makeStep<S extends Sendable>(subscriptions: Subscriptions<S>, resources: Snapshot['resources']): Step<S> {
+  let isWaiting = false
   for (const type of MAKE) {
     const subscription = subscriptions.get(type)
-    const isWaiting = subscription?.delivery.isOutstanding ?? false
-    const hasMore = subscription?.hasAdditions(resources[type]) ?? false
+    if (subscription === undefined) continue
+    const { isOutstanding } = subscription.delivery
+    const hasMore = subscription.hasAdditions(resources[type])
     // Endpoints do not wait for clusters: Envoy answers these when it has those.
-    if (subscription !== undefined && hasMore && !isWaiting) return { subscription, mayRemove: false }
-    isMade &&= !isWaiting && !hasMore
+    if (hasMore && !isOutstanding) return { subscription, mayRemove: false }
+    isWaiting ||= isOutstanding
   }
-  if (!isMade) return undefined
+  return isWaiting ? 'wait' : 'done'
+}
+
+function switchStep<S extends Sendable>(subscriptions: Subscriptions<S>, resources: Snapshot['resources']): Step<S> {
   for (const type of SWITCH) {
     const subscription = subscriptions.get(type)
     if (subscription === undefined) continue
     // Nothing refers to a listener.
     const mayRemove = type === 'listener'
-    if (subscription.hasAdditions(resources[type]) || (mayRemove && subscription.hasRemovals(resources[type]))) {
-      return turnOf(subscription, mayRemove)
-    }
+    const hasMore = subscription.hasAdditions(resources[type])
+    if (hasMore || (mayRemove && subscription.hasRemovals(resources[type]))) return turnOf(subscription, mayRemove)
   }
+  return 'done'
+}
+
+function breakStep<S extends Sendable>(subscriptions: Subscriptions<S>, resources: Snapshot['resources']): Step<S> {
   const listener = subscriptions.get('listener')
   const route = subscriptions.get('route')
-  if (!mayBreak || !isSettled(listener) || route?.delivery.isOutstanding) return undefined
+  if (isUnsettled(listener) || route?.delivery.isOutstanding) return 'wait'
   if (route?.hasRemovals(resources.route)) return turnOf(route, true)
-  if (!isSettled(route)) return undefined
+  if (isUnsettled(route)) return 'wait'
   for (const type of BREAK) {
     const subscription = subscriptions.get(type)
     if (subscription?.hasRemovals(resources[type])) return turnOf(subscription, true)
   }
-  return undefined
+  return 'done'
 }
 
 /** Those behind one that has to wait wait with it. */
-function turnOf<S extends Sendable>(subscription: S, mayRemove: boolean): Turn<S> | undefined {
-  return subscription.delivery.isOutstanding ? undefined : { subscription, mayRemove }
+function turnOf<S extends Sendable>(subscription: S, mayRemove: boolean): Step<S> {
+  return subscription.delivery.isOutstanding ? 'wait' : { subscription, mayRemove }
 }
 
-function isSettled(subscription: Sendable | undefined): boolean {
-  return subscription === undefined || !(subscription.delivery.isOutstanding || subscription.isRefused)
+function isUnsettled(subscription: Sendable | undefined): boolean {
+  return subscription !== undefined && (subscription.delivery.isOutstanding || subscription.isRefused)
 }

@@ -6,15 +6,18 @@ import { Client, credentials } from '@grpc/grpc-js'
 import {
   type DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponse,
+  DISCOVERY_METHODS,
   DiscoveryRequestSchema,
   type DiscoveryResponse,
   DiscoveryResponseSchema,
   encodeMessage,
+  ListenerDiscoveryService,
   RESOURCE_TYPES,
   RouteDiscoveryService,
 } from '@meltemi/api/xds'
 import { createLogger, MergedRegistry } from '@meltemi/runtime'
 import { createGrpcClient, type GrpcClient, GrpcCode } from '@meltemi/runtime/grpc'
+import { TYPES_IN_ORDER } from './resource-kinds.ts'
 import { AdsClient, openDelta, openSotw } from './testing/ads-client.ts'
 import { type Contents, readTestResource, testSnapshot } from './testing/snapshots.ts'
 import type { NodeInfo, Snapshot } from './xds-resource.ts'
@@ -247,10 +250,10 @@ describe('aggregated, incrementally', () => {
   })
 })
 
-describe('routes alone', () => {
+describe('one type alone', () => {
   const { streamRoutes, deltaRoutes, fetchRoutes } = RouteDiscoveryService.method
 
-  test('come on a stream, whose type need not be named', async () => {
+  test('comes on a stream, and need not be named', async () => {
     const { port, change, count } = await start({ route: { r: '1', other: '1' } })
     const client = dial(port)
     const sotw = new AdsClient<typeof DiscoveryRequestSchema, DiscoveryResponse>((listener) =>
@@ -268,7 +271,7 @@ describe('routes alone', () => {
     assert.deepEqual(contentsOf(await sotw.next()), ['r 2'])
   })
 
-  test('come incrementally', async () => {
+  test('comes incrementally', async () => {
     const { port } = await start({ route: { r: '1' } })
     const client = dial(port)
     const delta = new AdsClient<typeof DeltaDiscoveryRequestSchema, DeltaDiscoveryResponse>((listener) =>
@@ -279,13 +282,34 @@ describe('routes alone', () => {
     assert.deepEqual([resources.map(({ name }) => name), removedResources], [['r'], ['none']])
   })
 
-  test('come once', async () => {
-    const { port } = await start({ route: { r: '1' } })
+  test('comes once', async () => {
+    const { port } = await start({ route: { r: '1' }, listener: { l: '1', m: '1' } })
     const client = dial(port)
-    const response = await client.call(fetchRoutes, { node: NODE, resourceNames: ['r', 'none', 'r'] })
-    assert.deepEqual(contentsOf(response), ['r 1'])
+    const routes = await client.call(fetchRoutes, { node: NODE, resourceNames: ['r', 'none', 'r'] })
+    assert.deepEqual(contentsOf(routes), ['r 1'])
+    const listeners = await client.call(ListenerDiscoveryService.method.fetchListeners, { node: NODE })
+    assert.deepEqual(contentsOf(listeners), ['l 1', 'm 1'])
     await assert.rejects(client.call(fetchRoutes, { resourceNames: ['r'] }), { code: GrpcCode.INVALID_ARGUMENT })
   })
+
+  for (const type of TYPES_IN_ORDER) {
+    test(`may be ${type}, in both variants`, async () => {
+      const { port } = await start({ [type]: { x: '1' } })
+      const client = dial(port)
+      const methods = DISCOVERY_METHODS[type]
+      const sotw = new AdsClient<typeof DiscoveryRequestSchema, DiscoveryResponse>((listener) =>
+        client.open(methods.sotw, listener),
+      )
+      sotw.stream.write({ node: NODE, resourceNames: ['x'] })
+      assert.deepEqual(contentsOf(await sotw.next()), ['x 1'])
+      const delta = new AdsClient<typeof DeltaDiscoveryRequestSchema, DeltaDiscoveryResponse>((listener) =>
+        client.open(methods.delta, listener),
+      )
+      delta.stream.write({ node: NODE, resourceNamesSubscribe: ['x'] })
+      const [resource] = (await delta.next()).resources
+      assert.equal(resource?.resource?.typeUrl, RESOURCE_TYPES[type])
+    })
+  }
 })
 
 describe('a client that is hostile or broken', () => {

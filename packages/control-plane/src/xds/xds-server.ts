@@ -1,9 +1,4 @@
-import {
-  AggregatedDiscoveryService,
-  type DiscoveryRequest,
-  type ResourceType,
-  RouteDiscoveryService,
-} from '@meltemi/api/xds'
+import type { DiscoveryRequest, ResourceType } from '@meltemi/api/xds'
 import { type Clock, type Logger, type MetricRegistry, systemClock } from '@meltemi/runtime'
 import {
   GrpcCode,
@@ -11,10 +6,10 @@ import {
   type GrpcServer,
   type GrpcServerTls,
   type GrpcService,
-  grpcService,
   startGrpcServer,
 } from '@meltemi/runtime/grpc'
 import { DeltaSubscription } from './delta-subscription.ts'
+import { discoveryServices } from './discovery-services.ts'
 import { toNodeInfo } from './node-info.ts'
 import { ResponseEncoder } from './response-encoder.ts'
 import { SotwSubscription } from './sotw-subscription.ts'
@@ -67,7 +62,7 @@ export interface XdsAddress {
 
 type AnyStream = Pick<XdsStream<XdsRequest>, 'status' | 'refresh' | 'onClose' | 'close'>
 
-/** Serves snapshots to proxies over xDS: aggregated, and routes alone, each as state of the world and incrementally. */
+/** Serves snapshots to proxies over xDS: all types together or each alone, as state of the world and incrementally. */
 export class XdsServer {
   readonly #options: XdsServerOptions
   readonly #limits: XdsLimits
@@ -137,18 +132,12 @@ export class XdsServer {
     const { maxNames } = this.#limits
     const sotw = (type: ResourceType) => new SotwSubscription(type, maxNames)
     const delta = (type: ResourceType) => new DeltaSubscription(type, maxNames)
-    return [
-      grpcService(AggregatedDiscoveryService, {
-        streamAggregatedResources: (stream) => this.#open(stream, { subscribe: sotw, type: undefined }),
-        deltaAggregatedResources: (stream) => this.#open(stream, { subscribe: delta, type: undefined }),
-      }),
-      grpcService(RouteDiscoveryService, {
-        streamRoutes: (stream) => this.#open(stream, { subscribe: sotw, type: 'route' }),
-        deltaRoutes: (stream) => this.#open(stream, { subscribe: delta, type: 'route' }),
-        fetchRoutes: (request) => this.#fetchRoutes(request),
-      }),
-      ...(this.#options.services ?? []),
-    ]
+    const own = discoveryServices({
+      sotw: (type) => (stream) => this.#open(stream, { subscribe: sotw, type }),
+      delta: (type) => (stream) => this.#open(stream, { subscribe: delta, type }),
+      fetch: (type) => (request) => this.#fetch(sotw(type), request),
+    })
+    return [...own, ...(this.#options.services ?? [])]
   }
 
   #open<Request extends XdsRequest>(transport: XdsTransport, kind: XdsStreamKind<Request>) {
@@ -181,13 +170,16 @@ export class XdsServer {
     return { onMessage: () => {}, onClose: () => {} }
   }
 
-  /** Routes once, for a client that comes again for more. */
-  #fetchRoutes({ node, resourceNames }: DiscoveryRequest): Uint8Array {
-    if (node === undefined) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'the request must have a node')
-    const snapshot = this.#trySnapshot(toNodeInfo(node))
-    if (snapshot === undefined) throw new GrpcError(GrpcCode.UNAVAILABLE, 'the routes cannot be made at present')
-    const resources = [...new Set(resourceNames)].flatMap((name) => snapshot.resources.route.get(name) ?? [])
-    return this.#encoder.sotw({ type: 'route', version: snapshot.version, nonce: '', resources })
+  /** The first response of a stream, for a client that comes again for the next. */
+  #fetch(subscription: SotwSubscription, request: DiscoveryRequest): Uint8Array {
+    if (request.node === undefined) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'the request must have a node')
+    const snapshot = this.#trySnapshot(toNodeInfo(request.node))
+    if (snapshot === undefined) throw new GrpcError(GrpcCode.UNAVAILABLE, 'there is no configuration at present')
+    subscription.receive(request)
+    const resources = snapshot.resources[subscription.type]
+    const { version } = snapshot
+    const plan = { resources, version, nonce: '', sinceMs: 0, mayRemove: true, encoder: this.#encoder }
+    return subscription.respond(plan).bytes
   }
 
   #trySnapshot(node: NodeInfo): Snapshot | undefined {

@@ -164,7 +164,44 @@ function assertWhole(proxy: ModelProxy): void {
 const GOOD = fc.constantFrom('1', '2', '3')
 const ANY = fc.constantFrom('1', '2', '3', 'bad1', 'bad2')
 const EMPTY = testSnapshot('0', {})
-const RUNS = { numRuns: 500 }
+const NUM_RUNS = 500
+
+/** What the search has found before. */
+const FOUND: [readonly Step[], World, boolean][] = [
+  [[{ change: clusters({ a: 'bad' }) }, 'answer', 'answer'], clusters({ d: '1' }), false],
+  [
+    [{ change: clusters({ a: 'bad', d: '1' }) }, ...answers(2), { change: clusters({ a: '1' }) }],
+    clusters({ d: '1' }),
+    false,
+  ],
+  [[{ change: leading({ d: '1' }, { z: 'bad' }) }, ...answers(5)], clusters({}), false],
+  [[{ change: clusters({ b: '1' }) }, 'answer', { change: clusters({ d: '1' }) }], clusters({ d: '1' }), true],
+]
+const FOUND_WHOLE: [readonly Step[], boolean][] = [
+  [
+    [...answers(2), { change: clusters({ c: '1' }) }, { change: clusters({ c: '3' }) }, ...answers(2), 'reconnect'],
+    true,
+  ],
+  [[{ change: leading({ a: '1' }, { z: '1' }, ['a']) }, ...answers(5), { change: clusters({}) }, 'reconnect'], false],
+]
+
+function clusters(versions: Readonly<Record<string, string>>): World {
+  return leading(versions, {})
+}
+
+function leading(
+  versions: Readonly<Record<string, string>>,
+  routes: Readonly<Record<string, string>>,
+  leadTo: readonly string[] = [],
+): World {
+  const clusters = Object.entries(versions).map(([name, version]) => [name, { version, endpoints: '1' }])
+  const listeners = Object.entries(routes).map(([name, version]) => [name, { version: '1', routes: version, leadTo }])
+  return { clusters: Object.fromEntries(clusters), listeners: Object.fromEntries(listeners) }
+}
+
+function answers(count: number): readonly Step[] {
+  return Array.from({ length: count }, () => 'answer' as const)
+}
 
 for (const [name, wire] of Object.entries({ 'state of the world': sotw, incremental: delta })) {
   describe(`${name}, whatever happens`, () => {
@@ -179,7 +216,7 @@ for (const [name, wire] of Object.entries({ 'state of the world': sotw, incremen
           assertConverged(proxy)
           assert.deepEqual(proxy.needless, [])
         }),
-        RUNS,
+        { numRuns: NUM_RUNS, examples: FOUND },
       )
     })
 
@@ -198,7 +235,7 @@ for (const [name, wire] of Object.entries({ 'state of the world': sotw, incremen
           settle(proxy, () => assertWhole(proxy))
           assertConverged(proxy)
         }),
-        RUNS,
+        { numRuns: NUM_RUNS, examples: FOUND_WHOLE },
       )
     })
   })
