@@ -3,6 +3,7 @@ import { isExported } from '../store/export-to.ts'
 import { compareAge } from '../store/precedence.ts'
 import type { ServiceView, World } from '../store/world.ts'
 import type { Snapshot, XdsResource } from '../xds/xds-resource.ts'
+import { ableView } from './able-view.ts'
 import type { ListenerResource, ServiceResources } from './encode-service.ts'
 import { isInScope, type Scope } from './scope.ts'
 import { visibleView } from './visible-view.ts'
@@ -29,7 +30,7 @@ export function buildSnapshot(
 ): ScopeContent {
   const contents = emptyContents()
   const listeners = new Map<string, Claim>()
-  const services = servicesIn(world, scope).map((view) => visibleView(view, scope.namespace))
+  const services = servicesIn(world, scope).map((view) => scopedView(view, scope))
   const members = new Set(services.map(({ host }) => host))
   for (const view of services) {
     const resources = resourcesOf(view)
@@ -40,7 +41,7 @@ export function buildSnapshot(
   const missing = addOthers(services, members, (host) => {
     const view = world.services.get(host)
     if (view === undefined || !isExported(view.exportTo, scope.namespace)) return false
-    addTargets(contents, resourcesOf(visibleView(view, scope.namespace)))
+    addTargets(contents, resourcesOf(scopedView(view, scope)))
     return true
   })
   for (const { listener } of listeners.values()) addListener(contents, listener)
@@ -50,6 +51,10 @@ export function buildSnapshot(
 interface Claim {
   readonly view: ServiceView
   readonly listener: ListenerResource
+}
+
+function scopedView(view: ServiceView, { namespace, canEject }: Scope): ServiceView {
+  return ableView(visibleView(view, namespace), canEject)
 }
 
 function emptyContents(): Contents {

@@ -2,6 +2,7 @@ import { keyOf } from '@meltemi/api'
 import type { Counter, Logger, MetricRegistry } from '@meltemi/runtime'
 import type { ServiceView, StatusNote } from '../store/world.ts'
 import { type TranslateOptions, translateService } from '../translate/translate-service.ts'
+import { hasOutlierDetection } from './able-view.ts'
 import { encodeService, NO_RESOURCES, type ServiceResources } from './encode-service.ts'
 
 export interface TranslatedService {
@@ -66,8 +67,10 @@ export class ServiceTranslator {
   }
 }
 
+/** Tells apart what proxies see of one service. */
 function formOf({ router, destinationRule }: ServiceView): string {
-  return [router, destinationRule].map((each) => (each === undefined ? '' : keyOf(each))).join(' ')
+  const names = [router, destinationRule].map((each) => (each === undefined ? '' : keyOf(each)))
+  return [...names, destinationRule !== undefined && hasOutlierDetection(destinationRule)].join(' ')
 }
 
 /** Whichever of the resources is the cause, all of them hear of it. */

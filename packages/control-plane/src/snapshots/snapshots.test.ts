@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseListener, parseRoutes, type Resource, type ResourceKey } from '@meltemi/api'
+import { xdsToJson } from '@meltemi/api/encode'
 import { WorldBuilder } from '../store/build-world.ts'
 import { byKey, resources, shown, WORLD_OPTIONS } from '../testing/resources.ts'
 import { localMetrics, memoryLogger, valueOf } from '../testing/silent.ts'
@@ -132,6 +133,33 @@ describe('what a proxy sees', () => {
     }
     assert.equal(routeName(node('x', { NAMESPACE: 'shop' })), 'to-a')
     assert.equal(routeName(PROXY), 'default')
+  })
+
+  test('has outlier detection only where that is understood', () => {
+    const mesh = new Mesh()
+    const rule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: a }
+spec:
+  host: a.default.svc.cluster.local
+  trafficPolicy:
+    outlierDetection: { consecutive5xxErrors: 3 }
+    portLevelSettings: [{ port: { number: 9090 }, outlierDetection: { consecutive5xxErrors: 4 } }]
+  subsets: [{ name: v1, trafficPolicy: { outlierDetection: { consecutive5xxErrors: 5 } } }]
+`
+    mesh.set(service('a'), rule)
+    const ejects = (seer: NodeInfo) =>
+      [...mesh.for(seer).resources.cluster.values()].map(({ value }) =>
+        Object.hasOwn(xdsToJson('cluster', value) as object, 'outlier_detection'),
+      )
+    assert.deepEqual(ejects({ ...node('envoy'), userAgent: 'envoy' }), [true, true])
+    assert.deepEqual(ejects(PROXY), [false, false])
+    assert.deepEqual(shown(mesh.snapshots.notes()), [
+      'warning not-supported-yet DestinationRule/default/a spec.subsets.0.trafficPolicy.outlierDetection',
+      'warning not-supported-yet DestinationRule/default/a spec.trafficPolicy.outlierDetection',
+      'warning not-supported-yet DestinationRule/default/a spec.trafficPolicy.portLevelSettings.0.outlierDetection',
+    ])
   })
 
   test('is nothing before the first world', () => {

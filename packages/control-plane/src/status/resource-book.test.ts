@@ -142,6 +142,22 @@ spec: { host: ${HOST} }
     assert.deepEqual(scene.book.problems, [])
   })
 
+  test('that several services say of one workload is said once', () => {
+    const scene = new Scene()
+    const selecting = (name: string) =>
+      entry(80, name).replace('STATIC }', 'STATIC, workloadSelector: { labels: { app: x } } }')
+    scene.put(`${selecting('a')}---
+${selecting('b')}---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: w }
+spec: { address: not-an-address, labels: { app: x } }
+`)
+    assert.equal(scene.book.problems.length, 1)
+    const condition = scene.status('WorkloadEntry/default/w')?.conditions[0]
+    assert.equal(condition?.message.match(/expected an IP address/g)?.length, 1)
+  })
+
   test('that is only a warning is said, too', () => {
     const scene = new Scene()
     scene.put(entry(80).replace('[{', '[{ number: 53, name: dns, protocol: UDP }, {'))

@@ -54,7 +54,7 @@ export class ResourceBook {
     const { world, entries, touched, notes, problems, proxies, membersOf } = update
     const moved = this.#concerned.update(world)
     const before = this.#notes
-    this.#notes = Map.groupBy(notes, ({ key }) => key)
+    this.#notes = Map.groupBy(withoutDoubles(notes), ({ key }) => key)
     const hosts = this.#sync.update(proxies, membersOf)
     const synced = [...hosts].flatMap((host) => [...this.#concerned.keysOf(host)])
     const keys = new Set([...touched, ...moved, ...before.keys(), ...this.#notes.keys(), ...synced])
@@ -109,6 +109,11 @@ export class ResourceBook {
     if (events.length === 0 && !hasOtherProblems) return
     for (const listener of this.#listeners) listener({ events, hasOtherProblems })
   }
+}
+
+/** Of a workload that several services select, each of them may say the same. */
+function withoutDoubles(notes: readonly StatusNote[]): readonly StatusNote[] {
+  return [...new Map(notes.map((note) => [JSON.stringify(note), note])).values()]
 }
 
 /** Nothing when the resource is gone meanwhile. */

@@ -3,7 +3,7 @@ import type { ServiceView, StatusNote } from '../store/world.ts'
 import { translateClusters } from './clusters.ts'
 import { translateEndpoints } from './endpoints.ts'
 import { translateListeners } from './listeners.ts'
-import { isLoop, loopNotes, subsetNotes } from './notes.ts'
+import { isLoop, loopNotes, outlierNotes, subsetNotes } from './notes.ts'
 import { translateRoutes } from './routes.ts'
 
 /** What proxies need for one service. */
@@ -28,6 +28,6 @@ export function translateService(view: ServiceView, { listenHost }: TranslateOpt
     clusters: translateClusters(view),
     endpoints: translateEndpoints(view),
     routes: translateRoutes(view),
-    notes: [...loopNotes(view, listeners), ...subsetNotes(view)],
+    notes: [...loopNotes(view, listeners), ...subsetNotes(view), ...outlierNotes(view)],
   }
 }
