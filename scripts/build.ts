@@ -1,8 +1,8 @@
-/** Builds every package to JavaScript and d.ts under `dist`, each after those it depends on. */
+/** Builds every package to JavaScript and d.ts under `dist`, each after those it depends on. Web pages go along as they are. */
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, cpSync, globSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { ROOT, readWorkspace, type WorkspacePackage } from './workspace.ts'
 
 for (const unit of inDependencyOrder(readWorkspace())) build(unit)
@@ -16,6 +16,9 @@ function build(unit: WorkspacePackage): void {
     env: { ...process.env, PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}` },
   })
   if (status !== 0) throw new Error(`${unit.name} does not compile`)
+  for (const page of globSync('src/**/page', { cwd: unit.directory })) {
+    cpSync(join(unit.directory, page), join(unit.directory, 'dist', relative('src', page)), { recursive: true })
+  }
   process.stdout.write(`built ${unit.name}\n`)
 }
 

@@ -6,13 +6,14 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { bringNode, oldestNodeVersion } from './oldest-node.ts'
 import { ROOT, readWorkspace } from './workspace.ts'
 
 const SAMPLE = 'docs/sample.yaml'
+const RESOURCES = 'examples/quickstart/steps'
 const SERVE_TIMEOUT_MS = 20_000
 const REQUIRED_FILES = ['package/LICENSE', 'package/README.md', 'package/dist/index.js', 'package/dist/index.d.ts']
 
@@ -82,6 +83,7 @@ async function tryCommand(user: User): Promise<void> {
   copyFileSync(join(ROOT, SAMPLE), join(user.directory, 'sample.yaml'))
   expect(runAs(user, command, ['proxy', '-c', 'sample.yaml', '--mode', 'validate']), 'sample.yaml: valid')
   await tryServing(user, command)
+  await tryUp(user, command)
   tryCreate(user)
   // the bundler needs its own binary, and the sdk as it is published
   expect(runAs(user, command, ['codec', 'pack', 'my-protocol/src/codec.ts', '--out', 'packed']), 'wrote packed/')
@@ -108,21 +110,54 @@ function filesBelow(directory: string): readonly string[] {
 async function tryServing(user: User, command: string): Promise<void> {
   const anyPorts = readFileSync(join(ROOT, SAMPLE), 'utf8').replaceAll(/port_value: (?:9000|15000)/g, 'port_value: 0')
   writeFileSync(join(user.directory, 'serve.yaml'), anyPorts)
-  const child = spawn(command, ['proxy', '-c', 'serve.yaml', '--drain-time-s', '1'], {
-    cwd: user.directory,
-    env: envWith(user.node),
+  await serve(user, command, ['proxy', '-c', 'serve.yaml', '--drain-time-s', '1'], /"listening"/, () => {})
+}
+
+/** Control plane and proxy, and the page with what it loads. */
+async function tryUp(user: User, command: string): Promise<void> {
+  cpSync(join(ROOT, RESOURCES), join(user.directory, 'resources'), { recursive: true })
+  const ports = ['--xds-address', '--api-address', '--admin-address'].flatMap((option) => [option, '127.0.0.1:0'])
+  const args = ['up', 'resources', ...ports, '--drain-time-s', '1', '--token-file', join(user.directory, 'token')]
+  await serve(user, command, args, /ready: page and API (http:\S+\/)/, async ([, url = '']) => {
+    const page = await (await fetch(url)).text()
+    for (const [, path = ''] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      const { ok, status } = await fetch(new URL(path, url))
+      if (!ok) throw new Error(`${path} of the page answers with ${status}`)
+    }
   })
+}
+
+/** Starts it, looks at it when it says that it is there, and drains it. */
+async function serve(
+  user: User,
+  command: string,
+  args: readonly string[],
+  ready: RegExp,
+  look: (said: RegExpExecArray) => void | Promise<void>,
+): Promise<void> {
+  const child = spawn(command, args, { cwd: user.directory, env: envWith(user.node) })
+  const exited = once(child, 'exit')
   let said = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      said += text
-      if (text.includes('"listening"')) child.kill('SIGTERM') // a second signal would end it at once
-    })
-  }
+  const isReady = new Promise<RegExpExecArray | undefined>((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        said += text
+        const found = ready.exec(said)
+        if (found !== null) resolve(found)
+      })
+    }
+    void exited.then(() => resolve(undefined))
+  })
   const giveUp = setTimeout(() => child.kill('SIGKILL'), SERVE_TIMEOUT_MS)
-  const [code] = await once(child, 'exit')
+  const found = await isReady
+  try {
+    if (found !== undefined) await look(found)
+  } finally {
+    child.kill('SIGTERM')
+  }
+  const [code] = await exited
   clearTimeout(giveUp)
-  if (code !== 0) throw new Error(`meltemi proxy ended with ${code}: ${said}`)
+  if (code !== 0) throw new Error(`meltemi ${args[0]} ended with ${code}: ${said}`)
 }
 
 function expect(output: string, text: string): void {

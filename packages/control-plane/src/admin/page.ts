@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { ApiHandler, BodyReply } from './api-request.ts'
 
-/** Beside this file in the sources, and taken along as it is in what is published. */
-const FOLDER = new URL('../../src/admin/page/', import.meta.url)
+/** Beside this file, in the sources as in what is published. */
+const FOLDER = new URL('page/', import.meta.url)
 const JAVASCRIPT = 'text/javascript; charset=utf-8'
 const CSS = 'text/css; charset=utf-8'
 const POLICY = [
