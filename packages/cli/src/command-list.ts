@@ -34,6 +34,13 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
     ],
   },
   {
+    heading: 'Check resources:',
+    commands: [
+      { name: 'validate', load: async () => (await import('./commands/validate.ts')).createValidateCommand },
+      { name: 'analyze', load: async () => (await import('./commands/analyze.ts')).createAnalyzeCommand },
+    ],
+  },
+  {
     heading: 'Change resources:',
     commands: [
       { name: 'apply', load: async () => (await import('./commands/apply.ts')).createApplyCommand },

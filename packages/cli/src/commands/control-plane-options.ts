@@ -103,7 +103,7 @@ export function describeControlPlane({ xdsPort, api }: ControlPlane, { xdsAddres
 }
 
 /** Codecs that come with the program need no resource: their protocols are called like them. */
-function defaultProtocols(): ControlPlaneOptions['defaultProtocols'] {
+export function defaultProtocols(): ControlPlaneOptions['defaultProtocols'] {
   return codecs
     .filter(({ name }) => name.startsWith(CODEC_PREFIX))
     .map(({ name }) => ({ protocol: name.slice(CODEC_PREFIX.length).replaceAll('_', '-'), codec: name }))
@@ -114,7 +114,7 @@ function moduleCacheFolder(): string {
   return join(xdg?.startsWith('/') ? xdg : join(homedir(), '.cache'), 'meltemi', 'modules')
 }
 
-function parseIp(text: string): string {
+export function parseIp(text: string): string {
   if (isIP(text) !== 0) return text
   throw new InvalidArgumentError('It should be an IP address, for example 127.0.0.1 or 0.0.0.0.')
 }
