@@ -53,6 +53,29 @@ test('the set-up installs once, then has nothing to do until the lock file chang
   assert.equal(checkout.calls().length, 2)
 })
 
+test('the set-up generates code once, then again when a definition or a generator changes', async (t) => {
+  const checkout = newCheckout(t)
+  const generator = `import { appendFileSync, mkdirSync } from 'node:fs'
+mkdirSync('packages/api/src/gen/resources', { recursive: true })
+appendFileSync('generated', 'x')
+`
+  writeFileSync(checkout.path('scripts/gen-crds.mjs'), generator)
+  mkdirSync(checkout.path('deploy/crds/standalone'), { recursive: true })
+  const runs = () => readFileSync(checkout.path('generated'), 'utf8').length
+  const definition = checkout.path('deploy/crds/standalone/a.yaml')
+  writeFileSync(definition, 'a: 1\n')
+  await checkout.setup()
+  await checkout.setup()
+  assert.equal(runs(), 1)
+  writeFileSync(definition, 'a: 2\n')
+  await checkout.setup()
+  await checkout.setup()
+  assert.equal(runs(), 2)
+  writeFileSync(checkout.path('scripts/gen-crds.mjs'), `${generator}\n`)
+  await checkout.setup()
+  assert.equal(runs(), 3)
+})
+
 test('two set-ups at once install once', async (t) => {
   const checkout = newCheckout(t)
   await Promise.all([checkout.setup(), checkout.setup()])
