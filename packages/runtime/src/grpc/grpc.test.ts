@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -314,6 +315,24 @@ describe('a server', () => {
     second.on('error', () => {})
     await once(second, 'close')
     assert.equal((await first.call(Echo.method.ask, { value: 'still' })).value, 'still?')
+  })
+
+  test('outlives connections that speak something else, or nothing', async () => {
+    const { port } = await start()
+    for (const bytes of [
+      'GET / HTTP/1.1\r\nhost: x\r\n\r\n',
+      randomBytes(1000),
+      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+      '',
+    ]) {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      socket.write(bytes)
+      await setTimeout(5)
+      socket.resetAndDestroy()
+    }
+    assert.equal((await dial(port).call(Echo.method.ask, { value: 'still' })).value, 'still?')
   })
 
   test('says at once when its port is taken', async () => {
