@@ -1,7 +1,5 @@
 export type { CodecRule, FilterRule, ValidateOptions } from './convert/convert-context.ts'
-export { regexFault, regexFits } from './convert/match.ts'
 export { noOps } from './convert/no-ops.ts'
-export { schemas as resourceSchemas } from './gen/resources/schemas.ts'
 export { loadBootstrap } from './load-bootstrap.ts'
 export * from './model/index.ts'
 export { type BootstrapResult, parseBootstrap } from './parse-bootstrap.ts'

@@ -1,6 +1,8 @@
-/** Resources as users write them, without what proxies are told in: for programs that only read, send and print them. */
+/** Resources as users write them, without what proxies are told in: for programs that read, check, send and print them. */
+export { regexFault, regexFits } from './convert/match.ts'
 export { formatYaml } from './document/format-yaml.ts'
 export type { Place, SourceNode } from './document/source-node.ts'
+export { schemas as resourceSchemas } from './gen/resources/schemas.ts'
 export type * from './gen/resources/types.ts'
 export { formatProblem, type Problem } from './model/problem.ts'
 export type { ObjectMeta, ResourceKey } from './model/resource.ts'

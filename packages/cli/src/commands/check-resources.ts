@@ -1,6 +1,6 @@
 /** What the commands that check resources without a control plane have in common. */
 
-import { formatProblem, loadResources, type PlacedResource, type Problem } from '@meltemi/api'
+import { formatProblem, loadResources, type PlacedResource, type Problem } from '@meltemi/api/resource'
 import { Option } from 'commander'
 import { type Console, printLine } from '../console.ts'
 

@@ -28,7 +28,7 @@ export function createValidateCommand(console: Console, result: { exitCode: numb
     .addOption(outputOption())
     .addHelpText('after', HELP)
     .action(async (paths: readonly string[], flags: CheckFlags) => {
-      const { validateResources } = await import('@meltemi/control-plane')
+      const { validateResources } = await import('@meltemi/control-plane/validate')
       const checked = await checkResources(paths, async (resources) => validateResources(resources))
       result.exitCode = reportResult(checked, flags, console)
     })

@@ -1,4 +1,4 @@
-import { describeResource, type PlacedResource, type Problem, ResourceProblems } from '@meltemi/api'
+import { describeResource, type PlacedResource, type Problem, ResourceProblems } from '@meltemi/api/resource'
 import { checkApplicationProtocol } from './validate/application-protocol.ts'
 import { checkSchema } from './validate/check-schema.ts'
 import { checkDestinationRule } from './validate/destination-rule.ts'

@@ -1,4 +1,4 @@
-import type { ApplicationProtocol, ResourceProblems } from '@meltemi/api'
+import type { ApplicationProtocol, ResourceProblems } from '@meltemi/api/resource'
 import type { Loose } from './loose.ts'
 
 export function checkApplicationProtocol({ spec }: Loose<ApplicationProtocol>, problems: ResourceProblems): void {

@@ -1,4 +1,4 @@
-import type { ResourcePath, ResourceProblems } from '@meltemi/api'
+import type { ResourcePath, ResourceProblems } from '@meltemi/api/resource'
 
 /** `exportTo`: no namespace twice, of which `.` is the own; `*` and `~` stand alone. */
 export function checkExportTo(

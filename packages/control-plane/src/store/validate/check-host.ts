@@ -1,4 +1,4 @@
-import type { ResourcePath, ResourceProblems } from '@meltemi/api'
+import type { ResourcePath, ResourceProblems } from '@meltemi/api/resource'
 
 /** What the pattern of host names does not say: that the last part is no number, so that nobody takes it for an address. */
 export function checkHost(host: string | undefined, path: ResourcePath, problems: ResourceProblems): void {

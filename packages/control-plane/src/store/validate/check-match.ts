@@ -1,4 +1,4 @@
-import { type AttributesMatch, type ResourcePath, type ResourceProblems, regexFault } from '@meltemi/api'
+import { type AttributesMatch, type ResourcePath, type ResourceProblems, regexFault } from '@meltemi/api/resource'
 import type { Loose } from './loose.ts'
 
 /** Names of attributes, and the regular expressions that their values are compared with. */

@@ -4,7 +4,7 @@ import {
   type ResourceProblems,
   type TokenBucket,
   tryParseDuration,
-} from '@meltemi/api'
+} from '@meltemi/api/resource'
 import { checkMatch } from './check-match.ts'
 import type { Loose } from './loose.ts'
 

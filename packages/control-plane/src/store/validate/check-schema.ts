@@ -1,4 +1,4 @@
-import { type Resource, type ResourceKind, type ResourceProblems, resourceSchemas } from '@meltemi/api'
+import { type Resource, type ResourceKind, type ResourceProblems, resourceSchemas } from '@meltemi/api/resource'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { isOfWrongKind, reportSchemaError } from './report-schema-error.ts'
 

@@ -1,4 +1,4 @@
-import type { ResourcePath, ResourceProblems } from '@meltemi/api'
+import type { ResourcePath, ResourceProblems } from '@meltemi/api/resource'
 
 /** Reports values that stand in a list before; undefined ones are left out. */
 export function checkUnique(

@@ -5,7 +5,7 @@ import {
   type ResourceProblems,
   type SubsetTrafficPolicy,
   tryParseDuration,
-} from '@meltemi/api'
+} from '@meltemi/api/resource'
 import { checkExportTo } from './check-export-to.ts'
 import { checkHost } from './check-host.ts'
 import { checkUnique } from './check-unique.ts'

@@ -1,4 +1,4 @@
-import type { EndpointSlice, ResourceProblems } from '@meltemi/api'
+import type { EndpointSlice, ResourceProblems } from '@meltemi/api/resource'
 import type { Loose } from './loose.ts'
 
 const SERVICE_NAME = 'kubernetes.io/service-name'

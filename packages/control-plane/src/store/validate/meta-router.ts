@@ -1,6 +1,6 @@
 /** The rules of the reference's webhook that a schema cannot say, and those that it lacks. */
 
-import type { MetaRoute, MetaRouter, ResourcePath, ResourceProblems } from '@meltemi/api'
+import type { MetaRoute, MetaRouter, ResourcePath, ResourceProblems } from '@meltemi/api/resource'
 import { checkExportTo } from './check-export-to.ts'
 import { checkHost } from './check-host.ts'
 import { checkMatch } from './check-match.ts'

@@ -1,6 +1,6 @@
 /** What ajv finds, in words: where it stands, what was expected, what was found. */
 
-import { didYouMean, type ResourceFault, type ResourcePath, type ResourceProblems } from '@meltemi/api'
+import { didYouMean, type ResourceFault, type ResourcePath, type ResourceProblems } from '@meltemi/api/resource'
 import type { ErrorObject } from 'ajv'
 
 /** The parts of our schemas that messages are made of. */

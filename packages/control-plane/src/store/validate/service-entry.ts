@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { ResourceProblems, ServiceEntry } from '@meltemi/api'
+import type { ResourceProblems, ServiceEntry } from '@meltemi/api/resource'
 import { checkExportTo } from './check-export-to.ts'
 import { checkHost } from './check-host.ts'
 import { checkUnique } from './check-unique.ts'

@@ -1,4 +1,4 @@
-import type { ResourceProblems, Service } from '@meltemi/api'
+import type { ResourceProblems, Service } from '@meltemi/api/resource'
 import { checkUnique } from './check-unique.ts'
 import type { Loose } from './loose.ts'
 
