@@ -18,15 +18,17 @@ const DESCRIPTIONS: Readonly<Record<ConfigType, string>> = {
   endpoints: 'Workloads of each cluster.',
 }
 
-const HELP = `
+function helpOf(type: ConfigType): string {
+  return `
 Without a proxy it is the only one that is connected.
 
 Examples:
-  $ meltemi proxy-config routes
-  $ meltemi proxy-config clusters greeter -o json
+  $ meltemi proxy-config ${type}
+  $ meltemi proxy-config ${type} greeter -o json
 
 Exit code: 0, or 1 for anything wrong.
 `
+}
 
 /** The command with one command for each type of configuration. */
 export function createProxyConfigCommand(console: Console): Command {
@@ -45,7 +47,7 @@ function createTypeCommand(type: ConfigType, console: Console): Command {
         .default('text'),
     )
   return addConnectionOptions(command)
-    .addHelpText('after', HELP)
+    .addHelpText('after', helpOf(type))
     .action((proxy: string | undefined, flags: ConfigFlags) => runProxyConfig(type, proxy, flags, console))
 }
 

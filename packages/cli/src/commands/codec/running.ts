@@ -12,6 +12,13 @@ interface Flags {
   readonly adminAddress: SocketAddress
 }
 
+const LIST_HELP = `
+Example:
+  $ meltemi codec list
+
+Exit code: 0, or 1 for anything wrong.
+`
+
 const RELOAD_HELP = `
 A new version is tried in a thread of its own, loaded by all workers and then put in force by all of them, or by none.
 New connections use it; those that are there go on with the version that they began with.
@@ -32,6 +39,7 @@ Exit code: 0 when the earlier version is in force, 1 when there is none.
 export function createCodecListCommand(console: Console): Command {
   return withAddress(new Command('list'))
     .description('Shows the codecs of a running proxy with their versions and digests.')
+    .addHelpText('after', LIST_HELP)
     .action(async ({ adminAddress }: Flags) => {
       const { modules } = await callAdmin<{ modules: readonly ModuleReport[] }>(adminAddress, '/codecs', 'GET')
       for (const module of modules) console.write(describeModule(module))
