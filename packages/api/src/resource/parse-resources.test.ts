@@ -155,7 +155,7 @@ metadata:
   name: Upper.case
   namespace: ../etc
   nmespace: x
-  labels: { version: 1, __proto__: a }
+  labels: { version: 1, app: , __proto__: a }
   uid: ignored
   annotations: [a]
 spec: {}
@@ -173,6 +173,7 @@ spec: {}
       [5, 'metadata.namespace', undefined],
       [6, 'metadata.nmespace', 'did you mean namespace?'],
       [7, 'metadata.labels.version', 'write it in quotes: "1"'],
+      [7, 'metadata.labels.app', undefined],
       [9, 'metadata.annotations', undefined],
       [12, 'metadata.name', undefined],
     ],

@@ -90,7 +90,7 @@ class MetadataReader {
           code: 'bad-metadata',
           path: ['metadata', field, key],
           message: `expected a string, found ${describeSource(value)}`,
-          fix: value.kind === 'scalar' ? `write it in quotes: ${JSON.stringify(String(value.value))}` : undefined,
+          fix: quoted(value),
         })
         return [key, '']
       }),
@@ -104,4 +104,9 @@ class MetadataReader {
   #ignore(message: string): void {
     this.#problems.note({ code: 'ignored-namespace', path: ['metadata', 'namespace'], message, fix: 'leave it out' })
   }
+}
+
+function quoted(node: SourceNode): string | undefined {
+  if (node.kind !== 'scalar' || node.value === null) return undefined
+  return `write it in quotes: ${JSON.stringify(String(node.value))}`
 }
