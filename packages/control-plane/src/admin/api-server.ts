@@ -141,6 +141,10 @@ class ApiConnections {
       // Otherwise the connection would outlive the stream, and hold up the end of the server.
       response.writeHead(200, { ...COMMON_HEADERS, 'content-type': reply.contentType, connection: 'close' })
       response.flushHeaders()
+      if (response.req.method === 'HEAD') {
+        response.end()
+        return
+      }
       const stallTimeoutMs = this.#options.stallTimeoutMs ?? STALL_TIMEOUT_MS
       const end = await writeStream(response, reply, { stallTimeoutMs, signal: this.#ending.signal })
       if (end === 'stalled') this.#slowStreams.add(1)

@@ -30,14 +30,14 @@ export function liveHandler(parts: LiveParts): ApiHandler {
 
 /** Numbers that are not there are null. */
 function liveReport({ backend, traffic, version }: LiveParts): unknown {
-  const resources = [...backend.resources().values()]
+  const resources = backend.resources()
   const proxies = mergeStreams(backend.proxies())
   return {
     version,
     isReady: backend.isReady(),
     traffic: traffic.rows().slice(0, MAX_SHOWN),
     proxies: { total: proxies.length, shown: proxies.slice(0, MAX_SHOWN).map(proxyRow) },
-    resources: { total: resources.length, shown: worstFirst(resources).slice(0, MAX_SHOWN).map(resourceRow) },
+    resources: { total: resources.size, shown: worstFirst(resources.values()).map(resourceRow) },
     problems: backend.problems().slice(0, MAX_SHOWN).map(formatProblem),
   }
 }
@@ -67,8 +67,12 @@ function resourceRow({ resource, status, origin }: StoredResource): unknown {
 }
 
 /** What is wrong must not be what is cut off. */
-function worstFirst(resources: readonly StoredResource[]): readonly StoredResource[] {
-  const isBad = ({ status }: StoredResource): number =>
-    status.conditions.some(({ status: is }) => is === 'False') ? 0 : 1
-  return resources.toSorted((a, b) => isBad(a) - isBad(b))
+function worstFirst(resources: Iterable<StoredResource>): readonly StoredResource[] {
+  const bad: StoredResource[] = []
+  const good: StoredResource[] = []
+  for (const stored of resources) {
+    const list = stored.status.conditions.some(({ status }) => status === 'False') ? bad : good
+    if (list.length < MAX_SHOWN) list.push(stored)
+  }
+  return [...bad, ...good].slice(0, MAX_SHOWN)
 }

@@ -5,10 +5,11 @@ import type { ApiPath } from './api-path.ts'
 import { type ApiReply, type ApiRequest, jsonReply } from './api-request.ts'
 import type { Backend, StoredResource } from './backend.ts'
 import type { EventLog } from './event-log.ts'
+import { listReply } from './list-reply.ts'
 import { resourceToJson } from './resource-json.ts'
 import { ResourceSelection } from './resource-selection.ts'
 import { notFound } from './status-error.ts'
-import { toTable } from './table.ts'
+import { TablePrinter } from './table.ts'
 import { watchResources } from './watch-resources.ts'
 
 export interface ReadParts {
@@ -22,28 +23,47 @@ export function readResources(parts: ReadParts, path: ApiPath, request: ApiReque
   if (isTrue(request.query.get('watch'))) return watch(parts, path, request)
   if (path.name !== '') return readOne(parts, path, asTable)
   const stored = new ResourceSelection(path, request.query).list(parts.backend)
-  if (asTable) return jsonReply(toTable(path.kind, stored, parts.log.revision, Date.now()))
-  return jsonReply({
+  if (asTable) return tableReply(path, stored, parts.log.revision)
+  const head = {
     kind: `${path.kind.kind}List`,
     apiVersion: apiVersionOf(path.kind, path.version),
     metadata: { resourceVersion: String(parts.log.revision) },
-    items: stored.map((one) => resourceToJson(one, path.version)),
-  })
+  }
+  return listReply(head, 'items', stored, (one) => resourceToJson(one, path.version))
+}
+
+function tableReply({ kind }: ApiPath, stored: readonly StoredResource[], revision: number): ApiReply {
+  const printer = new TablePrinter(kind)
+  const nowMs = Date.now()
+  return listReply({ ...printer.head(revision) }, 'rows', stored, (one) => printer.row(one, nowMs))
 }
 
 function readOne({ backend, log }: ReadParts, path: ApiPath, asTable: boolean): ApiReply {
   const { kind, namespace, name, version } = path
   const stored = backend.resources().get(resourceKey(kind.kind, namespace, name))
   if (stored === undefined) throw notFound(kind, name)
-  return jsonReply(asTable ? toTable(kind, [stored], log.revision, Date.now()) : resourceToJson(stored, version))
+  return asTable ? tableReply(path, [stored], log.revision) : jsonReply(resourceToJson(stored, version))
 }
 
 function watch({ backend, log }: ReadParts, path: ApiPath, { query, accept }: ApiRequest): ApiReply {
   const selection = new ResourceSelection(path, query)
-  const asTable = wantsTable(accept)
-  const show = (stored: StoredResource): unknown =>
-    asTable ? toTable(path.kind, [stored], log.revision, Date.now()) : resourceToJson(stored, path.version)
-  return watchResources({ backend, log, selection, query, show })
+  return watchResources({
+    backend,
+    log,
+    selection,
+    query,
+    show: wantsTable(accept) ? showRow(path, log) : showObject(path),
+  })
+}
+
+function showObject({ version }: ApiPath): (stored: StoredResource) => unknown {
+  return (stored) => resourceToJson(stored, version)
+}
+
+/** Each as a table of its own. */
+function showRow({ kind }: ApiPath, log: EventLog): (stored: StoredResource) => unknown {
+  const printer = new TablePrinter(kind)
+  return (stored) => ({ ...printer.head(log.revision), rows: [printer.row(stored, Date.now())] })
 }
 
 function isTrue(text: string | null): boolean {

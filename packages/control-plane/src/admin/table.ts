@@ -3,6 +3,7 @@
 import type { KindDefinition } from '@meltemi/api'
 import type { ResourceStatus, StoredResource } from './backend.ts'
 import { compileJsonPath } from './json-path.ts'
+import { metadataToJson } from './resource-json.ts'
 
 export interface Table {
   readonly kind: 'Table'
@@ -46,24 +47,34 @@ const AGE = column('Age', 'Time since its creation', ({ resource }, nowMs) =>
   formatAge(resource.metadata.creationTimestamp, nowMs),
 )
 
-/** `stored` in the order of the rows. */
-export function toTable(
-  kind: KindDefinition,
-  stored: readonly StoredResource[],
-  revision: number,
-  nowMs: number,
-): Table {
-  const own = kind.columns.filter(({ type }) => type !== 'date').map(ownColumn)
-  const columns = [NAME, ...own, ACCEPTED, PROXIES, WHY, AGE]
-  return {
-    kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
-    metadata: { resourceVersion: String(revision) },
-    columnDefinitions: columns.map(({ definition }) => definition),
-    rows: stored.map((one) => ({
-      cells: columns.map(({ cell }) => cell(one, nowMs)),
-      object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: one.resource.metadata },
-    })),
+/** Tables of one kind. */
+export class TablePrinter {
+  readonly #columns: readonly Column[]
+
+  constructor(kind: KindDefinition) {
+    const own = kind.columns.filter(({ type }) => type !== 'date').map(ownColumn)
+    this.#columns = [NAME, ...own, ACCEPTED, PROXIES, WHY, AGE]
+  }
+
+  /** Everything but the rows. */
+  head(revision: number): Omit<Table, 'rows'> {
+    return {
+      kind: 'Table',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata: { resourceVersion: String(revision) },
+      columnDefinitions: this.#columns.map(({ definition }) => definition),
+    }
+  }
+
+  row(stored: StoredResource, nowMs: number): TableRow {
+    return {
+      cells: this.#columns.map(({ cell }) => cell(stored, nowMs)),
+      object: {
+        kind: 'PartialObjectMetadata',
+        apiVersion: 'meta.k8s.io/v1',
+        metadata: metadataToJson(stored.resource.metadata),
+      },
+    }
   }
 }
 
