@@ -1,10 +1,11 @@
 /** `meltemi apply`: resources from files become those of a control plane. */
 
-import type { Resource } from '@meltemi/api/resource'
+import { keyOf, type Resource } from '@meltemi/api/resource'
 import { Command, Option } from 'commander'
 import type { ApiClient } from '../api-client/api-client.ts'
 import { apiPath, kindName, targetOf } from '../api-client/api-paths.ts'
 import { CONNECTION_HELP, createApiClient } from '../api-client/connection-options.ts'
+import { inBatches } from '../api-client/in-batches.ts'
 import { readResourceFiles } from '../api-client/resource-files.ts'
 import { isNotFound } from '../api-client/server-error.ts'
 import { type Console, reportError } from '../console.ts'
@@ -57,14 +58,14 @@ async function runApply(flags: ApplyFlags, console: Console): Promise<number> {
   const client = createApiClient(flags, console)
   const query: Readonly<Record<string, string>> = flags.dryRun === undefined ? {} : { dryRun: 'All' }
   const mark = flags.dryRun === undefined ? '' : ' (server dry run)'
+  const applied = inBatches(resources, keyOf, async (resource) => {
+    const { kind, name } = targetOf(resource)
+    return `${kindName(kind)}/${name} ${await applyOne(resource, client, query)}${mark}\n`
+  })
   let exitCode = 0
-  for (const resource of resources) {
-    try {
-      const { kind, name } = targetOf(resource)
-      console.write(`${kindName(kind)}/${name} ${await applyOne(resource, client, query)}${mark}\n`)
-    } catch (error: unknown) {
-      exitCode = reportError(error, console)
-    }
+  for await (const outcome of applied) {
+    if (outcome.status === 'fulfilled') console.write(outcome.value)
+    else exitCode = reportError(outcome.reason, console)
   }
   return exitCode
 }

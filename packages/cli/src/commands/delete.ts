@@ -4,6 +4,7 @@ import { Command, Option } from 'commander'
 import type { ApiClient } from '../api-client/api-client.ts'
 import { type ApiTarget, apiPath, kindName, targetOf } from '../api-client/api-paths.ts'
 import { CONNECTION_HELP, createApiClient } from '../api-client/connection-options.ts'
+import { inBatches } from '../api-client/in-batches.ts'
 import { parseKindArguments } from '../api-client/kind-arguments.ts'
 import { readResourceFiles } from '../api-client/resource-files.ts'
 import { isNotFound } from '../api-client/server-error.ts'
@@ -52,12 +53,9 @@ async function runDelete(words: readonly string[], flags: DeleteFlags, console: 
   const targets = await findTargets(words, flags, console)
   const client = createApiClient(flags, console)
   let exitCode = 0
-  for (const target of targets) {
-    try {
-      console.write(await deleteOne(target, flags, client))
-    } catch (error: unknown) {
-      exitCode = reportError(error, console)
-    }
+  for await (const outcome of inBatches(targets, apiPath, (target) => deleteOne(target, flags, client))) {
+    if (outcome.status === 'fulfilled') console.write(outcome.value)
+    else exitCode = reportError(outcome.reason, console)
   }
   return exitCode
 }
