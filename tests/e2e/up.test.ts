@@ -9,6 +9,7 @@ import {
   awesomerpcFrame,
   connectClient,
   freePort,
+  GREETER_HOST,
   greeterRouter,
   MeltemiProcess,
   MeshFolder,
@@ -59,6 +60,20 @@ async function reaches(client: RawClient, version: string): Promise<void> {
   }
 }
 
+/** Resolves when the control plane knows of traffic of these versions. */
+async function reported(url: string, versions: readonly string[]): Promise<void> {
+  const endMs = performance.now() + EFFECT_TIMEOUT_MS
+  for (;;) {
+    const { traffic } = (await (await fetch(url)).json()) as {
+      traffic: readonly { service: string; version?: string }[]
+    }
+    const known = traffic.filter(({ service }) => service === GREETER_HOST).map(({ version }) => version)
+    if (versions.every((version) => known.includes(version))) return
+    assert.ok(performance.now() < endMs, JSON.stringify(traffic))
+    await sleep(100)
+  }
+}
+
 test('up serves traffic from resources alone, follows every change of them, and drains', async () => {
   await using greeter = await startGreeter()
   const { folder, port } = greeter
@@ -93,6 +108,7 @@ test('up serves traffic from resources alone, follows every change of them, and 
   assert.deepEqual([applied.code, applied.out], [0, 'metarouter.metaprotocol.aeraki.io/greeter configured\n'])
   await reaches(client, 'v2')
 
+  await reported(`http://127.0.0.1:${apiPort}/live`, ['v1', 'v2'])
   up.child.kill('SIGTERM')
   assert.equal(await up.exited(), 0)
   assert.equal(existsSync(token), false, 'the token is still there')
