@@ -147,6 +147,27 @@ describe('the API refuses', () => {
   })
 })
 
+test('an API that others can reach says so in the log', async () => {
+  for (const [host, expected] of [
+    ['0.0.0.0', 1],
+    ['127.0.0.1', 0],
+    ['::1', 0],
+  ] as const) {
+    const lines: string[] = []
+    const api = await startApi({
+      address: { host, port: 0 },
+      backend: new MemoryBackend(),
+      traffic: new TrafficStore(new MergedRegistry()),
+      metrics: new MergedRegistry(),
+      logger: createLogger({ destination: { write: (line) => lines.push(line) } }),
+      version: '0.0.0',
+      token: TOKEN,
+    })
+    await api.close()
+    assert.equal(lines.filter((line) => line.includes('listens beyond this machine')).length, expected, host)
+  }
+})
+
 describe('the token', () => {
   const options = (token: { readonly token?: string; readonly tokenFile?: string; readonly port?: number }) => ({
     address: { host: '127.0.0.1', port: token.port ?? 0 },

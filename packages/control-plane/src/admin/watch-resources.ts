@@ -27,7 +27,26 @@ export function watchResources(parts: WatchParts): StreamReply {
   return {
     kind: 'stream',
     contentType: JSON_CONTENT_TYPE,
-    chunks: (signal) => writeEvents(parts, from, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])),
+    chunks: (signal) => untilTimeout(timeoutMs, signal, (ending) => writeEvents(parts, from, ending)),
+  }
+}
+
+/** Whatever ends it, nothing of it stays behind. */
+async function* untilTimeout(
+  timeoutMs: number,
+  signal: AbortSignal,
+  write: (ending: AbortSignal) => AsyncIterable<string>,
+): AsyncGenerator<string> {
+  const ending = new AbortController()
+  const end = (): void => ending.abort()
+  const timer = setTimeout(end, timeoutMs)
+  signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
+  try {
+    yield* write(ending.signal)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', end)
   }
 }
 
