@@ -16,6 +16,8 @@ const CHECK_MS = 100
 const LATE_CHECK_MS = 250
 /** Loading code that was tried before takes milliseconds; names of new clusters may take two seconds. */
 const PREPARE_MS = 5000
+/** On a busy machine, for each cluster and listener. */
+const PREPARE_EACH_MS = 20
 /** How often a change is tried anew when all workers end while they prepare it. */
 const MAX_TRIES = 3
 /** Overload that goes on for so long, although the largest connections were closed, has another cause. */
@@ -146,10 +148,11 @@ export class Workers implements DataPlane {
   /** Asks all threads that are ready. */
   #prepare(update: ThreadUpdate): Promise<readonly Answer[]> {
     const members = this.#members.filter((member) => member.isReady)
+    const timeoutMs = prepareMs(update)
     return Promise.all(
       members.map(async (member) => {
         const { worker } = member
-        const faults = await member.ask({ kind: 'prepare', update }, PREPARE_MS)
+        const faults = await member.ask({ kind: 'prepare', update }, timeoutMs)
         return { member, worker, faults: faults as readonly string[] | undefined }
       }),
     )
@@ -320,7 +323,7 @@ export class Workers implements DataPlane {
     const change = this.#options.live.catchUp(missed)
     const modules = member.modules === this.#modules ? undefined : this.#modules
     const update = { modules, change, limits: this.#changes.limits(change) }
-    const faults = await member.ask({ kind: 'prepare', update }, PREPARE_MS)
+    const faults = await member.ask({ kind: 'prepare', update }, prepareMs(update))
     member.missed = noNames()
     await this.#use({ member, worker, faults: faults as readonly string[] | undefined }, modules)
   }
@@ -342,6 +345,10 @@ interface Answer {
   readonly worker: Worker | null
   /** undefined: it did not answer. */
   readonly faults: readonly string[] | undefined
+}
+
+function prepareMs({ change: { clusters, listeners } }: ThreadUpdate): number {
+  return PREPARE_MS + PREPARE_EACH_MS * (clusters.length + listeners.length)
 }
 
 async function discard(answers: readonly Answer[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { ListenerService } from '../downstream/listener-service.ts'
 import type { PreparedRoutes } from '../routing/route-slots.ts'
 import { Limits } from '../upstream/limits.ts'
 import { type LimitShare, listenerLimitKey } from '../upstream/shared-limits.ts'
+import { Breather } from '../util/breather.ts'
 import { ConfigRefused, faultsOf } from '../util/config-refused.ts'
 import { Departures } from '../util/departures.ts'
 import type { Prepared } from '../util/prepared.ts'
@@ -79,12 +80,14 @@ export class ListenerManager {
     const build = code === undefined ? this.#build : { ...this.#build, ...code }
     const steps: Step[] = []
     const faults: string[] = []
+    const breather = new Breather(build.thread.clock)
     for (const prepare of this.#plan(change, build)) {
       try {
         steps.push(await prepare())
       } catch (error: unknown) {
         faults.push(...faultsOf(error))
       }
+      await breather.step()
     }
     faults.push(...this.#codecFaults(steps, change, routes))
     if (faults.length > 0) {

@@ -1,5 +1,7 @@
 import type { ClusterConfig, ConfigChange, EndpointConfig } from '@meltemi/api/model'
 import type { GroupedRegistry, HeldMetrics } from '@meltemi/runtime'
+import { Breather } from '../util/breather.ts'
+import { ConfigRefused, faultsOf } from '../util/config-refused.ts'
 import { Departures } from '../util/departures.ts'
 import type { Prepared } from '../util/prepared.ts'
 import { Cluster } from './cluster.ts'
@@ -63,10 +65,13 @@ export class ClusterManager {
     await Promise.all([...this.#clusters.values()].map((cluster) => cluster.start()))
   }
 
-  /** Makes new clusters and new forms of those that are here; `remove` is for those that go. */
+  /**
+   * Makes new clusters and new forms of those that are here; `remove` is for those that go. Rejects with ConfigRefused, and
+   * nothing left of it, when one cannot be made.
+   */
   async prepare(change: ConfigChange): Promise<Prepared> {
     const given = new Map(change.endpoints.map(({ cluster, endpoints }) => [cluster, endpoints]))
-    const steps = await Promise.all(change.clusters.map((config) => this.#prepare(config, given.get(config.name))))
+    const steps = await this.#prepareAll(change.clusters, given)
     for (const { name } of change.clusters) given.delete(name)
     return {
       use: () => {
@@ -101,6 +106,23 @@ export class ClusterManager {
       cluster.stop()
       allowance.places.stop()
     }
+  }
+
+  async #prepareAll(configs: readonly ClusterConfig[], given: ReadonlyMap<string, readonly EndpointConfig[]>) {
+    const steps: Prepared[] = []
+    const faults: string[] = []
+    const breather = new Breather(this.#thread.clock)
+    const begun: Promise<unknown>[] = []
+    for (const config of configs) {
+      const fail = (error: unknown) =>
+        faults.push(...faultsOf(error).map((fault) => `cluster '${config.name}': ${fault}`))
+      begun.push(this.#prepare(config, given.get(config.name)).then((step) => steps.push(step), fail))
+      await breather.step()
+    }
+    await Promise.all(begun)
+    if (faults.length === 0) return steps
+    for (const step of steps) step.discard()
+    throw new ConfigRefused(faults)
   }
 
   async #prepare(config: ClusterConfig, given: readonly EndpointConfig[] | undefined): Promise<Prepared> {
