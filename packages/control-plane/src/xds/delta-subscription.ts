@@ -74,7 +74,6 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
   respond({ resources, version, nonce, sinceMs, mayRemove, encoder }: ResponsePlan): SentResponse {
     const { changed, isRetry, missing, gone } = this.#compare(resources)
     const removed = [...new Set([...missing, ...(mayRemove ? gone : []), ...this.#removedAgain(resources)])]
-    const replaced = changed.flatMap(({ name }) => (this.has(name) ? [name] : []))
     if (isRetry) this.#forgetRejected()
     for (const resource of changed) this.#versions.set(resource.name, resource.version)
     for (const name of removed) this.#setNone(name)
@@ -85,7 +84,8 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
     this.#isAsking = false
     this.#compared = undefined
     this.delivery.sent(nonce, version, sinceMs)
-    return { bytes: encoder.delta({ type: this.type, version, nonce, resources: changed, removed }), replaced }
+    const bytes = encoder.delta({ type: this.type, version, nonce, resources: changed, removed })
+    return { bytes, changed: changed.map(({ name }) => name) }
   }
 
   has(name: string): boolean {

@@ -64,7 +64,6 @@ export class SotwSubscription implements Subscription<DiscoveryRequest> {
     const news = this.#isWhole ? [...this.#interest.among(resources)] : changed
     const kept = mayRemove || !this.#isWhole ? [] : gone.flatMap(({ name }) => this.#accepted.get(name) ?? [])
     const content = [...news, ...kept]
-    const replaced = changed.flatMap(({ name }) => (this.#has.has(name) ? [name] : []))
     for (const { name } of gone) this.#has.delete(name)
     for (const resource of content) this.#has.set(resource.name, resource)
     this.#rejected.clear()
@@ -72,7 +71,8 @@ export class SotwSubscription implements Subscription<DiscoveryRequest> {
     this.#isAsking = false
     this.#compared = undefined
     this.delivery.sent(nonce, version, sinceMs)
-    return { bytes: encoder.sotw({ type: this.type, version, nonce, resources: content }), replaced }
+    const bytes = encoder.sotw({ type: this.type, version, nonce, resources: content })
+    return { bytes, changed: changed.map(({ name }) => name) }
   }
 
   has(name: string): boolean {

@@ -38,8 +38,8 @@ export interface ResponsePlan {
 
 export interface SentResponse {
   readonly bytes: Uint8Array
-  /** Names of those that the client had in another version. */
-  readonly replaced: readonly string[]
+  /** Names of those that the client does not have yet, in this version. */
+  readonly changed: readonly string[]
 }
 
 export function statusOf(subscription: Subscription<never>, resources: Resources | undefined): TypeStatus {

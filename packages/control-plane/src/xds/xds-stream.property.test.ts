@@ -176,6 +176,11 @@ const FOUND: [readonly Step[], World, boolean][] = [
   ],
   [[{ change: leading({ d: '1' }, { z: 'bad' }) }, ...answers(5)], clusters({}), false],
   [[{ change: clusters({ b: '1' }) }, 'answer', { change: clusters({ d: '1' }) }], clusters({ d: '1' }), true],
+  [
+    [{ change: clusters({ c: '3' }) }, 'answer', { change: clusters({ d: 'bad' }) }, 'answer', 'reconnect'],
+    clusters({ c: '1' }),
+    true,
+  ],
 ]
 const FOUND_WHOLE: [readonly Step[], boolean][] = [
   [

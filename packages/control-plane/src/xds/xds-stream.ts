@@ -61,7 +61,7 @@ export class XdsStream<Request extends XdsRequest> {
   #newest: Snapshot | undefined
   /** The newest one, with the endpoints of clusters that the proxy is still to have. */
   #snapshot: Snapshot | undefined
-  /** Clusters that have changed before this stream asked for endpoints, which it may say it has. */
+  /** Clusters that were sent before this stream asked for endpoints, which it may say it has. */
   readonly #warming = new Set<string>()
   #responses = 0
   #isOver = false
@@ -193,7 +193,7 @@ export class XdsStream<Request extends XdsRequest> {
 
   #respond({ subscription, mayRemove }: Turn<Subscription<Request>>, { resources, version }: Snapshot): void {
     const { type } = subscription
-    const { bytes, replaced } = subscription.respond({
+    const { bytes, changed } = subscription.respond({
       resources: resources[type],
       version,
       nonce: `${this.#number}.${++this.#responses}`,
@@ -201,19 +201,24 @@ export class XdsStream<Request extends XdsRequest> {
       mayRemove,
       encoder: this.#host.encoder,
     })
-    if (type === 'cluster') this.#onClusters(replaced)
+    if (type === 'cluster') this.#onClusters(changed)
     this.#host.metrics.pushes.add(1)
     this.#host.metrics.pushedBytes.add(bytes.length)
     // `onDrain` follows, and with it the next turn.
     this.#transport.write(bytes)
   }
 
-  /** Envoy warms a cluster that has changed until endpoints come, even if it knows them. */
-  #onClusters(replaced: readonly string[]): void {
+  /** Envoy warms a cluster that is new or different until endpoints come, even if it has them already. */
+  #onClusters(changed: readonly string[]): void {
     const endpoints = this.#subscriptions.get('endpoint')
-    if (endpoints === undefined) for (const name of replaced) this.#warming.add(name)
-    else endpoints.forget(replaced)
+    if (endpoints === undefined) this.#remember(changed)
+    else endpoints.forget(changed)
     this.#look(this.#newest)
+  }
+
+  #remember(clusters: readonly string[]): void {
+    for (const name of clusters) this.#warming.add(name)
+    for (const name of this.#warming) if (!this.#newest?.resources.cluster.has(name)) this.#warming.delete(name)
   }
 
   #onFirstEndpoints(endpoints: Subscription<Request>): void {

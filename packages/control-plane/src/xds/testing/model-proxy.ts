@@ -246,8 +246,8 @@ export class ModelProxy {
     }
   }
 
-  #reject({ type, versions }: ModelResponse): void {
-    for (const name of versions.keys()) this.#doubtful.add(`${type} ${name}`)
+  #reject({ type, versions, removed }: ModelResponse): void {
+    for (const name of [...versions.keys(), ...removed]) this.#doubtful.add(`${type} ${name}`)
   }
 
   #apply({ type, versions, removed }: ModelResponse): void {
