@@ -3,6 +3,8 @@ import { runInNewContext } from 'node:vm'
 
 /** Other work of the process can spoil one measurement, and hardly three. */
 const TRIES = 3
+const MAX_READINGS = 20
+const SETTLED_BYTES = 64 * 1024
 
 /**
  * The bytes by which the process is larger after `action` than before, as long as what it returns is alive; the least
@@ -24,10 +26,17 @@ function growthBy(action: () => unknown): number {
   return growth
 }
 
+/** Buffers are given back in the background, on a busy machine late: it is read until it does not shrink any more. */
 function usedBytes(): number {
-  collectGarbage()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
+  let before = Number.POSITIVE_INFINITY
+  for (let n = 0; n < MAX_READINGS; n++) {
+    collectGarbage()
+    const { heapUsed, arrayBuffers } = process.memoryUsage()
+    const used = heapUsed + arrayBuffers
+    if (before - used < SETTLED_BYTES) return used
+    before = used
+  }
+  return before
 }
 
 let collect: (() => void) | undefined
@@ -38,6 +47,6 @@ function collectGarbage(): void {
     collect = runInNewContext('gc') as () => void
   }
   collect()
-  // the memory of buffers is given back in the background, which the next collection waits for
+  // waits for what the first one left to the background
   collect()
 }
