@@ -4,6 +4,7 @@ export {
   ReportRequestSchema,
   type ReportResponse,
   ReportResponseSchema,
+  type RunningCodec,
   Telemetry,
   type TrafficSeries,
   TrafficSeriesSchema,
@@ -11,6 +12,9 @@ export {
 
 /** Most series that a report may have. */
 export const MAX_SERIES = 1_000
+
+/** Most codecs that a report may have. */
+export const MAX_CODECS = 64
 
 /** The values that close the buckets of `latency_counts`, in milliseconds; one more is open: 1/16 ms to 32.8 s, 8 to a doubling. */
 export const LATENCY_BOUNDS_MS: readonly number[] = Array.from({ length: 153 }, (_, index) => 2 ** (index / 8 - 4))

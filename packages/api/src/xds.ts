@@ -30,11 +30,13 @@ export { type CodecModule, CodecModuleSchema } from './gen/meltemi/v1/codec_modu
 export { RESOURCE_TYPES, type ResourceType } from './resource-types.ts'
 export {
   LATENCY_BOUNDS_MS,
+  MAX_CODECS,
   MAX_SERIES,
   type ReportRequest,
   ReportRequestSchema,
   type ReportResponse,
   ReportResponseSchema,
+  type RunningCodec,
   Telemetry,
   type TrafficSeries,
   TrafficSeriesSchema,

@@ -8,6 +8,7 @@ import { FilesSource } from './sources/files.ts'
 import type { Source } from './sources/source.ts'
 import type { DefaultProtocol } from './store/protocol-table.ts'
 import type { World } from './store/world.ts'
+import { RunningCodecs } from './telemetry/running-codecs.ts'
 import { telemetryService } from './telemetry/telemetry-service.ts'
 import { TrafficStore } from './telemetry/traffic-store.ts'
 import { type XdsAddress, type XdsLimits, XdsServer } from './xds/xds-server.ts'
@@ -17,7 +18,7 @@ export interface ControlPlaneOptions {
   readonly path: string
   readonly xds: XdsAddress
   /** undefined: no API. */
-  readonly api?: Omit<ApiOptions, 'backend' | 'traffic' | 'metrics' | 'logger'> | undefined
+  readonly api?: Omit<ApiOptions, 'backend' | 'traffic' | 'codecs' | 'metrics' | 'logger'> | undefined
   /** Protocols whose codecs proxies bring along. */
   readonly defaultProtocols: readonly DefaultProtocol[]
   /** Where services without an address of their own listen; default 127.0.0.1. */
@@ -59,10 +60,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const pipeline = new Pipeline(parts)
   const source = new FilesSource({ path: options.path, logger, clock })
   const traffic = new TrafficStore(metrics, clock)
+  const codecs = new RunningCodecs()
   const server = new XdsServer({
     snapshotFor: (node) => pipeline.snapshotFor(node),
     onStatus: () => pipeline.onProxies(),
-    services: [telemetryService({ store: traffic, metrics, logger })],
+    services: [telemetryService({ store: traffic, codecs, metrics, logger })],
     metrics,
     logger,
     clock,
@@ -82,7 +84,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   try {
     await running.ready
     const { port } = await listen(server, options.xds)
-    api = options.api === undefined ? undefined : await startApi({ ...options.api, backend, traffic, metrics, logger })
+    const apiParts = { backend, traffic, codecs, metrics, logger }
+    api = options.api === undefined ? undefined : await startApi({ ...options.api, ...apiParts })
     return {
       xdsPort: port,
       api,

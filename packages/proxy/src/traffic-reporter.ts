@@ -1,10 +1,16 @@
 import type { ProxyConfig } from '@meltemi/api/model'
-import { type ReportRequestSchema, Telemetry } from '@meltemi/api/xds'
+import { MAX_CODECS, type ReportRequestSchema, Telemetry } from '@meltemi/api/xds'
 import type { Clock, Logger, MetricReader, Timer } from '@meltemi/runtime'
 import { type ClientStream, createGrpcClient, type GrpcClient, GrpcCode, type GrpcStatus } from '@meltemi/runtime/grpc'
 import { TrafficCounts } from './traffic-counts.ts'
 import { Backoff } from './util/backoff.ts'
 import type { Random } from './util/random.ts'
+
+/** A codec, and the SHA-256 in hex of the module that it is from. */
+export interface CodecInUse {
+  readonly codec: string
+  readonly digest: string
+}
 
 const PERIOD_MS = 2_000
 
@@ -17,10 +23,12 @@ export interface TrafficReporterParts {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Those that did not come with the proxy. */
+  codecs(): readonly CodecInUse[]
 }
 
 /**
- * Tells a control plane each two seconds what the proxy did, for its live page. One that does not know this service is
+ * Tells a control plane each two seconds what the proxy did, for its live page, and which codecs it runs. One that does not know this service is
  * left alone. What happens while there is no stream is nobody's news later.
  */
 export class TrafficReporter {
@@ -80,7 +88,8 @@ export class TrafficReporter {
   #report(): void {
     if (this.#stream === undefined || this.#stream.unsent > 0) return
     this.#backoff.reset()
-    this.#stream.write({ series: [...this.#counts.take()] })
+    const codecs = this.#parts.codecs().slice(0, MAX_CODECS)
+    this.#stream.write({ series: [...this.#counts.take()], codecs: codecs.map((each) => ({ ...each })) })
   }
 
   #onLost({ code, message }: GrpcStatus): void {

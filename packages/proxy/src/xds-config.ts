@@ -3,6 +3,7 @@ import { type GroupedRegistry, type Logger, type MetricReader, systemClock } fro
 import type { DataPlane } from './data-plane.ts'
 import type { ModuleStore } from './module-store.ts'
 import type { XdsOptions } from './proxy-options.ts'
+import type { CodecInUse } from './traffic-reporter.ts'
 import { createRandom } from './util/random.ts'
 import { VERSION } from './version.ts'
 
@@ -19,7 +20,7 @@ export interface XdsConfigParts {
 /** Configuration that comes while the proxy runs, where the bootstrap asks for any. */
 export class XdsConfig {
   readonly #parts: XdsConfigParts
-  #client: { close(): Promise<void> } | undefined
+  #client: { readonly codecs: readonly CodecInUse[]; close(): Promise<void> } | undefined
   #reporter: { close(): void } | undefined
   #isClosed = false
 
@@ -88,9 +89,17 @@ export class XdsConfig {
       clock: systemClock,
       random: createRandom(),
       logger: logger.child('xds'),
+      codecs: () => this.#codecs(),
     })
     this.#reporter = reporter
     reporter.start()
+  }
+
+  /** From the control plane, and from files. */
+  #codecs(): readonly CodecInUse[] {
+    const files = this.#parts.modules.find().map(({ current }) => current.version)
+    const own = files.flatMap(({ codecs, digest }) => codecs.map(({ name }) => ({ codec: name, digest })))
+    return [...(this.#client?.codecs ?? []), ...own]
   }
 
   async #openCache() {

@@ -6,6 +6,8 @@ export interface ProxyJson {
   readonly node: { readonly id: string; readonly userAgent: string }
   readonly connectedAt: string
   readonly types: readonly ProxyTypeJson[]
+  /** That it runs and that did not come with it; absent: it has not reported any. */
+  readonly codecs?: readonly { readonly codec: string; readonly digest: string }[]
 }
 
 export interface ProxyTypeJson {
@@ -18,6 +20,23 @@ export interface ProxyTypeJson {
 
 export async function fetchProxies(client: ApiClient): Promise<readonly ProxyJson[]> {
   return (await client.call<{ readonly proxies: readonly ProxyJson[] }>('/proxies')).proxies
+}
+
+/** As people read it; `sha256sum` begins with it. */
+export function shortDigest(digest: string): string {
+  return digest.slice(0, 12)
+}
+
+/** Which version of a codec each proxy runs; hyphens and underscores of its name are the same. */
+export function runningVersions(
+  proxies: readonly ProxyJson[],
+  codec: string,
+): readonly { readonly proxy: string; readonly module: string }[] {
+  return proxies.flatMap(({ node, codecs = [] }) =>
+    codecs
+      .filter((running) => running.codec.replaceAll('_', '-') === codec.replaceAll('_', '-'))
+      .map(({ digest }) => ({ proxy: node.id, module: digest })),
+  )
 }
 
 /**

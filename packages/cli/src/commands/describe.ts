@@ -5,6 +5,7 @@ import { apiPath } from '../api-client/api-paths.ts'
 import { createApiClient } from '../api-client/connection-options.ts'
 import { type DescribedResource, describeResourceText } from '../api-client/describe-resource.ts'
 import { parseKindArguments } from '../api-client/kind-arguments.ts'
+import { fetchProxies, type ProxyJson, runningVersions } from '../api-client/proxies.ts'
 import { type Console, reportError } from '../console.ts'
 import { addResourceOptions, DEFAULT_NAMESPACE, type ResourceFlags } from './resource-options.ts'
 
@@ -38,15 +39,20 @@ async function runDescribe(words: readonly string[], flags: ResourceFlags, conso
   const namespace = flags.namespace ?? DEFAULT_NAMESPACE
   let exitCode = 0
   let printed = 0
-  const print = (resource: DescribedResource): void => {
-    console.write(`${printed++ === 0 ? '' : '\n\n'}${describeResourceText(resource)}`)
+  let proxies: readonly ProxyJson[] | undefined
+  const print = async (resource: DescribedResource): Promise<void> => {
+    const codec = codecOf(resource)
+    if (codec !== undefined) proxies ??= await fetchProxies(client)
+    const running = codec === undefined ? [] : runningVersions(proxies ?? [], codec)
+    const described = codec === undefined ? resource : { ...resource, running }
+    console.write(`${printed++ === 0 ? '' : '\n\n'}${describeResourceText(described)}`)
   }
   for (const { kind, names } of parseKindArguments(words)) {
     if (names.length === 0)
-      for (const one of (await client.call<ResourceList>(apiPath({ kind, namespace }))).items) print(one)
+      for (const one of (await client.call<ResourceList>(apiPath({ kind, namespace }))).items) await print(one)
     for (const name of names) {
       try {
-        print(await client.call<DescribedResource>(apiPath({ kind, namespace, name })))
+        await print(await client.call<DescribedResource>(apiPath({ kind, namespace, name })))
       } catch (error: unknown) {
         exitCode = reportError(error, console)
       }
@@ -54,4 +60,10 @@ async function runDescribe(words: readonly string[], flags: ResourceFlags, conso
   }
   if (printed === 0 && exitCode === 0) console.writeError(`No resources found in ${namespace} namespace.\n`)
   return exitCode
+}
+
+/** Of protocols, as proxies may run different versions of it. */
+function codecOf({ kind, spec }: DescribedResource): string | undefined {
+  const { codec } = (spec ?? {}) as { readonly codec?: unknown }
+  return kind === 'ApplicationProtocol' && typeof codec === 'string' ? codec : undefined
 }

@@ -3,7 +3,7 @@
 import { Command, Option } from 'commander'
 import { addConnectionOptions, type ConnectionFlags, createApiClient } from '../api-client/connection-options.ts'
 import { formatTable } from '../api-client/print-table.ts'
-import { chooseProxy, fetchProxies, type ProxyJson, type ProxyTypeJson } from '../api-client/proxies.ts'
+import { chooseProxy, fetchProxies, type ProxyJson, type ProxyTypeJson, shortDigest } from '../api-client/proxies.ts'
 import type { Console } from '../console.ts'
 
 interface StatusFlags extends ConnectionFlags {
@@ -24,6 +24,9 @@ const HELP = `
   STALE      it was sent something newer, and has not answered yet
   REJECTED   it does not take what it was sent last, and goes on with what it had; below the table is why
   NOT SENT   it has not asked for it
+
+Codecs that did not come with a proxy follow below the table, as the proxy reports them each two seconds: the first
+digits of the SHA-256 of the module that each is from. -o json has all digits.
 
 Examples:
   $ meltemi proxy-status
@@ -48,7 +51,8 @@ async function runProxyStatus(proxy: string | undefined, flags: StatusFlags, con
   const proxies = proxy === undefined ? all : [chooseProxy(all, proxy)]
   if (flags.output === 'json') console.write(`${JSON.stringify(proxies, undefined, 2)}\n`)
   else if (proxies.length === 0) console.writeError('No proxy is connected.\n')
-  else console.write(formatTable({ head: [...HEAD], rows: proxies.map(rowOf) }) + reasonsOf(proxies))
+  else
+    console.write(formatTable({ head: [...HEAD], rows: proxies.map(rowOf) }) + codecsOf(proxies) + reasonsOf(proxies))
 }
 
 const HEAD = ['proxy', ...TYPES.values(), 'agent', 'connected since']
@@ -56,6 +60,13 @@ const HEAD = ['proxy', ...TYPES.values(), 'agent', 'connected since']
 function rowOf({ node, types, connectedAt }: ProxyJson): readonly string[] {
   const states = [...TYPES.keys()].map((type) => types.find((one) => one.type === type)?.state ?? 'not sent')
   return [node.id, ...states.map((state) => state.toUpperCase()), node.userAgent, connectedAt]
+}
+
+function codecsOf(proxies: readonly ProxyJson[]): string {
+  const lines = proxies.flatMap(({ node, codecs = [] }) =>
+    codecs.map(({ codec, digest }) => `${node.id}: runs ${codec} of module ${shortDigest(digest)}\n`),
+  )
+  return lines.length === 0 ? '' : `\n${lines.join('')}`
 }
 
 function reasonsOf(proxies: readonly ProxyJson[]): string {

@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createLogger, MergedRegistry, readTokenFile } from '@meltemi/runtime'
+import { RunningCodecs } from '../telemetry/running-codecs.ts'
 import { TrafficStore } from '../telemetry/traffic-store.ts'
 import { startApi } from './api.ts'
 import { ApiHarness, TOKEN, temporaryFolder } from './testing/api-harness.ts'
@@ -158,6 +159,7 @@ test('an API that others can reach says so in the log', async () => {
       address: { host, port: 0 },
       backend: new MemoryBackend(),
       traffic: new TrafficStore(new MergedRegistry()),
+      codecs: new RunningCodecs(),
       metrics: new MergedRegistry(),
       logger: createLogger({ destination: { write: (line) => lines.push(line) } }),
       version: '0.0.0',
@@ -173,6 +175,7 @@ describe('the token', () => {
     address: { host: '127.0.0.1', port: token.port ?? 0 },
     backend: new MemoryBackend(),
     traffic: new TrafficStore(new MergedRegistry()),
+    codecs: new RunningCodecs(),
     metrics: new MergedRegistry(),
     logger: createLogger({ level: 'off' }),
     version: '0.0.0',

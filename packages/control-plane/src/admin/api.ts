@@ -7,6 +7,7 @@ import {
   type MetricRegistry,
   removeTokenFile,
 } from '@meltemi/runtime'
+import type { RunningCodecs } from '../telemetry/running-codecs.ts'
 import type { TrafficStore } from '../telemetry/traffic-store.ts'
 import type { ApiHandler } from './api-request.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
@@ -23,6 +24,7 @@ export interface ApiOptions {
   readonly address: { readonly host: string; readonly port: number }
   readonly backend: Backend
   readonly traffic: TrafficStore
+  readonly codecs: RunningCodecs
   readonly metrics: MetricRegistry & MetricReader
   readonly logger: Logger
   /** Of the program, for `/version`. */
@@ -46,13 +48,13 @@ export interface RunningApi {
 
 /** Rejects, with nothing left behind, when the address cannot be had or the token cannot be written. */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const { backend, traffic, metrics, logger, version } = options
+  const { backend, traffic, codecs, metrics, logger, version } = options
   const log = new EventLog(backend)
   const secret: { token: string | undefined } = { token: options.token }
   const handlers: readonly ApiHandler[] = [
     resourcesHandler({ backend, log }),
     discoveryHandler(),
-    proxiesHandler(backend),
+    proxiesHandler({ backend, codecs }),
     processHandler({ backend, metrics, version }),
     liveHandler({ backend, traffic, version }),
     pageHandler(),

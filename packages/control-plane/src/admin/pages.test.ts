@@ -101,6 +101,11 @@ test('proxies are listed once each, and what one was sent is shown as JSON', asy
   })
   const list = (await harness.call('/proxies')).json.proxies
   assert.deepEqual([list.length, list[0].streams, list[0].node.id], [1, 2, node.id])
+  assert.equal(list[0].codecs, undefined)
+  harness.codecs.set({}, node.id, [{ codec: 'mine', digest: 'a'.repeat(64) }])
+  harness.codecs.set({}, 'another', [])
+  const [reported] = (await harness.call('/proxies')).json.proxies
+  assert.deepEqual(reported.codecs, [{ codec: 'mine', digest: 'a'.repeat(64) }])
   const path = `/proxies/${encodeURIComponent(node.id)}/config`
   const { json } = await harness.call(`${path}?type=routes`)
   assert.deepEqual([json.proxy, json.version, json.resources.length], [node.id, '7', 1])

@@ -2,9 +2,10 @@
 
 import { xdsToJson } from '@meltemi/api/encode'
 import type { ResourceType } from '@meltemi/api/xds'
+import type { RunningCodec, RunningCodecs } from '../telemetry/running-codecs.ts'
 import { type ApiHandler, type ApiReply, type ApiRequest, jsonReply } from './api-request.ts'
 import type { Backend, Snapshot } from './backend.ts'
-import { mergeStreams } from './merge-streams.ts'
+import { mergeStreams, type ProxyReport } from './merge-streams.ts'
 import { badRequest, StatusError } from './status-error.ts'
 
 const CONFIG_TYPES: ReadonlyMap<string, ResourceType> = new Map([
@@ -24,13 +25,24 @@ export interface ProxyConfigReport {
   readonly resources: readonly { readonly name: string; readonly version: string; readonly config: unknown }[]
 }
 
-export function proxiesHandler(backend: Backend): ApiHandler {
+export interface ProxiesParts {
+  readonly backend: Backend
+  readonly codecs: RunningCodecs
+}
+
+export function proxiesHandler({ backend, codecs }: ProxiesParts): ApiHandler {
   return (request) => {
     const [root, id, page, ...more] = request.path
     if (root !== 'proxies' || request.method !== 'GET' || more.length > 0) return undefined
-    if (id === undefined) return jsonReply({ proxies: mergeStreams(backend.proxies()) })
+    if (id === undefined) return jsonReply({ proxies: withCodecs(mergeStreams(backend.proxies()), codecs) })
     return page === 'config' ? configOf(id, request, backend) : undefined
   }
+}
+
+/** With the codecs that each runs and that did not come with it; absent: it has not reported any. */
+function withCodecs(proxies: readonly ProxyReport[], codecs: RunningCodecs): readonly unknown[] {
+  const byNode: ReadonlyMap<string, readonly RunningCodec[]> = codecs.byNode()
+  return proxies.map((proxy) => ({ ...proxy, codecs: byNode.get(proxy.node.id) }))
 }
 
 function configOf(id: string, { query }: ApiRequest, backend: Backend): ApiReply {

@@ -1,15 +1,17 @@
-import { type ReportRequest, Telemetry } from '@meltemi/api/xds'
+import { MAX_CODECS, MAX_SERIES, type ReportRequest, Telemetry } from '@meltemi/api/xds'
 import type { Counter, Gauge, Logger, MetricRegistry } from '@meltemi/runtime'
 import { GrpcCode, type GrpcService, type GrpcStatus, grpcService } from '@meltemi/runtime/grpc'
+import type { RunningCodecs } from './running-codecs.ts'
 import type { TrafficStore } from './traffic-store.ts'
 
 /** More are refused. */
 const MAX_STREAMS = 5_000
-const MAX_SERIES = 1_000
 const MAX_NAME_LENGTH = 255
+const DIGEST = /^[0-9a-f]{64}$/
 
 export interface TelemetryOptions {
   readonly store: TrafficStore
+  readonly codecs: RunningCodecs
   readonly metrics: MetricRegistry
   readonly logger: Logger
 }
@@ -30,6 +32,8 @@ class TelemetryReceiver {
   readonly #reports: Counter
   readonly #refused: Counter
   readonly #active: Gauge
+  /** Ids, by stream. */
+  readonly #nodes = new Map<ReportStream, string>()
   #streams = 0
 
   constructor(options: TelemetryOptions) {
@@ -48,7 +52,11 @@ class TelemetryReceiver {
     return {
       onMessage: (report: ReportRequest) => this.#take(report, stream),
       onEnd: () => stream.end(),
-      onClose: () => this.#active.set(--this.#streams),
+      onClose: () => {
+        this.#active.set(--this.#streams)
+        this.#options.codecs.delete(stream)
+        this.#nodes.delete(stream)
+      },
     }
   }
 
@@ -60,6 +68,11 @@ class TelemetryReceiver {
     }
     this.#reports.add(1)
     for (const series of report.series) this.#options.store.add(series)
+    if (report.node !== undefined) this.#nodes.set(stream, report.node.id)
+    const node = this.#nodes.get(stream)
+    if (node === undefined) return
+    const codecs = report.codecs.map(({ codec, digest }) => ({ codec, digest }))
+    this.#options.codecs.set(stream, node, codecs)
   }
 
   #refuse(stream: ReportStream, status: GrpcStatus): void {
@@ -70,7 +83,10 @@ class TelemetryReceiver {
 }
 
 /** The rules of the .proto. */
-function faultOf({ series }: ReportRequest): string | undefined {
+function faultOf({ series, codecs }: ReportRequest): string | undefined {
+  if (codecs.length > MAX_CODECS) return `a report has at most ${MAX_CODECS} codecs`
+  if (codecs.some(({ codec, digest }) => codec === '' || codec.length > MAX_NAME_LENGTH || !DIGEST.test(digest)))
+    return 'a codec needs its name and the SHA-256 of its module'
   if (series.length > MAX_SERIES) return `a report has at most ${MAX_SERIES} series`
   for (const { service, version, method } of series) {
     if (service === '') return 'a series needs the name of its service'

@@ -101,6 +101,11 @@ export class XdsClient {
     })
   }
 
+  /** Codecs from the control plane that listeners in force have. */
+  get codecs(): Warming['codecs'] {
+    return this.#warming.codecs
+  }
+
   /** Throws when a source has nobody to ask. What comes is put in force from now on. */
   start(): void {
     const { clusters, listeners } = this.#parts.config.dynamic

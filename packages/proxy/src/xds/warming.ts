@@ -5,7 +5,7 @@ import { faultsOf } from '../util/config-refused.ts'
 import { InForce } from './in-force.ts'
 import { Needs } from './needs.ts'
 import { type Plan, type PlanningRules, planChange } from './plan-change.ts'
-import { digestOf, type WantedConfig } from './wanted-config.ts'
+import { codecOf, digestOf, type WantedConfig } from './wanted-config.ts'
 
 /** What the data plane has refused, for a port that is in use for example, is tried again after this time. */
 const RETRY_MS = 5_000
@@ -46,6 +46,16 @@ export class Warming {
   /** Digests of the modules that listeners in force have their codecs from. */
   get digests(): readonly string[] {
     return [...this.#inForce.listeners.values()].flatMap(({ config }) => digestOf(config) ?? [])
+  }
+
+  /** The codecs of these listeners, each with that digest. */
+  get codecs(): readonly { readonly codec: string; readonly digest: string }[] {
+    const listeners = [...this.#inForce.listeners.values()]
+    const codecs = listeners.flatMap(({ config }) => {
+      const digest = digestOf(config)
+      return digest === undefined ? [] : { codec: codecOf(config), digest }
+    })
+    return [...new Map(codecs.map((each) => [`${each.codec} ${each.digest}`, each])).values()]
   }
 
   giveUp(need: string): void {

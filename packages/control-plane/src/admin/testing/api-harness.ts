@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger, MergedRegistry } from '@meltemi/runtime'
+import { RunningCodecs } from '../../telemetry/running-codecs.ts'
 import { TrafficStore } from '../../telemetry/traffic-store.ts'
 import { type RunningApi, startApi } from '../api.ts'
 import { MemoryBackend } from './memory-backend.ts'
@@ -28,13 +29,21 @@ export class ApiHarness {
   readonly backend: MemoryBackend
   readonly metrics: MergedRegistry
   readonly traffic: TrafficStore
+  readonly codecs: RunningCodecs
   readonly api: RunningApi
 
-  private constructor(backend: MemoryBackend, api: RunningApi, metrics: MergedRegistry, traffic: TrafficStore) {
+  private constructor(
+    backend: MemoryBackend,
+    api: RunningApi,
+    metrics: MergedRegistry,
+    traffic: TrafficStore,
+    codecs: RunningCodecs,
+  ) {
     this.backend = backend
     this.api = api
     this.metrics = metrics
     this.traffic = traffic
+    this.codecs = codecs
   }
 
   static async start(
@@ -43,17 +52,19 @@ export class ApiHarness {
   ): Promise<ApiHarness> {
     const metrics = new MergedRegistry()
     const traffic = new TrafficStore(metrics)
+    const codecs = new RunningCodecs()
     const api = await startApi({
       address: { host: '127.0.0.1', port: 0 },
       backend,
       traffic,
+      codecs,
       metrics,
       logger: createLogger({ level: 'off' }),
       version: '1.2.3',
       token: TOKEN,
       ...more,
     })
-    return new ApiHarness(backend, api, metrics, traffic)
+    return new ApiHarness(backend, api, metrics, traffic, codecs)
   }
 
   get url(): string {
