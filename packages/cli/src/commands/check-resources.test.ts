@@ -146,6 +146,32 @@ test('analyze finds what validate cannot: over files, with the place', async () 
   )
 })
 
+test('analyze knows the codecs of --module; one that comes with its resource is never unknown', async () => {
+  const protocol = (more = '') => `apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: ApplicationProtocol
+metadata: { name: mine }
+spec: { protocol: mine, codec: test.my-own${more} }
+`
+  const file = write('mine.yaml', protocol())
+  const codec = write(
+    'codec.mjs',
+    "export const codecs = [{ name: 'test.my_own', contract: 1, correlation: 'id', create() {} }]",
+  )
+  const unknown = await run('analyze', file)
+  assert.deepEqual([unknown.code, unknown.out], [0, '1 resource: no errors, 1 warning\n'])
+  assert.match(
+    unknown.errors,
+    /^warning: .*mine\.yaml:4:\d+: spec\.codec: no codec test\.my-own .* \[unknown-codec\]$/m,
+  )
+  const known = await run('analyze', file, '--module', codec)
+  assert.deepEqual(known, { code: 0, out: '1 resource: no problems\n', errors: '' })
+  const delivered = write('delivered.yaml', protocol(`, module: { url: 'file:x.mjs', sha256: ${'a'.repeat(64)} }`))
+  assert.deepEqual(await run('analyze', delivered), { code: 0, out: '1 resource: no problems\n', errors: '' })
+  const broken = await run('analyze', file, '--module', write('none.mjs', 'export const codecs = 1'))
+  assert.equal(broken.code, 1)
+  assert.match(broken.errors, /^error: .*none\.mjs.*codecs/m)
+})
+
 test('analyze says first what is wrong with each resource alone', async () => {
   const file = write('both.yaml', `${SERVICE.replace('STATIC', 'STATIK')}---\n${ROUTER}`)
   const { code, errors } = await run('analyze', file)
