@@ -71,9 +71,10 @@ export function createRouteExplainCommand(console: Console, result: { exitCode: 
       source('--control-plane <host:port>', 'routes of the resources that a control plane has').argParser(parseAddress),
     )
     .addOption(
-      source('--admin-address <host:port>', 'routes that a proxy has now (default: 127.0.0.1:15000)').argParser(
-        parseAddress,
-      ),
+      source(
+        '--admin-address <host:port>',
+        `routes that a proxy has now (default: 127.0.0.1:15000, env: ${ADMIN_VARIABLE})`,
+      ).argParser(parseAddress),
     )
     .addOption(
       new Option(
@@ -92,7 +93,7 @@ export function createRouteExplainCommand(console: Console, result: { exitCode: 
     })
 }
 
-const DEFAULT_ADMIN_ADDRESS: SocketAddress = { host: '127.0.0.1', port: 15_000 }
+const ADMIN_VARIABLE = 'MELTEMI_ADMIN_ADDRESS'
 
 const SOURCES = ['config', 'dir', 'controlPlane', 'adminAddress'] as const
 
@@ -123,10 +124,20 @@ async function loadTables(
   console: Console,
 ): Promise<LoadedTables> {
   if (config !== undefined) return loadBootstrapTables(config)
-  if (dir === undefined && controlPlane === undefined) return loadProxyTables(adminAddress ?? DEFAULT_ADMIN_ADDRESS)
+  if (dir === undefined && controlPlane === undefined) return loadProxyTables(adminAddress ?? usualAdminAddress())
   const { loadControlPlaneTables, loadFolderTables } = await import('./resource-tables.ts')
   if (controlPlane === undefined) return loadFolderTables(dir as string, domain)
   return loadControlPlaneTables(createApiClient({ controlPlane }, console), domain)
+}
+
+/** As an `env` of the option, it would be in conflict with the other sources. */
+function usualAdminAddress(): SocketAddress {
+  const text = process.env[ADMIN_VARIABLE] || '127.0.0.1:15000'
+  try {
+    return parseAddress(text)
+  } catch (error: unknown) {
+    throw new CommandError([`${ADMIN_VARIABLE} is ${text}: ${(error as Error).message}`])
+  }
 }
 
 async function readFrame(
