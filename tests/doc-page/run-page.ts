@@ -91,7 +91,7 @@ export class PageRun {
   }
 
   #withPorts(text: string): string {
-    return text.replaceAll(/\b\d{4,5}\b/g, (port) => this.#options.ports.get(port) ?? port)
+    return text.replaceAll(/(?<![0-9A-Za-z])\d{4,5}\b/g, (port) => this.#options.ports.get(port) ?? port)
   }
 }
 
@@ -106,5 +106,7 @@ function replaceLine(source: string, part: string, text: string): string {
 
 function patternOf(output: string, mayVary: boolean): string {
   const pattern = output.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '[\\s\\S]*?')
-  return mayVary ? pattern.replaceAll(/[0-9a-f]{16,}|\d+(?:\\\.\d+)?/g, '[0-9a-f.]+').replaceAll(/ +/g, ' +') : pattern
+  // columns are as wide as what is in them, which ports may not be as on the page
+  if (!mayVary) return pattern.replaceAll(/ {3,}/g, ' {3,}')
+  return pattern.replaceAll(/[0-9a-f]{16,}|\d+(?:\\\.\d+)?/g, '[0-9a-f.]+').replaceAll(/ +/g, ' +')
 }
