@@ -216,10 +216,10 @@ export class Listener {
   #giveBack(service: ListenerService): void {
     service.metrics.release()
     if (service.kind === 'tcp-proxy') return
-    const { clusters, protocol } = service.context
+    const { protocol } = service.context
     const current = this.#service
     const isCurrent = service !== current && current.kind === 'meta-protocol' && current.context.protocol === protocol
-    if (!isCurrent && !this.#old.hasProtocol(protocol)) clusters.release(protocol)
+    if (!isCurrent && !this.#old.hasProtocol(protocol)) protocol.release()
   }
 }
 

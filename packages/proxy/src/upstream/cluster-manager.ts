@@ -9,7 +9,6 @@ import type { ThreadContext } from './context.ts'
 import { keepsEndpoints } from './keeps-endpoints.ts'
 import { Limits } from './limits.ts'
 import { Places } from './places.ts'
-import type { UpstreamProtocol } from './protocol.ts'
 import { clusterLimitKey, type LimitShare } from './shared-limits.ts'
 import { clusterStats } from './stats.ts'
 
@@ -90,13 +89,6 @@ export class ClusterManager {
       const cluster = this.#clusters.get(name)
       this.#clusters.delete(name)
       if (cluster !== undefined) this.#depart(cluster)
-    }
-  }
-
-  /** See `Endpoint.release`. */
-  release(protocol: UpstreamProtocol): void {
-    for (const cluster of this.#clusters.values()) {
-      for (const endpoint of cluster.endpoints) endpoint.release(protocol)
     }
   }
 

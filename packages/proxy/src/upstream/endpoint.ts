@@ -2,14 +2,14 @@ import type { EndpointConfig } from '@meltemi/api/model'
 import type { Balanceable } from './balance/picker.ts'
 import type { ClusterContext } from './context.ts'
 import { Pool } from './pool.ts'
-import type { UpstreamProtocol } from './protocol.ts'
+import type { ProtocolUser, UpstreamProtocol } from './protocol.ts'
 import type { Target } from './target.ts'
 
 /** A codec may draw dialects from what clients send: beyond so many those that nobody uses are forgotten. */
 const KEPT_DIALECTS = 64
 
 /** One address of a cluster, with its pools: one per protocol and dialect. */
-export class Endpoint implements Balanceable, Target {
+export class Endpoint implements Balanceable, Target, ProtocolUser {
   readonly host: string
   readonly port: number
   /** `ip:port`. */
@@ -53,8 +53,9 @@ export class Endpoint implements Balanceable, Target {
     return pool
   }
 
-  /** No new requests; what is under way is finished. */
+  /** No new requests, ever; what is under way is finished. */
   drain(): void {
+    for (const protocol of this.#pools.keys()) protocol.users.delete(this)
     for (const dialects of this.#pools.values()) for (const pool of dialects.values()) pool.drain()
   }
 
@@ -67,6 +68,7 @@ export class Endpoint implements Balanceable, Target {
     const dialects = this.#pools.get(protocol)
     if (dialects === undefined) return
     this.#pools.delete(protocol)
+    protocol.users.delete(this)
     for (const pool of dialects.values()) pool.drain()
     if (this.#lastProtocol !== protocol) return
     this.#lastProtocol = null
@@ -78,6 +80,7 @@ export class Endpoint implements Balanceable, Target {
     if (dialects === undefined) {
       dialects = new Map()
       this.#pools.set(protocol, dialects)
+      protocol.users.add(this)
     }
     let pool = dialects.get(dialect)
     if (pool === undefined) {

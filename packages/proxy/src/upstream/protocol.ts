@@ -11,6 +11,12 @@ export interface UpstreamProtocolParts {
   readonly applicationProtocol: string
 }
 
+/** Who keeps connections for a protocol. */
+export interface ProtocolUser {
+  /** Nobody will ask for this protocol again. */
+  release(protocol: UpstreamProtocol): void
+}
+
 /** How to talk to an upstream: what connections must have in common to be shared. */
 export class UpstreamProtocol implements UpstreamProtocolParts {
   readonly definition: CodecDefinition
@@ -22,6 +28,8 @@ export class UpstreamProtocol implements UpstreamProtocolParts {
   readonly canShareStreams: boolean
   /** For messages to clients. */
   readonly applicationProtocol: string
+  /** Of this thread. */
+  readonly users = new Set<ProtocolUser>()
 
   constructor(parts: UpstreamProtocolParts) {
     this.definition = parts.definition
@@ -31,6 +39,11 @@ export class UpstreamProtocol implements UpstreamProtocolParts {
     this.partialMessageTimeoutMs = parts.partialMessageTimeoutMs
     this.applicationProtocol = parts.applicationProtocol
     this.canShareStreams = tryOut(parts.definition, parts.options).resetStream !== undefined
+  }
+
+  /** No listener has it any more: connections finish what is under way. */
+  release(): void {
+    for (const user of this.users) user.release(this)
   }
 
   /** `many`: whether several requests may be under way on the connection. */
