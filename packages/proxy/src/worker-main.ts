@@ -1,7 +1,7 @@
 /** What runs in a worker thread: one Proxy, driven by messages of the main thread. */
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
-import { LocalRegistry, systemClock } from '@meltemi/runtime'
+import { LocalRegistry, type MetricNews, type PublishMetric, systemClock } from '@meltemi/runtime'
 import { nodeNetwork } from './net/node-network.ts'
 import { SharedOverloadLevel } from './observe/overload-level.ts'
 import { Proxy, SHED_LEVEL } from './proxy.ts'
@@ -21,8 +21,33 @@ import {
 const LOG_LINES_PER_SECOND = 10
 const MIB = 1024 * 1024
 
+/** What goes to the main thread. Metrics come many at once, and a message costs more than what is in it. */
+class Mail {
+  #news: MetricNews[] = []
+
+  readonly metric: PublishMetric = (news) => {
+    if (this.#news.length === 0) queueMicrotask(() => this.#sendNews())
+    this.#news.push(news)
+  }
+
+  /** After what metrics have said before. */
+  send(message: FromWorker): void {
+    this.#sendNews()
+    parentPort?.postMessage(message)
+  }
+
+  #sendNews(): void {
+    if (this.#news.length === 0) return
+    const news = this.#news
+    this.#news = []
+    parentPort?.postMessage({ kind: 'metrics', news } satisfies FromWorker)
+  }
+}
+
+const mail = new Mail()
+
 function tell(message: FromWorker): void {
-  parentPort?.postMessage(message)
+  mail.send(message)
 }
 
 async function run(start: WorkerStart): Promise<void> {
@@ -39,7 +64,7 @@ async function run(start: WorkerStart): Promise<void> {
     network: nodeNetwork,
     clock: systemClock,
     random: createRandom(),
-    metrics: new LocalRegistry((news) => tell({ kind: 'metric', news })),
+    metrics: new LocalRegistry(mail.metric),
     share: limits,
     drainMs: start.drainMs,
     overloadLevel: () => overload.current,

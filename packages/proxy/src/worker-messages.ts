@@ -46,7 +46,7 @@ export type Question =
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string }
-  | { readonly kind: 'metric'; readonly news: MetricNews }
+  | { readonly kind: 'metrics'; readonly news: readonly MetricNews[] }
   | { readonly kind: 'answer'; readonly question: number; readonly value: unknown }
   /** Code of this module version threw where it may not. */
   | { readonly kind: 'fault'; readonly module: number; readonly text: string }

@@ -195,7 +195,7 @@ export class Workers implements DataPlane {
     const publish = metrics.attach(name)
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromWorker) => {
-        if (message.kind === 'metric') publish(message.news)
+        if (message.kind === 'metrics') for (const news of message.news) publish(news)
         else if (message.kind === 'answer') member.answer(message.question, message.value)
         else if (message.kind === 'fault') this.#onFault('threw', message.module, message.text)
         else if (message.kind === 'log')
