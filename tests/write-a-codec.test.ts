@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { ROOT } from '../scripts/workspace.ts'
 import { CODEC_PAGE } from './doc-page/codec-page.ts'
+import { assertSamePage, assertStepsAreHeadings } from './doc-page/compare-translations.ts'
 import { freePorts } from './doc-page/free-ports.ts'
 import { LinkedProject } from './doc-page/linked-project.ts'
 import { readBlocks } from './doc-page/read-blocks.ts'
@@ -29,35 +30,12 @@ test('every block of docs/write-a-codec.md but the installation does what the pa
 })
 
 test('docs/write-a-codec.zh-CN.md has the blocks, headings, tables and links of the English page', () => {
-  assert.ok(find(ENGLISH, BLOCK).length > 30)
-  for (const pattern of [BLOCK, /^(#+) /gm, /^(\|[ -]*\|)/gm, /^(-) /gm, /\]\(([^)#][^)]*)\)/g]) {
-    assert.deepEqual(
-      find(CHINESE, pattern).map((text) => text.replace('write-a-codec.md', 'write-a-codec.zh-CN.md')),
-      find(ENGLISH, pattern),
-    )
-  }
-  const [english, chinese] = [ENGLISH, CHINESE].map((page) => new Set(find(page.replaceAll(BLOCK, ''), /`([^`\n]+)`/g)))
-  assert.deepEqual(chinese, english)
+  assertSamePage(ENGLISH, CHINESE, 'write-a-codec.md')
 })
 
 test('the steps that both pages list at the top are the headings below', () => {
-  for (const page of [ENGLISH, CHINESE]) {
-    const headings = find(page, /^## (.+)$/gm)
-    const slugs = headings.map((text) =>
-      text
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N} -]/gu, '')
-        .replaceAll(' ', '-'),
-    )
-    assert.deepEqual(find(page, /\]\(#([^)]+)\)/g), slugs)
-  }
+  for (const page of [ENGLISH, CHINESE]) assertStepsAreHeadings(page)
 })
-
-const BLOCK = /^(```\w*\n[\s\S]*?^```)$/gm
-
-function find(page: string, pattern: RegExp): readonly string[] {
-  return [...page.matchAll(pattern)].map(([, text]) => text as string)
-}
 
 function count(page: string, pattern: RegExp): number {
   return page.match(pattern)?.length ?? 0

@@ -13,6 +13,8 @@ export interface MeltemiOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Standard input; default: nothing. */
   readonly input?: string
+  /** For Node itself, such as --cpu-prof. */
+  readonly nodeArgs?: readonly string[]
 }
 
 /** A command that serves. */
@@ -22,8 +24,12 @@ export class MeltemiProcess implements AsyncDisposable {
   #errors = ''
   readonly #waiting = new Set<() => void>()
 
-  constructor(args: readonly string[], { env = {} }: MeltemiOptions = {}) {
-    this.child = spawnMeltemi(args, env)
+  constructor(args: readonly string[], options: MeltemiOptions = {}) {
+    this.child = spawnMeltemi(args, options)
+    // one that nobody disposes of must not outlive the program that started it
+    const kill = () => void this.child.kill('SIGKILL')
+    process.once('exit', kill)
+    this.child.once('exit', () => process.removeListener('exit', kill))
     this.child.stdout?.on('data', (chunk) => {
       this.#out += String(chunk)
       for (const look of this.#waiting) look()
@@ -92,7 +98,7 @@ export interface CommandResult {
 
 /** A command that comes to an end. */
 export async function runCommand(args: readonly string[], options: MeltemiOptions = {}): Promise<CommandResult> {
-  const child = spawnMeltemi(args, options.env ?? {})
+  const child = spawnMeltemi(args, options)
   const result = { out: '', errors: '' }
   child.stdout?.on('data', (chunk) => {
     result.out += String(chunk)
@@ -117,10 +123,10 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-function spawnMeltemi(args: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+function spawnMeltemi(args: readonly string[], { env = {}, nodeArgs = [] }: MeltemiOptions): ChildProcess {
   // the user's own settings must not decide what a test sees
   const inherited = Object.entries(process.env).filter(([name]) => !/^(?:MELTEMI_|NODE_TEST_CONTEXT$)/.test(name))
-  return spawn(process.execPath, ['--conditions=meltemi-source', CLI, ...args], {
+  return spawn(process.execPath, [...nodeArgs, '--conditions=meltemi-source', CLI, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...Object.fromEntries(inherited), ...env },
   })

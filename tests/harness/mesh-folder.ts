@@ -11,12 +11,17 @@ export interface MeshFolderOptions {
   readonly port: number
   /** Version → port of its workload. */
   readonly versions: Readonly<Record<string, number>>
+  /** Requests share connections to workloads. */
+  readonly multiplexing?: boolean
+  /** Where the folder is made; default: among temporary files. */
+  readonly parent?: string
 }
 
 export class MeshFolder implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), 'meltemi-mesh-'))
+  readonly path: string
 
   constructor(options: MeshFolderOptions) {
+    this.path = mkdtempSync(join(options.parent ?? tmpdir(), 'meltemi-mesh-'))
     this.write('greeter.yaml', greeter(options))
   }
 
@@ -53,7 +58,7 @@ ${route.join('\n')}
 `
 }
 
-function greeter({ port, versions }: MeshFolderOptions): string {
+function greeter({ port, versions, multiplexing = false }: MeshFolderOptions): string {
   const workloads = Object.entries(versions).map(
     ([version, workloadPort]) => `---
 apiVersion: networking.istio.io/v1
@@ -65,7 +70,7 @@ spec: { address: 127.0.0.1, ports: { tcp-metaprotocol-awesomerpc: ${workloadPort
   const subsets = Object.keys(versions).map((version) => `{ name: ${version}, labels: { version: ${version} } }`)
   return `apiVersion: networking.istio.io/v1
 kind: ServiceEntry
-metadata: { name: greeter }
+metadata: { name: greeter, annotations: { meltemi.io/multiplexing: '${multiplexing}' } }
 spec:
   hosts: [${GREETER_HOST}]
   ports: [{ number: ${port}, name: tcp-metaprotocol-awesomerpc, protocol: TCP }]
