@@ -91,12 +91,14 @@ export class Proxy {
     }
     this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share)
     this.#routes = new RouteSlots(parts.routes ?? [])
+    const seriesBudget = new SeriesBudget()
+    this.#clusters.onGone = (name) => seriesBudget.forget(name)
     const build = {
       thread: this.#thread,
       metrics,
       clusters: this.#clusters,
       routes: this.#routes,
-      seriesBudget: new SeriesBudget(),
+      seriesBudget,
       codecs: parts.codecs,
       filters: parts.filters,
       isFrom: (codec: CodecDefinition, digest: string) => parts.isFrom?.(codec, digest) ?? false,

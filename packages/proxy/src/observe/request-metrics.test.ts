@@ -119,6 +119,28 @@ test('series of a service that is gone are no longer shown', () => {
   assert.deepEqual(read(), [])
 })
 
+test('series of a cluster that is gone are no longer shown, and there is room for others', () => {
+  const budget = new SeriesBudget(2)
+  const { metrics, read, counted } = start('s', budget)
+  const [first, second] = [`outbound|1|v1|${HOST}`, `outbound|2|v1|${HOST}`]
+  metrics.record(call('get'), first, ResponseKind.Success, 1)
+  metrics.record(call('get'), second, ResponseKind.Success, 1)
+  assert.deepEqual(counted(), { 's v1 get success': 2 })
+  budget.forget(first)
+  assert.deepEqual(counted(), { 's v1 get success': 2 }, 'another cluster has this version')
+  budget.forget(second)
+  budget.forget('never there')
+  assert.deepEqual(counted(), {})
+  for (let n = 0; n < 10; n++) {
+    metrics.record(call('get'), `c${n}`, ResponseKind.Success, 1)
+    budget.forget(`c${n}`)
+  }
+  metrics.record(call('get'), 'c1', ResponseKind.Success, 1)
+  assert.deepEqual(counted(), { 's c1 get success': 1 })
+  metrics.release()
+  assert.deepEqual([read().length, budget.owners.size], [0, 0])
+})
+
 test('a method that is no text takes one series, however often it is called', () => {
   const { metrics, counted } = start('s', new SeriesBudget(1))
   for (let n = 0; n < 3; n++) metrics.record(call('\ud800'), 'c', ResponseKind.Success, 1)

@@ -7,7 +7,7 @@
 import { parseTrafficName } from '@meltemi/api/model'
 import { type Counter, type GroupedRegistry, type HeldMetrics, type Histogram, labelledName } from '@meltemi/runtime'
 import type { Metadata } from '@meltemi/sdk'
-import type { SeriesBudget } from './series-budget.ts'
+import type { SeriesBudget, SeriesOwner } from './series-budget.ts'
 
 /** What the client of a request got. */
 export const ResponseKind = {
@@ -36,16 +36,22 @@ interface Series {
   readonly durationMs: Histogram
 }
 
+/** Of one cluster; `metrics` goes with it. */
+interface ClusterSeries {
+  readonly metrics: HeldMetrics
+  readonly methods: Map<string, Series>
+}
+
 /** Those of the clients of one listener. Bounded: 200 methods, and as many series as `budget` has for all listeners. */
-export class RequestMetrics {
+export class RequestMetrics implements SeriesOwner {
+  readonly #registry: GroupedRegistry
   readonly #metrics: HeldMetrics
   readonly #service: string
   readonly #budget: SeriesBudget
-  readonly #clusters = new Map<string, Map<string, Series>>()
+  readonly #clusters = new Map<string, ClusterSeries>()
   readonly #methods = new Set<string>()
   readonly #other: Series
   readonly #overflow: Counter
-  #taken = 0
   /** Often the next request is for the same: then there is nothing to look up. */
   #lastCluster = ''
   #lastMethod: string | null = null
@@ -55,10 +61,12 @@ export class RequestMetrics {
   constructor(registry: GroupedRegistry, statPrefix: string, budget: SeriesBudget, overflow: Counter) {
     this.#service = parseTrafficName(statPrefix)?.host || statPrefix
     // listeners of one service share its series
+    this.#registry = registry
     this.#metrics = registry.hold(`meltemi.requests.${this.#service}`)
     this.#budget = budget
     this.#overflow = overflow
-    this.#other = this.#newSeries(OTHER, OTHER)
+    this.#other = this.#newSeries(this.#metrics, OTHER, OTHER)
+    budget.owners.add(this)
     this.#last = this.#other
   }
 
@@ -75,13 +83,22 @@ export class RequestMetrics {
 
   /** Its part of the budget is free again. */
   release(): void {
-    this.#budget.giveBack(this.#taken)
-    this.#taken = 0
+    for (const cluster of [...this.#clusters.keys()]) this.forget(cluster)
+    this.#budget.owners.delete(this)
     this.#metrics.release()
   }
 
+  forget(cluster: string): void {
+    const series = this.#clusters.get(cluster)
+    if (series === undefined) return
+    this.#clusters.delete(cluster)
+    this.#budget.giveBack(series.methods.size)
+    series.metrics.release()
+    if (this.#lastCluster === cluster) this.#lastMethod = null
+  }
+
   #find(cluster: string, method: string): Series {
-    const series = this.#clusters.get(cluster)?.get(method)
+    const series = this.#clusters.get(cluster)?.methods.get(method)
     if (series === undefined) return this.#findSeries(cluster, method)
     this.#lastCluster = cluster
     this.#lastMethod = method
@@ -93,7 +110,7 @@ export class RequestMetrics {
     const series = this.#isTold(method) ? this.#addSeries(cluster, method) : null
     if (series !== null) return series
     this.#overflow.add(1)
-    return this.#clusters.get(cluster)?.get(OTHER) ?? this.#addSeries(cluster, OTHER) ?? this.#other
+    return this.#clusters.get(cluster)?.methods.get(OTHER) ?? this.#addSeries(cluster, OTHER) ?? this.#other
   }
 
   #isTold(method: string): boolean {
@@ -103,21 +120,30 @@ export class RequestMetrics {
   /** null when there are too many. */
   #addSeries(cluster: string, method: string): Series | null {
     if (!this.#budget.tryTake()) return null
-    this.#taken++
     // a copy of its own: a part of a text would keep all of it in memory
     const own = Buffer.from(method, 'utf16le').toString('utf16le')
-    const series = this.#newSeries(versionOf(cluster), own === '' ? UNKNOWN : own)
+    const { metrics, methods } = this.#clusterSeries(cluster)
+    const series = this.#newSeries(metrics, versionOf(cluster), own === '' ? UNKNOWN : own)
     if (own !== OTHER) this.#methods.add(own)
-    const methods = this.#clusters.get(cluster) ?? new Map<string, Series>()
-    this.#clusters.set(cluster, methods.set(own, series))
+    methods.set(own, series)
     return series
   }
 
-  #newSeries(version: string, method: string): Series {
+  /** Clusters of one version, as those of several ports, share its series. */
+  #clusterSeries(cluster: string): ClusterSeries {
+    const known = this.#clusters.get(cluster)
+    if (known !== undefined) return known
+    const metrics = this.#registry.hold(`meltemi.requests.${this.#service}|${versionOf(cluster)}`)
+    const series = { metrics, methods: new Map<string, Series>() }
+    this.#clusters.set(cluster, series)
+    return series
+  }
+
+  #newSeries(metrics: HeldMetrics, version: string, method: string): Series {
     const labels = { service: this.#service, version, method }
     return {
-      responses: RESPONSES.map((response) => this.#metrics.counter(labelledName(COUNTER, { ...labels, response }))),
-      durationMs: this.#metrics.histogram(labelledName(HISTOGRAM, labels)),
+      responses: RESPONSES.map((response) => metrics.counter(labelledName(COUNTER, { ...labels, response }))),
+      durationMs: metrics.histogram(labelledName(HISTOGRAM, labels)),
     }
   }
 }

@@ -30,6 +30,8 @@ interface Held {
 
 /** All clusters of one thread, by name. */
 export class ClusterManager {
+  /** Told of a name that no cluster has any more, not even one on its way out. */
+  onGone: (name: string) => void = () => {}
   readonly #thread: ThreadContext
   readonly #metrics: GroupedRegistry
   readonly #share: LimitShare
@@ -184,7 +186,9 @@ export class ClusterManager {
     this.#held.delete(cluster)
     cluster.stop()
     held.metrics.release()
-    if (--held.allowance.clusters === 0) held.allowance.places.stop()
+    if (--held.allowance.clusters > 0) return
+    held.allowance.places.stop()
+    if (!this.#clusters.has(cluster.name)) this.onGone(cluster.name)
   }
 
   /** A name that nobody answers for must not keep the rest of a change. */
