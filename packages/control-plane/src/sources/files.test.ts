@@ -219,6 +219,19 @@ describe('a source of files', () => {
       assert.equal(sink.changes, 2)
     })
 
+    test('because it is written anew, line by line, changes nothing until it is whole', async () => {
+      await put('a.yaml', [service('a'), service('b')].join('---\n'))
+      await start()
+      const lines = [service('a', 81), service('b', 81)].join('---\n').split(/(?<=\n)/)
+      await put('a.yaml', '')
+      for (const line of lines) {
+        await appendFile(join(folder, 'a.yaml'), line)
+        await new Promise((resolve) => setTimeout(resolve, 30))
+      }
+      await sink.until(() => sink.portOf('b') === 81, 'whole file')
+      assert.deepEqual([sink.portOf('a'), sink.changes], [81, 2])
+    })
+
     test('because it is shorter for good counts in the end', async () => {
       await put('a.yaml', [service('a'), service('b')].join('---\n'))
       await start()

@@ -10,8 +10,12 @@ export type FileChange =
   | 'waiting'
   | 'gone'
 
-/** A file that became a beginning of what it was is probably being written: it is given this long. */
+/** A file that looks cut off is probably being written: it is given this long after each piece … */
 const WRITING_MS = 1_000
+/** … but no longer than this for all of them. */
+const MAX_WRITING_MS = 10_000
+/** Lines of YAML that are cut off may mean something else; JSON that is cut off means nothing. */
+const WHOLE = /[\n}\]]$/
 /** Editors take a file away before they put the new one in its place. */
 const GONE_MS = 100
 
@@ -22,6 +26,7 @@ export class ResourceFile {
   #signature: FileSignature | undefined
   #text = ''
   #missingSinceMs: number | undefined
+  #writingSinceMs: number | undefined
   #resources: ReadonlyMap<ResourceKey, PlacedResource> = new Map()
   #problems: readonly Problem[] = []
 
@@ -74,10 +79,12 @@ export class ResourceFile {
   }
 
   #take({ text, signature }: TextFile & { kind: 'text' }, nowMs: number): FileChange {
-    if (this.#isBeingWritten(text, signature, nowMs)) return 'waiting'
-    this.#signature = signature
     const parsed = parseResources(text, this.path)
     const { first, doubles } = withoutDoubles(parsed.resources)
+    const isBeingWritten = this.#isFresh(signature, nowMs) && this.#looksCut(text, first)
+    if (isBeingWritten && this.#hasTime(nowMs)) return 'waiting'
+    this.#writingSinceMs = undefined
+    this.#signature = signature
     this.#problems = [...parsed.problems, ...doubles]
     // The file as a whole is good or it is not; only at first, what can be had of it is better than nothing.
     const isBad = parsed.problems.some(({ severity }) => severity === 'error')
@@ -86,9 +93,19 @@ export class ResourceFile {
     return 'changed'
   }
 
-  #isBeingWritten(text: string, { inode, modifiedAtMs }: FileSignature, nowMs: number): boolean {
-    const isBeginning = text.length < this.#text.length && this.#text.startsWith(text)
-    return isBeginning && inode === this.#signature?.inode && Math.abs(nowMs - modifiedAtMs) < WRITING_MS
+  /** Written a moment ago, into the file that was there: what is put in its place is whole. */
+  #isFresh({ inode, modifiedAtMs }: FileSignature, nowMs: number): boolean {
+    return inode === this.#signature?.inode && Math.abs(nowMs - modifiedAtMs) < WRITING_MS
+  }
+
+  #looksCut(text: string, resources: ReadonlyMap<ResourceKey, PlacedResource>): boolean {
+    if (text.length < this.#text.length || !WHOLE.test(text)) return true
+    return [...this.#resources.keys()].some((key) => !resources.has(key))
+  }
+
+  #hasTime(nowMs: number): boolean {
+    this.#writingSinceMs ??= nowMs
+    return nowMs - this.#writingSinceMs < MAX_WRITING_MS
   }
 }
 

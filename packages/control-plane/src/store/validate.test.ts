@@ -438,6 +438,13 @@ test('a WorkloadEntry needs an address', () => {
   ])
 })
 
+test('a duration that no proxy can be told is refused', () => {
+  const policy = (connectTimeout: string) => ({ trafficPolicy: { connectionPool: { tcp: { connectTimeout } } } })
+  assert.deepEqual(check(rule(policy('10000h'))), [])
+  const [problem] = check(rule(policy(`1${'0'.repeat(38)}h`)))
+  assert.match(problem?.message ?? '', /^expected at least 1ms and at most 10000h, found 10+h$/)
+})
+
 test('a DestinationRule: subsets and ports once each, one kind of load balancer, durations above 0, tables of a prime', () => {
   const policies = {
     connectionPool: { tcp: { connectTimeout: '0s' } },

@@ -15,6 +15,8 @@ type Policy = Loose<SubsetTrafficPolicy> | undefined
 
 /** Envoy's, too: it counts time in milliseconds. */
 const MIN_DURATION_MS = 1
+/** 10,000 hours: what is longer cannot be told to every proxy. */
+const MAX_DURATION_MS = 10_000 * 60 * 60 * 1_000
 
 export function checkDestinationRule({ spec, metadata }: Loose<DestinationRule>, problems: ResourceProblems): void {
   if (spec === undefined) return
@@ -73,8 +75,9 @@ function refuseBoth(path: ResourcePath, other: string, problems: ResourceProblem
 
 function checkDuration(text: string | undefined, path: ResourcePath, problems: ResourceProblems): void {
   const ms = text === undefined ? undefined : tryParseDuration(text)
-  if (ms === undefined || ms >= MIN_DURATION_MS) return
-  problems.error({ code: 'invalid-value', path, message: `expected at least ${MIN_DURATION_MS}ms, found ${text}` })
+  if (ms === undefined || (ms >= MIN_DURATION_MS && ms <= MAX_DURATION_MS)) return
+  const message = `expected at least ${MIN_DURATION_MS}ms and at most ${MAX_DURATION_MS / 3_600_000}h, found ${text}`
+  problems.error({ code: 'invalid-value', path, message })
 }
 
 /** The schema bounds it by some millions. */
