@@ -4,7 +4,7 @@ export interface Clock {
   now(): number
   /** Milliseconds since 1970. */
   wallTime(): number
-  /** Calls once after `delayMs`. Does not keep the process alive. */
+  /** Calls once after `delayMs`, of which no more than 24 days count. Does not keep the process alive. */
   setTimer(delayMs: number, callback: () => void): Timer
   /** Calls after the I/O callbacks of this turn of the event loop. */
   setImmediate(callback: () => void): void
@@ -14,11 +14,14 @@ export interface Timer {
   cancel(): void
 }
 
+/** Node takes what is more for nothing. */
+const MAX_DELAY_MS = 2 ** 31 - 1
+
 class SystemTimer implements Timer {
   readonly #handle: NodeJS.Timeout
 
   constructor(delayMs: number, callback: () => void) {
-    this.#handle = setTimeout(callback, delayMs)
+    this.#handle = setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS))
     this.#handle.unref()
   }
 
