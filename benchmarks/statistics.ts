@@ -12,3 +12,9 @@ export function formatSpread(values: readonly number[], digits: number): string 
   const show = (value: number): string => value.toFixed(digits)
   return `${show(median(values))} (${show(Math.min(...values))}–${show(Math.max(...values))})`
 }
+
+/** The value that `fraction` of all values do not exceed. */
+export function quantile(values: readonly number[], fraction: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)] ?? Number.NaN
+}
