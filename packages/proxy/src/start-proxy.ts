@@ -16,7 +16,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const metrics = new MergedRegistry()
   const ports = await choosePorts(options.config.listeners, options.concurrency > 0)
   const config = { ...options.config, listeners: ports.listeners }
-  const live = new LiveConfig(withoutWaiting(config))
+  const live = new LiveConfig(config, Date.now(), withoutWaiting(config))
   const budget = new MemoryBudget({
     clock: systemClock,
     metrics,

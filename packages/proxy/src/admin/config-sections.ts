@@ -91,9 +91,9 @@ function endpointsSection({ live }: ProxyInspector, { accepts }: SectionOptions)
 
 function listenersSection(inspector: ProxyInspector, { accepts }: SectionOptions): Json {
   const { live, startedAtMs } = inspector
-  const names = [...live.listeners].filter(([, { isStatic }]) => isStatic).map(([name]) => name)
+  const known = live.bootstrap.listeners
   // one without a name has the one that the proxy gave it
-  const listeners = staticList(inspector, 'listeners').filter((_, index) => accepts(names[index] ?? ''))
+  const listeners = staticList(inspector, 'listeners').filter((_, index) => accepts(known[index]?.name ?? ''))
   const dynamic = dynamicOf(live.listeners, accepts)
   return {
     '@type': LISTENERS,

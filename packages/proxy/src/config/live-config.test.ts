@@ -176,3 +176,18 @@ test('an address that another listener leaves in the same change is free, and an
   assert.deepEqual(faults({ listeners: [listener('x', 0), listener('y', 0)] }), [])
   assert.equal(faults({ listeners: [listener('a', 3)] }).length, 1)
 })
+
+test('a listener of the bootstrap that has waited is the bootstrap’s, and cannot be changed after that', () => {
+  const bootstrap = { clusters: [], listeners: [listener('a', 1), listener('waits', 2)], node: { id: 'n' } }
+  const atFirst = { ...bootstrap, listeners: [listener('a', 1)] }
+  const live = new LiveConfig(bootstrap as unknown as ProxyConfig, 1000, atFirst as unknown as ProxyConfig)
+  assert.equal(live.config.listeners.length, 1)
+  const change = { ...NO_CHANGE, listeners: [listener('waits', 2)] }
+  assert.deepEqual(findChangeFaults(change, live), [])
+  apply(live, change)
+  assert.deepEqual(
+    [...live.listeners.values()].map(({ isStatic }) => isStatic),
+    [true, true],
+  )
+  assert.equal(findChangeFaults({ ...NO_CHANGE, listenersRemoved: ['waits'] }, live).length, 1)
+})

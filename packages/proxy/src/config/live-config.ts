@@ -40,7 +40,8 @@ export interface ChangedNames {
 
 /** The configuration in force, on the main thread: what the bootstrap said, and every change since. */
 export class LiveConfig {
-  readonly #bootstrap: ProxyConfig
+  /** All of it, in its order. */
+  readonly bootstrap: ProxyConfig
   readonly #clusters: Map<string, LiveResource<ClusterConfig>>
   readonly #listeners: Map<string, LiveResource<ListenerConfig>>
   /** Of clusters that have them from elsewhere, by name. */
@@ -50,17 +51,17 @@ export class LiveConfig {
   /** Made when somebody asks. */
   #config: ProxyConfig | undefined
 
-  /** With every port chosen. */
-  constructor(bootstrap: ProxyConfig, nowMs: number = Date.now()) {
-    this.#bootstrap = bootstrap
-    this.#clusters = asStatic(bootstrap.clusters, nowMs)
-    this.#listeners = asStatic(bootstrap.listeners, nowMs)
+  /** `bootstrap` with every port chosen; `atFirst`: the part of it that does not wait for anything. */
+  constructor(bootstrap: ProxyConfig, nowMs: number = Date.now(), atFirst: ProxyConfig = bootstrap) {
+    this.bootstrap = bootstrap
+    this.#clusters = asStatic(atFirst.clusters, nowMs)
+    this.#listeners = asStatic(atFirst.listeners, nowMs)
   }
 
   /** As it was sent: endpoints and routes that come by themselves are not in it. */
   get config(): ProxyConfig {
     this.#config ??= {
-      ...this.#bootstrap,
+      ...this.bootstrap,
       clusters: configsOf(this.#clusters),
       listeners: configsOf(this.#listeners),
     }
@@ -129,7 +130,8 @@ export class LiveConfig {
     for (const { key, table } of change.routes) this.#routes.set(key, live(table, versionOf('routes', key)))
     for (const name of change.listenersRemoved) this.#listeners.delete(name)
     for (const config of change.listeners) {
-      this.#listeners.set(config.name, live(config, versionOf('listener', config.name)))
+      const resource = live(config, versionOf('listener', config.name))
+      this.#listeners.set(config.name, { ...resource, isStatic: this.#isOfBootstrap(config) })
     }
     for (const key of change.routesRemoved) this.#routes.delete(key)
     for (const name of change.clustersRemoved) {
@@ -157,6 +159,11 @@ export class LiveConfig {
       listeners: listeners.map(([, config]) => config),
       listenersRemoved,
     }
+  }
+
+  /** It has waited until now. */
+  #isOfBootstrap({ name }: ListenerConfig): boolean {
+    return this.bootstrap.listeners.some((listener) => listener.name === name)
   }
 
   #withEndpoints(cluster: ClusterConfig): ClusterConfig {
