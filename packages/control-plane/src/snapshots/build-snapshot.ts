@@ -11,10 +11,18 @@ import { visibleView } from './visible-view.ts'
 /** What the proxies of one scope need, and of which services it is made. */
 export interface ScopeContent {
   readonly resources: Snapshot['resources']
-  /** Hosts of the services in it. */
-  readonly members: ReadonlySet<string>
+  /** By host. */
+  readonly members: ReadonlyMap<string, Member>
   /** Hosts that routes send to without their being in it: they may come. */
   readonly missing: ReadonlySet<string>
+}
+
+/** A service as proxies of the scope see it. */
+export interface Member {
+  readonly view: ServiceView
+  readonly resources: ServiceResources
+  /** It is not in the scope: routes of others lead to it, so it has clusters and endpoints there and nothing else. */
+  readonly isTarget: boolean
 }
 
 type Contents = Readonly<Record<ResourceType, Map<string, XdsResource>>>
@@ -31,21 +39,30 @@ export function buildSnapshot(
   const contents = emptyContents()
   const listeners = new Map<string, Claim>()
   const services = servicesIn(world, scope).map((view) => scopedView(view, scope))
-  const members = new Set(services.map(({ host }) => host))
+  const members = new Map<string, Member>()
   for (const view of services) {
     const resources = resourcesOf(view)
+    members.set(view.host, { view, resources, isTarget: false })
     addAll(contents.route, resources.routes)
     addTargets(contents, resources)
     for (const listener of resources.listeners) claim(listeners, { view, listener })
   }
-  const missing = addOthers(services, members, (host) => {
-    const view = world.services.get(host)
-    if (view === undefined || !isExported(view.exportTo, scope.namespace)) return false
-    addTargets(contents, resourcesOf(scopedView(view, scope)))
-    return true
-  })
+  const missing = new Set<string>()
+  for (const host of new Set(services.flatMap(({ sendsTo }) => [...sendsTo]))) {
+    if (members.has(host)) continue
+    const target = tryTarget(host, world, scope)
+    if (target === undefined) missing.add(host)
+    else members.set(host, { view: target, resources: resourcesOf(target), isTarget: true })
+  }
+  for (const { resources, isTarget } of members.values()) if (isTarget) addTargets(contents, resources)
   for (const { listener } of listeners.values()) addListener(contents, listener)
   return { resources: contents, members, missing }
+}
+
+/** The service as proxies of the scope see it, also if it is only one that routes lead to; undefined: it is none of theirs. */
+export function tryTarget(host: string, world: World, scope: Scope): ServiceView | undefined {
+  const view = world.services.get(host)
+  return view !== undefined && isExported(view.exportTo, scope.namespace) ? scopedView(view, scope) : undefined
 }
 
 interface Claim {
@@ -67,21 +84,6 @@ function servicesIn(world: World, scope: Scope): readonly ServiceView[] {
     const view = world.services.get(host)
     return view !== undefined && isInScope(scope, view) ? [view] : []
   })
-}
-
-/** Adds to `members` the hosts that routes send to and that `add` could add; returns those that it could not. */
-function addOthers(
-  services: readonly ServiceView[],
-  members: Set<string>,
-  add: (host: string) => boolean,
-): ReadonlySet<string> {
-  const missing = new Set<string>()
-  for (const host of new Set(services.flatMap(({ sendsTo }) => [...sendsTo]))) {
-    if (members.has(host)) continue
-    if (add(host)) members.add(host)
-    else missing.add(host)
-  }
-  return missing
 }
 
 function addTargets(contents: Contents, { clusters, endpoints }: ServiceResources): void {

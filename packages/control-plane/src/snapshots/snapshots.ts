@@ -1,11 +1,13 @@
 import type { ResourceType } from '@meltemi/api/xds'
 import type { Gauge, MetricRegistry } from '@meltemi/runtime'
 import { isExported } from '../store/export-to.ts'
-import type { StatusNote, World } from '../store/world.ts'
+import type { ServiceView, StatusNote, World } from '../store/world.ts'
 import type { NodeInfo, Snapshot } from '../xds/xds-resource.ts'
 import { AddressBook } from './address-book.ts'
-import { buildSnapshot } from './build-snapshot.ts'
-import { isInScope, type Scope, scopeOf } from './scope.ts'
+import { buildSnapshot, type ScopeContent, tryTarget } from './build-snapshot.ts'
+import type { ServiceResources } from './encode-service.ts'
+import { patchSnapshot } from './patch-snapshot.ts'
+import { type Scope, scopeOf } from './scope.ts'
 import type { ServiceTranslator } from './service-translator.ts'
 
 const MAX_SCOPES = 4_096
@@ -23,14 +25,15 @@ export interface SnapshotsOptions {
 /** What is known of one scope. */
 interface ScopeState {
   readonly scope: Scope
+  content: ScopeContent
   snapshot: Snapshot
   /** Host → version of the first snapshot with what the service is now. */
-  members: Map<string, number>
-  missing: ReadonlySet<string>
+  members: ReadonlyMap<string, number>
   /** Hosts that have changed since the snapshot was made. */
   readonly changed: Set<string>
   /** Revision of the World at which somebody last asked. */
   lastUsed: number
+  isForgotten: boolean
 }
 
 /** The World as each proxy may see it: made when a proxy asks, shared by all with the same scope, kept until it changes. */
@@ -39,9 +42,9 @@ export class Snapshots {
   readonly #addresses = new AddressBook()
   /** By host, what translation had to say. */
   readonly #notes = new Map<string, readonly StatusNote[]>()
-  /** By key, the one that was used last at the end. */
+  /** By key. */
   readonly #scopes = new Map<string, ScopeState>()
-  readonly #scopeOfNode = new WeakMap<NodeInfo, Scope>()
+  readonly #stateOfNode = new WeakMap<NodeInfo, ScopeState>()
   readonly #scopeCount: Gauge
   #version: number
   #world: World | undefined
@@ -57,7 +60,7 @@ export class Snapshots {
     this.#world = world
     for (const host of world.changedHosts) this.#translate(world, host)
     for (const state of this.#scopes.values()) {
-      if (world.revision - state.lastUsed > KEPT_REVISIONS) this.#scopes.delete(state.scope.key)
+      if (world.revision - state.lastUsed > KEPT_REVISIONS) this.#forget(state)
       else for (const host of world.changedHosts) if (concerns(state, world, host)) state.changed.add(host)
     }
     this.#scopeCount.set(this.#scopes.size)
@@ -88,60 +91,83 @@ export class Snapshots {
   }
 
   #stateOf(node: NodeInfo, world: World): ScopeState {
-    const scope = this.#scopeOfNode.get(node) ?? scopeOf(node)
-    this.#scopeOfNode.set(node, scope)
-    const known = this.#scopes.get(scope.key)
-    const state = known ?? this.#newState(scope, world)
-    if (known !== undefined && known.changed.size > 0) this.#rebuild(known, world)
+    const known = this.#stateOfNode.get(node)
+    const state = known === undefined || known.isForgotten ? this.#findState(node, world) : known
+    if (state.changed.size > 0) this.#renew(state, world)
     state.lastUsed = world.revision
-    this.#scopes.delete(scope.key)
-    this.#scopes.set(scope.key, state)
-    this.#forgetOldest()
+    return state
+  }
+
+  #findState(node: NodeInfo, world: World): ScopeState {
+    const scope = scopeOf(node)
+    const state = this.#scopes.get(scope.key) ?? this.#newState(scope, world)
+    this.#stateOfNode.set(node, state)
     return state
   }
 
   #newState(scope: Scope, world: World): ScopeState {
-    const { resources, members, missing } = this.#build(scope, world)
+    if (this.#scopes.size >= MAX_SCOPES) this.#forgetOldest()
+    const content = this.#build(scope, world)
     const version = ++this.#version
-    return {
+    const state = {
       scope,
-      snapshot: { version: String(version), resources },
-      members: new Map([...members].map((host) => [host, version])),
-      missing,
-      changed: new Set(),
+      content,
+      snapshot: { version: String(version), resources: content.resources },
+      members: new Map([...content.members.keys()].map((host) => [host, version])),
+      changed: new Set<string>(),
       lastUsed: world.revision,
+      isForgotten: false,
     }
+    this.#scopes.set(scope.key, state)
+    return state
+  }
+
+  #renew(state: ScopeState, world: World): void {
+    const { scope, changed } = state
+    const viewOf = (host: string) => tryTarget(host, world, scope)
+    const patched = patchSnapshot(state.content, changed, viewOf, this.#resourcesOf)
+    if (patched === undefined) this.#rebuild(state, world)
+    else this.#take(state, patched)
+    changed.clear()
   }
 
   #rebuild(state: ScopeState, world: World): void {
-    const { resources, members, missing } = this.#build(state.scope, world)
-    const kept = keepSame(state.snapshot.resources, resources)
-    if (kept !== state.snapshot.resources) state.snapshot = { version: String(++this.#version), resources: kept }
+    const content = this.#build(state.scope, world)
+    this.#take(state, { ...content, resources: keepSame(state.content.resources, content.resources) })
+  }
+
+  #take(state: ScopeState, content: ScopeContent): void {
+    const { resources } = content
+    if (resources !== state.snapshot.resources) state.snapshot = { version: String(++this.#version), resources }
     const version = Number(state.snapshot.version)
     const since = (host: string) => (state.changed.has(host) ? version : (state.members.get(host) ?? version))
-    state.members = new Map([...members].map((host) => [host, since(host)]))
-    state.missing = missing
-    state.changed.clear()
+    state.members = new Map([...content.members.keys()].map((host) => [host, since(host)]))
+    state.content = content
   }
 
-  #build(scope: Scope, world: World) {
-    return buildSnapshot(world, scope, (view) => this.#translator.translate(view).resources)
+  #build(scope: Scope, world: World): ScopeContent {
+    return buildSnapshot(world, scope, this.#resourcesOf)
   }
+
+  readonly #resourcesOf = (view: ServiceView): ServiceResources => this.#translator.translate(view).resources
 
   #forgetOldest(): void {
-    if (this.#scopes.size <= MAX_SCOPES) return
-    for (const key of this.#scopes.keys()) {
-      this.#scopes.delete(key)
-      return
-    }
+    const [oldest] = [...this.#scopes.values()].sort((a, b) => a.lastUsed - b.lastUsed)
+    if (oldest !== undefined) this.#forget(oldest)
+  }
+
+  #forget(state: ScopeState): void {
+    state.isForgotten = true
+    this.#scopes.delete(state.scope.key)
   }
 }
 
-function concerns({ scope, members, missing }: ScopeState, world: World, host: string): boolean {
+function concerns({ scope, content }: ScopeState, world: World, host: string): boolean {
+  const { members, missing } = content
   if (members.has(host)) return true
+  if (scope.hosts?.has(host) === false && !missing.has(host)) return false
   const view = world.services.get(host)
-  if (view === undefined) return false
-  return isInScope(scope, view) || (missing.has(host) && isExported(view.exportTo, scope.namespace))
+  return view !== undefined && isExported(view.exportTo, scope.namespace)
 }
 
 /** Of each type the map from before, where the new one holds the same. */

@@ -18,42 +18,111 @@ interface Holder {
   readonly reason: string
 }
 
-/** Which proxies have what was made of the resources: counted anew from what the proxies have confirmed. */
-export class ProxySync {
-  #holders: readonly Holder[] = []
-  #byHost: ReadonlyMap<string, SyncStatus> = new Map()
+/** Proxies that see one service. */
+interface Tally {
+  total: number
+  /** Those that do not have what it is now, and why. */
+  readonly behind: Map<string, string>
+}
 
-  /** Counts anew; returns the hosts for which something is different. */
+/**
+ * Which proxies have what was made of the resources, by what they have confirmed. Of a proxy for which nothing is
+ * different, that is with the same status and the same members, nothing is counted again.
+ */
+export class ProxySync {
+  /** By id of the proxy. */
+  #holders: ReadonlyMap<string, Holder> = new Map()
+  readonly #holderOf = new WeakMap<ProxyStatus, Holder>()
+  /** By host. */
+  readonly #tallies = new Map<string, Tally>()
+
+  /** Counts what is different; returns the hosts that it is different for. */
   update(proxies: readonly ProxyStatus[], membersOf: MembersOf): ReadonlySet<string> {
-    this.#holders = holdersOf(proxies, membersOf)
-    const before = this.#byHost
-    const now = countByHost(this.#holders)
-    this.#byHost = now
-    const hosts = [...now.keys(), ...[...before.keys()].filter((host) => !now.has(host))]
-    return new Set(hosts.filter((host) => !isSame(before.get(host), now.get(host))))
+    const before = this.#holders
+    const changed = new Set<string>()
+    this.#holders = this.#holdersOf(proxies, membersOf)
+    for (const [id, holder] of before) this.#leave(holder, this.#holders.get(id), changed)
+    for (const [id, holder] of this.#holders) this.#enter(holder, before.get(id), changed)
+    return changed
   }
 
   /** Of a resource that services with these hosts are made of. */
   of(hosts: ReadonlySet<string>): SyncStatus {
     const [only] = hosts
-    if (hosts.size === 1 && only !== undefined) return this.#byHost.get(only) ?? NOBODY
-    const concerned = this.#holders.filter(({ members }) => some(hosts, (host) => members.has(host)))
-    return sum(concerned, ({ members, hasUpTo }) => some(hosts, (host) => (members.get(host) ?? 0) > hasUpTo))
+    if (hosts.size === 1 && only !== undefined) return statusOf(this.#tallies.get(only))
+    const tally: Tally = { total: 0, behind: new Map() }
+    for (const { proxy, members, hasUpTo, reason } of this.#holders.values()) {
+      const versions = versionsIn(members, hosts)
+      if (versions.length > 0) tally.total++
+      if (versions.some((version) => version > hasUpTo)) tally.behind.set(proxy, reason)
+    }
+    return statusOf(tally)
+  }
+
+  #holdersOf(proxies: readonly ProxyStatus[], membersOf: MembersOf): ReadonlyMap<string, Holder> {
+    const holders = new Map<string, Holder>()
+    for (const status of proxies) {
+      const holder = this.#toHolder(status, membersOf(status.node))
+      const known = holders.get(holder.proxy)
+      // A proxy with several streams has what all of them have brought.
+      if (known === undefined || holder.hasUpTo < known.hasUpTo) holders.set(holder.proxy, holder)
+    }
+    return holders
+  }
+
+  #toHolder(status: ProxyStatus, members: Holder['members']): Holder {
+    const known = this.#holderOf.get(status)
+    if (known?.members === members) return known
+    const holder = { proxy: status.node.id, members, ...progressOf(status) }
+    this.#holderOf.set(status, holder)
+    return holder
+  }
+
+  /** Takes a proxy away from the services that it does not see any more. */
+  #leave({ proxy, members }: Holder, next: Holder | undefined, changed: Set<string>): void {
+    if (next?.members === members) return
+    for (const host of members.keys()) {
+      const tally = this.#tallies.get(host)
+      if (tally === undefined || next?.members.has(host)) continue
+      changed.add(host)
+      tally.behind.delete(proxy)
+      if (--tally.total === 0) this.#tallies.delete(host)
+    }
+  }
+
+  #enter(holder: Holder, before: Holder | undefined, changed: Set<string>): void {
+    if (holder === before) return
+    const { proxy, members, hasUpTo, reason } = holder
+    for (const [host, version] of members) {
+      const tally = this.#tallyOf(host)
+      const isNew = !before?.members.has(host)
+      const why = version > hasUpTo ? reason : undefined
+      if (!isNew && tally.behind.get(proxy) === why) continue
+      changed.add(host)
+      if (isNew) tally.total++
+      if (why === undefined) tally.behind.delete(proxy)
+      else tally.behind.set(proxy, why)
+    }
+  }
+
+  #tallyOf(host: string): Tally {
+    const tally = this.#tallies.get(host) ?? { total: 0, behind: new Map<string, string>() }
+    this.#tallies.set(host, tally)
+    return tally
   }
 }
 
 const NOBODY: SyncStatus = { synced: 0, total: 0, notSynced: [] }
 
-function holdersOf(proxies: readonly ProxyStatus[], membersOf: MembersOf): readonly Holder[] {
-  const holders = new Map<string, Holder>()
-  for (const status of proxies) {
-    const { node } = status
-    const known = holders.get(node.id)
-    const next = { proxy: node.id, members: membersOf(node), ...progressOf(status) }
-    // A proxy with several streams has what all of them have brought.
-    if (known === undefined || next.hasUpTo < known.hasUpTo) holders.set(node.id, next)
+function statusOf(tally: Tally | undefined): SyncStatus {
+  if (tally === undefined) return NOBODY
+  const { total, behind } = tally
+  const notSynced: { readonly proxy: string; readonly reason: string }[] = []
+  for (const [proxy, reason] of behind) {
+    if (notSynced.length === MAX_NAMED) break
+    notSynced.push({ proxy, reason })
   }
-  return [...holders.values()]
+  return { synced: total - behind.size, total, notSynced }
 }
 
 function progressOf({ types, snapshotVersion }: ProxyStatus): Pick<Holder, 'hasUpTo' | 'reason'> {
@@ -66,36 +135,8 @@ function progressOf({ types, snapshotVersion }: ProxyStatus): Pick<Holder, 'hasU
   }
 }
 
-function countByHost(holders: readonly Holder[]): ReadonlyMap<string, SyncStatus> {
-  const counts = new Map<string, { synced: number; total: number; notSynced: { proxy: string; reason: string }[] }>()
-  for (const { proxy, members, hasUpTo, reason } of holders) {
-    for (const [host, version] of members) {
-      const count = counts.get(host) ?? { synced: 0, total: 0, notSynced: [] }
-      counts.set(host, count)
-      count.total++
-      if (version <= hasUpTo) count.synced++
-      else if (count.notSynced.length < MAX_NAMED) count.notSynced.push({ proxy, reason })
-    }
-  }
-  return counts
-}
-
-function sum(holders: readonly Holder[], isBehind: (holder: Holder) => boolean): SyncStatus {
-  const behind = holders.filter(isBehind)
-  const notSynced = behind.slice(0, MAX_NAMED).map(({ proxy, reason }) => ({ proxy, reason }))
-  return { synced: holders.length - behind.length, total: holders.length, notSynced }
-}
-
-function isSame(a: SyncStatus | undefined, b: SyncStatus | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b
-  if (a.synced !== b.synced || a.total !== b.total || a.notSynced.length !== b.notSynced.length) return false
-  return a.notSynced.every(({ proxy, reason }, index) => {
-    const other = b.notSynced[index]
-    return proxy === other?.proxy && reason === other.reason
-  })
-}
-
-function some(hosts: ReadonlySet<string>, test: (host: string) => boolean): boolean {
-  for (const host of hosts) if (test(host)) return true
-  return false
+/** Of those members that are among the hosts; looks at the smaller of the two. */
+function versionsIn(members: ReadonlyMap<string, number>, hosts: ReadonlySet<string>): readonly number[] {
+  if (members.size < hosts.size) return [...members].flatMap(([host, version]) => (hosts.has(host) ? [version] : []))
+  return [...hosts].flatMap((host) => members.get(host) ?? [])
 }

@@ -57,8 +57,8 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
     this.#unsubscribe(request.resourceNamesUnsubscribe)
     this.#subscribe(request.resourceNamesSubscribe)
     if (this.#isFirst) this.#begin(request)
+    if (answer !== 'accepted' || this.#isFirst || asksForNames(request)) this.#compared = undefined
     this.#isFirst = false
-    this.#compared = undefined
     return answer
   }
 
@@ -73,6 +73,7 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
 
   respond({ resources, version, nonce, sinceMs, mayRemove, encoder }: ResponsePlan): SentResponse {
     const { changed, isRetry, missing, gone } = this.#compare(resources)
+    const isPlain = this.#rejected.size === 0
     const removed = [...new Set([...missing, ...(mayRemove ? gone : []), ...this.#removedAgain(resources)])]
     if (isRetry) this.#forgetRejected()
     for (const resource of changed) this.#versions.set(resource.name, resource.version)
@@ -82,7 +83,8 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
     this.#lastSent = changed
     this.#lastRemoved = removed
     this.#isAsking = false
-    this.#compared = undefined
+    const difference = { isRetry: false, changed: [], missing: [], gone: mayRemove ? [] : gone }
+    this.#compared = isPlain ? { resources, difference } : undefined
     this.delivery.sent(nonce, version, sinceMs)
     const bytes = encoder.delta({ type: this.type, version, nonce, resources: changed, removed })
     return { bytes, changed: changed.map(({ name }) => name) }
@@ -159,19 +161,38 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
       if (this.#versions.get(resource.name) !== resource.version) changed.push(resource)
     }
     const again = this.#interest.retries(this.#rejected, resources, changed.length > 0)
-    const unknown = [...this.#interest.names].filter((name) => !this.#versions.has(name))
-    const missing = [...new Set([...unknown, ...this.#asked])].filter((name) => !resources.has(name))
-    const gone = [...this.#versions.keys()].filter((name) => this.has(name) && !resources.has(name))
     const isRetry = again !== undefined
-    const difference = { isRetry, changed: [...new Set([...changed, ...(again ?? [])])], missing, gone }
+    const difference = {
+      isRetry,
+      changed: this.#rejected.size === 0 ? changed : [...new Set([...changed, ...(again ?? [])])],
+      missing: this.#missing(resources),
+      gone: this.#gone(resources),
+    }
     this.#compared = { resources, difference }
     return difference
+  }
+
+  #missing(resources: Resources): readonly string[] {
+    const missing = new Set<string>()
+    for (const name of this.#interest.names) if (!resources.has(name) && !this.#versions.has(name)) missing.add(name)
+    for (const name of this.#asked) if (!resources.has(name)) missing.add(name)
+    return [...missing]
+  }
+
+  #gone(resources: Resources): readonly string[] {
+    const gone: string[] = []
+    for (const [name, version] of this.#versions) if (version !== NONE && !resources.has(name)) gone.push(name)
+    return gone
   }
 
   #setNone(name: string): void {
     if (this.#interest.names.has(name)) this.#versions.set(name, NONE)
     else this.#versions.delete(name)
   }
+}
+
+function asksForNames({ resourceNamesSubscribe, resourceNamesUnsubscribe }: DeltaDiscoveryRequest): boolean {
+  return resourceNamesSubscribe.length > 0 || resourceNamesUnsubscribe.length > 0
 }
 
 function tooMany(limit: number, what: string): GrpcError {

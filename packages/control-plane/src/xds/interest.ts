@@ -27,7 +27,12 @@ export class Interest {
   /** What is wanted of what there is. */
   among(resources: ReadonlyMap<string, XdsResource>): Iterable<XdsResource> {
     if (this.isWildcard) return resources.values()
-    return [...this.#names].flatMap((name) => resources.get(name) ?? [])
+    const found: XdsResource[] = []
+    for (const name of this.#names) {
+      const resource = resources.get(name)
+      if (resource !== undefined) found.push(resource)
+    }
+    return found
   }
 
   /**

@@ -61,6 +61,8 @@ export class XdsStream<Request extends XdsRequest> {
   #newest: Snapshot | undefined
   /** The newest one, with the endpoints of clusters that the proxy is still to have. */
   #snapshot: Snapshot | undefined
+  /** Until something is different. */
+  #status: ProxyStatus | undefined
   /** Clusters that were sent before this stream asked for endpoints, which it may say it has. */
   readonly #warming = new Set<string>()
   #responses = 0
@@ -77,17 +79,10 @@ export class XdsStream<Request extends XdsRequest> {
     this.#connectedAt = new Date(host.clock.wallTime()).toISOString()
   }
 
-  /** undefined until the proxy has said who it is. */
+  /** undefined until the proxy has said who it is. The same object again while nothing is different. */
   get status(): ProxyStatus | undefined {
-    if (this.#node === undefined) return undefined
-    const resources = this.#snapshot?.resources
-    const types = TYPES_IN_ORDER.flatMap((type) => this.#subscriptions.get(type) ?? [])
-    return {
-      node: this.#node,
-      connectedAt: this.#connectedAt,
-      snapshotVersion: this.#snapshot?.version ?? '',
-      types: types.map((subscription) => statusOf(subscription, resources?.[subscription.type])),
-    }
+    if (this.#node !== undefined) this.#status ??= this.#describe(this.#node)
+    return this.#status
   }
 
   /** The world has changed at this time of the clock. */
@@ -130,6 +125,17 @@ export class XdsStream<Request extends XdsRequest> {
     this.#transport.fail({ code: GrpcCode.UNAVAILABLE, message: reason })
   }
 
+  #describe(node: NodeInfo): ProxyStatus {
+    const resources = this.#snapshot?.resources
+    const types = TYPES_IN_ORDER.flatMap((type) => this.#subscriptions.get(type) ?? [])
+    return {
+      node,
+      connectedAt: this.#connectedAt,
+      snapshotVersion: this.#snapshot?.version ?? '',
+      types: types.map((subscription) => statusOf(subscription, resources?.[subscription.type])),
+    }
+  }
+
   #introduce(node: Node | undefined): void {
     if (node === undefined) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'the first request must have a node')
     this.#node = toNodeInfo(node)
@@ -144,6 +150,7 @@ export class XdsStream<Request extends XdsRequest> {
 
   #look(newest: Snapshot | undefined): void {
     const hasCluster = (name: string) => this.#subscriptions.get('cluster')?.has(name) ?? false
+    this.#status = undefined
     this.#newest = newest
     this.#snapshot = newest && keepEndpoints(newest, this.#snapshot, hasCluster)
   }
@@ -154,6 +161,7 @@ export class XdsStream<Request extends XdsRequest> {
       this.#host.metrics.unknownTypes.add(1)
       return
     }
+    this.#status = undefined
     const subscription = this.#subscriptions.get(type) ?? this.#kind.subscribe(type)
     this.#subscriptions.set(type, subscription)
     this.#note(subscription.receive(request), subscription)
@@ -192,6 +200,7 @@ export class XdsStream<Request extends XdsRequest> {
   }
 
   #respond({ subscription, mayRemove }: Turn<Subscription<Request>>, { resources, version }: Snapshot): void {
+    this.#status = undefined
     const { type } = subscription
     const { bytes, changed } = subscription.respond({
       resources: resources[type],
