@@ -41,7 +41,8 @@ async function close(servers: readonly net.Server[]): Promise<void> {
 function listen(name: string, address: SocketAddress, reusePort: boolean): Promise<net.Server> {
   const { host, port } = address
   return new Promise((resolve, reject) => {
-    const server = net.createServer()
+    // who connects before anybody serves would keep it from closing
+    const server = net.createServer((socket) => socket.destroy())
     server.once('error', (error: NodeJS.ErrnoException) => reject(describe(error, name, address)))
     server.listen({ host, port, reusePort, exclusive: true }, () => resolve(server))
   })

@@ -58,18 +58,23 @@ export class LiveChanges {
     if (isNoChange(wanted)) return
     refuse(findChangeFaults(wanted, live))
     const ports = await this.#choosePorts(wanted.listeners)
+    const chosen = { ...wanted, listeners: ports.listeners }
     try {
-      await this.#putInForce({ ...wanted, listeners: ports.listeners }, versionOf)
+      await this.#putInForce(chosen, () => {
+        // all threads listen by now; a client that is told of a port must not get to whoever keeps it
+        void ports.release()
+        this.#apply(chosen, versionOf)
+      })
     } finally {
       await ports.release()
     }
   }
 
-  async #putInForce(change: ConfigChange, versionOf: VersionOf): Promise<void> {
+  async #putInForce(change: ConfigChange, commit: () => void): Promise<void> {
     const touched = new Set([...this.limits(change).map(({ key }) => key), ...this.#keysInForce(change)])
     const update = { modules: undefined, change, limits: this.limits(change) }
     try {
-      refuse(await this.#parts.update(update, () => this.#apply(change, versionOf)))
+      refuse(await this.#parts.update(update, commit))
     } finally {
       const inForce = new Set(this.#keysInForce(change))
       for (const key of touched) if (!inForce.has(key)) this.#parts.limits.forget(key)
