@@ -1,4 +1,4 @@
-import type { Snapshot } from './xds-resource.ts'
+import type { Snapshot, XdsResource } from './xds-resource.ts'
 
 /**
  * A snapshot as one stream must see it. A cluster that is gone stays with its client until nothing refers to it, and so
@@ -11,9 +11,10 @@ export function keepEndpoints(
 ): Snapshot {
   const { cluster, endpoint } = next.resources
   if (before === undefined || before.resources.endpoint === endpoint) return next
-  const kept = [...before.resources.endpoint].filter(
-    ([name]) => !endpoint.has(name) && !cluster.has(name) && hasCluster(name),
-  )
+  const kept: (readonly [string, XdsResource])[] = []
+  for (const [name, resource] of before.resources.endpoint) {
+    if (!endpoint.has(name) && !cluster.has(name) && hasCluster(name)) kept.push([name, resource])
+  }
   if (kept.length === 0) return next
   return { ...next, resources: { ...next.resources, endpoint: new Map([...endpoint, ...kept]) } }
 }
