@@ -25,7 +25,8 @@ export interface ScalePlan extends MeshSize {
   readonly scope: number
   /** Of each kind. */
   readonly changes: number
-  readonly nodeArgs: readonly string[]
+  /** Further proxies that stop reading; 0: this is not measured. */
+  readonly silent: number
 }
 
 export interface ScaleResult {
@@ -40,6 +41,7 @@ export interface ScaleResult {
   readonly idleCpuMsPerSecond: number
   readonly endpointChange: ChangeResult
   readonly routeChange: ChangeResult
+  readonly silence: SilenceResult | undefined
   readonly storm: StormResult
 }
 
@@ -47,6 +49,15 @@ export interface ChangeResult {
   readonly cpuMs: number
   /** Responses that proxies got of each change. */
   readonly responses: number
+}
+
+/** Every service changes again and again, first while all proxies read, then with further ones that want everything and stop. */
+export interface SilenceResult {
+  readonly rounds: number
+  readonly rssBytesBefore: number
+  readonly rssBytesDuring: number
+  /** From when they read again until all of them have everything. */
+  readonly syncedMs: number
 }
 
 export interface StormResult {
@@ -58,7 +69,13 @@ export interface StormResult {
 /** Far enough apart for each to be put through alone, with the count of who has it. */
 const CHANGE_INTERVAL_MS = 700
 const SETTLE_MS = 1_500
+/** Until the engine has compiled what a change runs through. */
+const WARM_UP_CHANGES = 20
 const IDLE_MS = 3_000
+/** In the middle of their first state. */
+const SILENT_AFTER_MS = 500
+const SILENT_ROUNDS = 10
+const ROUND_MS = 1_500
 
 export async function measureScale(plan: ScalePlan): Promise<ScaleResult> {
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-scale-'))
@@ -66,8 +83,7 @@ export async function measureScale(plan: ScalePlan): Promise<ScaleResult> {
   writeMesh(mesh, plan)
   using fleet = new Fleet()
   await fleet.count()
-  const start = (xdsPort: number) =>
-    startControlPlaneProcess({ folder: mesh, runtimeFolder: folder, xdsPort, nodeArgs: plan.nodeArgs })
+  const start = (xdsPort: number) => startControlPlaneProcess({ folder: mesh, runtimeFolder: folder, xdsPort })
   const startedMs = performance.now()
   let controlPlane = await start(0)
   try {
@@ -79,13 +95,15 @@ export async function measureScale(plan: ScalePlan): Promise<ScaleResult> {
     const [rssBytes, peakRssBytes] = [readRssBytes([controlPlane.pid]), readPeakRssBytes(controlPlane.pid)]
     const idleCpuMsPerSecond = await measureIdle(controlPlane)
     const changes = { plan, mesh, fleet, controlPlane, idleCpuMsPerSecond }
+    await changeSome(changes, { count: WARM_UP_CHANGES, state: () => ({ firstEndpoint: 99, canary: 10 }) })
     const endpointChange = await measureChanges(changes, (index) => ({ firstEndpoint: 2 + (index % 90), canary: 10 }))
     const routeChange = await measureChanges(changes, (index) => ({
       firstEndpoint: 2 + (index % 90),
       canary: 11 + (index % 80),
     }))
+    const silence = plan.silent === 0 ? undefined : await measureSilence(changes)
     await controlPlane[Symbol.asyncDispose]()
-    writeAll(mesh, plan)
+    writeAll(mesh, plan, 99)
     const synced = fleet.routes()
     const stormMs = performance.now()
     controlPlane = await start(controlPlane.xdsPort)
@@ -105,6 +123,7 @@ export async function measureScale(plan: ScalePlan): Promise<ScaleResult> {
       idleCpuMsPerSecond,
       endpointChange,
       routeChange,
+      silence,
       storm,
     }
   } finally {
@@ -150,27 +169,63 @@ interface Changes {
   readonly idleCpuMsPerSecond: number
 }
 
-async function measureChanges(
-  { plan, mesh, fleet, controlPlane, idleCpuMsPerSecond }: Changes,
-  state: (index: number) => ServiceState,
-): Promise<ChangeResult> {
-  const { services, endpoints, changes } = plan
+async function measureChanges(changes: Changes, state: (index: number) => ServiceState): Promise<ChangeResult> {
+  const { plan, fleet, controlPlane, idleCpuMsPerSecond } = changes
   const before = await fleet.count()
   const [startedMs, startedCpuMs] = [performance.now(), readCpuMs([controlPlane.pid])]
-  for (let index = 0; index < changes; index++) {
-    writeService(mesh, { service: (index * 7) % services, endpoints, state: state(index) })
-    await delay(CHANGE_INTERVAL_MS)
-  }
+  await changeSome(changes, { count: plan.changes, state })
   const seconds = (performance.now() - startedMs) / 1000
   const cpuMs = readCpuMs([controlPlane.pid]) - startedCpuMs - seconds * idleCpuMsPerSecond
   const after = await fleet.count()
-  return { cpuMs: cpuMs / changes, responses: (after.responses - before.responses) / changes }
+  return { cpuMs: cpuMs / plan.changes, responses: (after.responses - before.responses) / plan.changes }
+}
+
+interface SomeChanges {
+  readonly count: number
+  readonly state: (index: number) => ServiceState
+}
+
+/** Of services one after the other. */
+async function changeSome({ plan, mesh }: Changes, { count, state }: SomeChanges): Promise<void> {
+  const { services, endpoints } = plan
+  for (let index = 0; index < count; index++) {
+    writeService(mesh, { service: (index * 7) % services, endpoints, state: state(index) })
+    await delay(CHANGE_INTERVAL_MS)
+  }
+}
+
+async function measureSilence(changes: Changes): Promise<SilenceResult> {
+  const { plan, controlPlane } = changes
+  const rssBytesBefore = await changeAll(changes, 20)
+  using silent = new Fleet()
+  await silent.count()
+  const everything = Array.from({ length: plan.services }, (_, service) => service)
+  const plans = Array.from({ length: plan.silent }, (_, index) => planProxy(`silent-${index}`, everything, false))
+  const synced = silent.connect(controlPlane.xdsPort, plans)
+  await delay(SILENT_AFTER_MS)
+  silent.pause()
+  const rssBytesDuring = await changeAll(changes, 20 + SILENT_ROUNDS)
+  const startedMs = performance.now()
+  silent.resume()
+  await synced
+  return { rounds: SILENT_ROUNDS, rssBytesBefore, rssBytesDuring, syncedMs: performance.now() - startedMs }
+}
+
+/** Changes every service, one round after the other; returns the most memory that was seen. */
+async function changeAll({ plan, mesh, controlPlane }: Changes, firstCanary: number): Promise<number> {
+  let rssBytes = 0
+  for (let round = 0; round < SILENT_ROUNDS; round++) {
+    writeAll(mesh, plan, firstCanary + round)
+    await delay(ROUND_MS)
+    rssBytes = Math.max(rssBytes, readRssBytes([controlPlane.pid]))
+  }
+  return rssBytes
 }
 
 /** Something is different of every service. */
-function writeAll(mesh: string, { services, endpoints }: ScalePlan): void {
+function writeAll(mesh: string, { services, endpoints }: ScalePlan, canary: number): void {
   for (let service = 0; service < services; service++) {
-    writeService(mesh, { service, endpoints, state: { firstEndpoint: 1, canary: 99 } })
+    writeService(mesh, { service, endpoints, state: { firstEndpoint: 1, canary } })
   }
 }
 
