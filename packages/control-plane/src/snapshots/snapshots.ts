@@ -127,22 +127,32 @@ export class Snapshots {
     const viewOf = (host: string) => tryTarget(host, world, scope)
     const patched = patchSnapshot(state.content, changed, viewOf, this.#resourcesOf)
     if (patched === undefined) this.#rebuild(state, world)
-    else this.#take(state, patched)
+    else this.#patch(state, patched)
     changed.clear()
   }
 
   #rebuild(state: ScopeState, world: World): void {
+    const { changed, members } = state
     const content = this.#build(state.scope, world)
-    this.#take(state, { ...content, resources: keepSame(state.content.resources, content.resources) })
+    const version = this.#take(state, { ...content, resources: keepSame(state.content.resources, content.resources) })
+    const since = (host: string) => (changed.has(host) ? version : (members.get(host) ?? version))
+    state.members = new Map([...content.members.keys()].map((host) => [host, since(host)]))
   }
 
-  #take(state: ScopeState, content: ScopeContent): void {
+  /** The members are those that they were. */
+  #patch(state: ScopeState, content: ScopeContent): void {
+    const version = this.#take(state, content)
+    const members = new Map(state.members)
+    for (const host of state.changed) members.set(host, version)
+    state.members = members
+  }
+
+  /** Returns the version of the snapshot with this content. */
+  #take(state: ScopeState, content: ScopeContent): number {
     const { resources } = content
     if (resources !== state.snapshot.resources) state.snapshot = { version: String(++this.#version), resources }
-    const version = Number(state.snapshot.version)
-    const since = (host: string) => (state.changed.has(host) ? version : (state.members.get(host) ?? version))
-    state.members = new Map([...content.members.keys()].map((host) => [host, since(host)]))
     state.content = content
+    return Number(state.snapshot.version)
   }
 
   #build(scope: Scope, world: World): ScopeContent {

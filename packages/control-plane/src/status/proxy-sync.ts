@@ -106,7 +106,9 @@ export class ProxySync {
   }
 
   #tallyOf(host: string): Tally {
-    const tally = this.#tallies.get(host) ?? { total: 0, behind: new Map<string, string>() }
+    const known = this.#tallies.get(host)
+    if (known !== undefined) return known
+    const tally: Tally = { total: 0, behind: new Map() }
     this.#tallies.set(host, tally)
     return tally
   }

@@ -28,7 +28,9 @@ export class ResourceBook {
   readonly #concerned = new ConcernedHosts()
   readonly #sync = new ProxySync()
   readonly #listeners = new Set<(change: BackendChange) => void>()
-  #resources: ReadonlyMap<ResourceKey, StoredResource> = new Map()
+  #resources = new Map<ResourceKey, StoredResource>()
+  /** Somebody has them, for whom they must stay as they are. */
+  #areHeld = false
   #notes: ReadonlyMap<ResourceKey, readonly StatusNote[]> = new Map()
   #problems: readonly Problem[] = []
 
@@ -38,6 +40,7 @@ export class ResourceBook {
 
   /** Replaced whole with each change. */
   get resources(): ReadonlyMap<ResourceKey, StoredResource> {
+    this.#areHeld = true
     return this.#resources
   }
 
@@ -72,12 +75,12 @@ export class ResourceBook {
   #turnOver(keys: ReadonlySet<ResourceKey>, entries: BookUpdate['entries']): readonly ResourceEvent[] {
     const events = [...keys].flatMap((key) => this.#event(key, entries.get(key)) ?? [])
     if (events.length === 0) return events
-    const resources = new Map(this.#resources)
+    if (this.#areHeld) this.#resources = new Map(this.#resources)
+    this.#areHeld = false
     for (const { key, type, stored } of events) {
-      if (type === 'DELETED') resources.delete(key)
-      else resources.set(key, stored)
+      if (type === 'DELETED') this.#resources.delete(key)
+      else this.#resources.set(key, stored)
     }
-    this.#resources = resources
     return events
   }
 

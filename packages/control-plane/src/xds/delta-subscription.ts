@@ -135,6 +135,7 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
   }
 
   #unsubscribe(names: readonly string[]): void {
+    if (names.length === 0) return
     for (const name of names) {
       if (name === WILDCARD) this.#interest.isWildcard = false
       else if (this.#interest.names.has(name)) this.#drop(name)
@@ -156,33 +157,41 @@ export class DeltaSubscription implements Subscription<DeltaDiscoveryRequest> {
 
   #compare(resources: Resources): Difference {
     if (this.#compared?.resources === resources) return this.#compared.difference
-    const changed: XdsResource[] = []
-    for (const resource of this.#interest.among(resources)) {
-      if (this.#versions.get(resource.name) !== resource.version) changed.push(resource)
-    }
+    const { changed, missing, gone } = this.#interest.isWildcard ? this.#look(resources) : this.#lookNamed(resources)
+    for (const name of this.#asked) if (!resources.has(name)) missing.add(name)
     const again = this.#interest.retries(this.#rejected, resources, changed.length > 0)
-    const isRetry = again !== undefined
     const difference = {
-      isRetry,
+      isRetry: again !== undefined,
       changed: this.#rejected.size === 0 ? changed : [...new Set([...changed, ...(again ?? [])])],
-      missing: this.#missing(resources),
-      gone: this.#gone(resources),
+      missing: [...missing],
+      gone,
     }
     this.#compared = { resources, difference }
     return difference
   }
 
-  #missing(resources: Resources): readonly string[] {
-    const missing = new Set<string>()
+  #look(resources: Resources) {
+    const [changed, missing, gone]: [XdsResource[], Set<string>, string[]] = [[], new Set(), []]
+    for (const resource of resources.values()) {
+      if (this.#versions.get(resource.name) !== resource.version) changed.push(resource)
+    }
     for (const name of this.#interest.names) if (!resources.has(name) && !this.#versions.has(name)) missing.add(name)
-    for (const name of this.#asked) if (!resources.has(name)) missing.add(name)
-    return [...missing]
+    for (const [name, version] of this.#versions) if (version !== NONE && !resources.has(name)) gone.push(name)
+    return { changed, missing, gone }
   }
 
-  #gone(resources: Resources): readonly string[] {
-    const gone: string[] = []
-    for (const [name, version] of this.#versions) if (version !== NONE && !resources.has(name)) gone.push(name)
-    return gone
+  /** Without a wildcard there is a version only of what is named, so that one look at each name is enough. */
+  #lookNamed(resources: Resources) {
+    const [changed, missing, gone]: [XdsResource[], Set<string>, string[]] = [[], new Set(), []]
+    for (const name of this.#interest.names) {
+      const resource = resources.get(name)
+      const version = this.#versions.get(name)
+      if (resource !== undefined) {
+        if (version !== resource.version) changed.push(resource)
+      } else if (version === undefined) missing.add(name)
+      else if (version !== NONE) gone.push(name)
+    }
+    return { changed, missing, gone }
   }
 
   #setNone(name: string): void {
