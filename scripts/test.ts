@@ -13,6 +13,7 @@ const LONG: readonly string[] = [
   'tests/e2e/bad-code.test.ts',
   'tests/e2e/codec-delivery.test.ts',
   'tests/e2e/control-plane-faults.test.ts',
+  'tests/e2e/control-plane-scale.test.ts',
   'tests/e2e/create-codec.test.ts',
   'tests/e2e/hot-reload.test.ts',
   'tests/e2e/live-config.test.ts',
