@@ -1,3 +1,4 @@
+import { copyMap } from '../store/copy-map.ts'
 import { compareAge } from '../store/precedence.ts'
 import type { ServiceView } from '../store/world.ts'
 import type { Snapshot, XdsResource } from '../xds/xds-resource.ts'
@@ -19,7 +20,7 @@ export function patchSnapshot(
   viewOf: (host: string) => ServiceView | undefined,
   resourcesOf: (view: ServiceView) => ServiceResources,
 ): ScopeContent | undefined {
-  const members = new Map(content.members)
+  const members = copyMap(content.members)
   const patch = new Patch(content.resources)
   for (const host of hosts) {
     const before = content.members.get(host)
@@ -61,7 +62,7 @@ class Patch {
 
   replace(type: OwnType, before: readonly XdsResource[], after: readonly XdsResource[]): void {
     if (before.length === after.length && before.every((resource, index) => resource === after[index])) return
-    const copy = this.#copies[type] ?? new Map(this.#resources[type])
+    const copy = this.#copies[type] ?? copyMap(this.#resources[type])
     this.#copies[type] = copy
     this.#resources = { ...this.#resources, [type]: copy }
     const names = new Set(after.map(({ name }) => name))

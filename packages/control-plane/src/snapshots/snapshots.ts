@@ -1,5 +1,6 @@
 import type { ResourceType } from '@meltemi/api/xds'
 import type { Gauge, MetricRegistry } from '@meltemi/runtime'
+import { copyMap } from '../store/copy-map.ts'
 import { isExported } from '../store/export-to.ts'
 import type { ServiceView, StatusNote, World } from '../store/world.ts'
 import type { NodeInfo, Snapshot } from '../xds/xds-resource.ts'
@@ -142,7 +143,7 @@ export class Snapshots {
   /** The members are those that they were. */
   #patch(state: ScopeState, content: ScopeContent): void {
     const version = this.#take(state, content)
-    const members = new Map(state.members)
+    const members = copyMap(state.members)
     for (const host of state.changed) members.set(host, version)
     state.members = members
   }

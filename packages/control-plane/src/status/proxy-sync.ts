@@ -41,8 +41,8 @@ export class ProxySync {
     const before = this.#holders
     const changed = new Set<string>()
     this.#holders = this.#holdersOf(proxies, membersOf)
-    for (const [id, holder] of before) this.#leave(holder, this.#holders.get(id), changed)
-    for (const [id, holder] of this.#holders) this.#enter(holder, before.get(id), changed)
+    before.forEach((holder, id) => this.#leave(holder, this.#holders.get(id), changed))
+    this.#holders.forEach((holder, id) => this.#enter(holder, before.get(id), changed))
     return changed
   }
 
@@ -93,16 +93,16 @@ export class ProxySync {
   #enter(holder: Holder, before: Holder | undefined, changed: Set<string>): void {
     if (holder === before) return
     const { proxy, members, hasUpTo, reason } = holder
-    for (const [host, version] of members) {
+    members.forEach((version, host) => {
       const tally = this.#tallyOf(host)
       const isNew = !before?.members.has(host)
       const why = version > hasUpTo ? reason : undefined
-      if (!isNew && tally.behind.get(proxy) === why) continue
+      if (!isNew && tally.behind.get(proxy) === why) return
       changed.add(host)
       if (isNew) tally.total++
       if (why === undefined) tally.behind.delete(proxy)
       else tally.behind.set(proxy, why)
-    }
+    })
   }
 
   #tallyOf(host: string): Tally {

@@ -1,4 +1,5 @@
 import { type DestinationRule, protocolOfPort, type Resource, type ResourceKey } from '@meltemi/api'
+import { copyMap } from './copy-map.ts'
 import { conflictNotes, failureNotes, homelessNotes } from './host-notes.ts'
 import { buildProtocols, type DefaultProtocol, type ModuleStates, type ProtocolTable } from './protocol-table.ts'
 import { buildServiceView, type ServiceResult } from './service-view.ts'
@@ -62,7 +63,7 @@ export class WorldBuilder {
 
   /** The World after a change; the same one again when nothing in it is different. */
   apply({ set, deleted, modules }: WorldChange): World {
-    const resources = new Map(this.#world.resources)
+    const resources = copyMap(this.#world.resources)
     const hosts = new Set<string>()
     let hasProtocols = modules !== this.#modules
     let hasChanged = hasProtocols
@@ -97,7 +98,7 @@ export class WorldBuilder {
   }
 
   #rebuild(hosts: ReadonlySet<string>): World['services'] {
-    const services = new Map(this.#world.services)
+    const services = copyMap(this.#world.services)
     for (const host of hosts) {
       const resources = this.#index.of(host)
       const { view, notes } = this.#tryService(host, resources)

@@ -12,9 +12,9 @@ export function keepEndpoints(
   const { cluster, endpoint } = next.resources
   if (before === undefined || before.resources.endpoint === endpoint) return next
   const kept: (readonly [string, XdsResource])[] = []
-  for (const [name, resource] of before.resources.endpoint) {
+  before.resources.endpoint.forEach((resource, name) => {
     if (!endpoint.has(name) && !cluster.has(name) && hasCluster(name)) kept.push([name, resource])
-  }
+  })
   if (kept.length === 0) return next
   return { ...next, resources: { ...next.resources, endpoint: new Map([...endpoint, ...kept]) } }
 }
