@@ -41,8 +41,8 @@ export class ProxySync {
     const before = this.#holders
     const changed = new Set<string>()
     this.#holders = this.#holdersOf(proxies, membersOf)
-    before.forEach((holder, id) => this.#leave(holder, this.#holders.get(id), changed))
-    this.#holders.forEach((holder, id) => this.#enter(holder, before.get(id), changed))
+    for (const [id, holder] of before) this.#leave(holder, this.#holders.get(id), changed)
+    for (const [id, holder] of this.#holders) this.#enter(holder, before.get(id), changed)
     return changed
   }
 
