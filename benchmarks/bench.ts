@@ -10,13 +10,19 @@ import { describeMachine } from './machine.ts'
 import { measureScenario } from './measure.ts'
 import { mergeTable } from './merge-tables.ts'
 import { direct } from './peers/direct.ts'
-import { envoyTcp, envoyThrift } from './peers/envoy.ts'
+import { envoyDubbo, envoyGenericDubbo, envoyTcp, envoyThrift } from './peers/envoy.ts'
 import { haproxy } from './peers/haproxy.ts'
 import { createMeltemi } from './peers/meltemi.ts'
 import { nginx } from './peers/nginx.ts'
 import type { Peer, RunningPeer } from './peers/peer.ts'
 import { type Plan, parsePlan, usage } from './plan.ts'
 import { changeBetweenMarkers, formatMeasurement } from './report.ts'
+
+const RIVALS: Readonly<Record<WireName, readonly Peer[]>> = {
+  awesomerpc: [nginx, haproxy, envoyTcp],
+  thrift: [envoyThrift],
+  dubbo: [envoyDubbo, envoyGenericDubbo],
+}
 
 if (process.argv.includes('--help')) console.log(usage)
 else await main(process.argv.slice(2))
@@ -77,9 +83,8 @@ function isInstalled(peer: Peer): boolean {
 }
 
 function listPeers(wire: WireName): Peer[] {
-  const others = wire === 'thrift' ? [envoyThrift] : [nginx, haproxy, envoyTcp]
   const own = [true, false].map((isMultiplexing) => createMeltemi({ wire, isMultiplexing }))
-  return [direct, ...others, ...own]
+  return [direct, ...RIVALS[wire], ...own]
 }
 
 function describeRun(plan: Plan, wire: WireName): string {

@@ -1,7 +1,7 @@
 // What a run measures: the command line, and the scenarios it selects.
 
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
-import type { WireName, Writes } from './load/wire.ts'
+import { type WireName, type Writes, wireNames } from './load/wire.ts'
 
 export interface Load {
   readonly connections: number
@@ -32,7 +32,7 @@ export const usage = `npm run bench -- [options]
   --quick               2 rounds of 2 s, for developing
   --rounds N            interleaved rounds for each figure (5)
   --seconds N           length of a round (5)
-  --protocol NAME       awesomerpc, thrift; may be repeated, as may the next five
+  --protocol NAME       awesomerpc, thrift, dubbo; may be repeated, as may the next five
   --load CxD            connections x requests in flight on each (1x1, 64x1, 16x32)
   --payload BYTES       128, 4096
   --writes KIND         when several messages are ready: joined (one write for all), single (a write each)
@@ -46,7 +46,7 @@ const options = {
   quick: { type: 'boolean', default: false },
   rounds: { type: 'string' },
   seconds: { type: 'string' },
-  protocol: { type: 'string', multiple: true, default: ['awesomerpc', 'thrift'] },
+  protocol: { type: 'string', multiple: true, default: [...wireNames] },
   load: { type: 'string', multiple: true, default: ['1x1', '64x1', '16x32'] },
   payload: { type: 'string', multiple: true, default: ['128', '4096'] },
   writes: { type: 'string', multiple: true, default: ['joined', 'single'] },
@@ -94,8 +94,9 @@ function listScenarios(axes: Axes): Scenario[] {
 
 /** Throws on anything else than the name of a protocol. */
 export function parseWire(text: string): WireName {
-  if (text === 'awesomerpc' || text === 'thrift') return text
-  throw new Error(`expected awesomerpc or thrift, not "${text}"`)
+  const name = wireNames.find((each) => each === text)
+  if (name !== undefined) return name
+  throw new Error(`expected ${wireNames.join(', ')}, not "${text}"`)
 }
 
 function parseWrites(text: string): Writes {

@@ -7,7 +7,11 @@ import type { Measurement, Rounds } from './measure.ts'
 import { formatSpread, median } from './statistics.ts'
 
 // Whose CPU the others are compared with.
-const REFERENCES: Readonly<Record<WireName, string>> = { awesomerpc: 'nginx stream', thrift: 'Envoy thrift_proxy' }
+const REFERENCES: Readonly<Record<WireName, string>> = {
+  awesomerpc: 'nginx stream',
+  thrift: 'Envoy thrift_proxy',
+  dubbo: 'Envoy dubbo_proxy',
+}
 
 /** One heading, table and `about`. Ratios and additions are taken within a round, then the median over the rounds. */
 export function formatMeasurement({ scenario, rate, rounds }: Measurement, about: string): string {

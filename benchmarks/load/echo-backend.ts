@@ -1,5 +1,5 @@
 // The service behind every peer: answers each complete request with its own payload.
-// Run as a child: node echo-backend.ts awesomerpc|thrift joined|single; sends its port to the parent.
+// Run as a child: node echo-backend.ts awesomerpc|thrift|dubbo joined|single; sends its port to the parent.
 
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type Wire, type WireName, type Writes, wires } from './wire.ts'

@@ -4,7 +4,7 @@
 
 import { connect, type Socket } from 'node:net'
 import type { Histogram } from './histogram.ts'
-import { stamp, type Wire, type Writes } from './wire.ts'
+import { createPayload, stamp, type Wire, type Writes } from './wire.ts'
 
 export interface LoadOptions {
   readonly wire: Wire
@@ -41,7 +41,7 @@ export class LoadConnection {
   constructor(number: number, options: LoadOptions) {
     this.number = number
     this.#options = options
-    this.#request = options.wire.buildRequest(options.payloadBytes)
+    this.#request = options.wire.buildRequest(createPayload(options.payloadBytes))
     this.#reply = Buffer.from(this.#request)
     options.wire.turnIntoReply(this.#reply, 0)
     this.#partial = Buffer.alloc(this.#request.length)

@@ -4,9 +4,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { test } from 'node:test'
 import { startBackend } from './load-process.ts'
 import { type LoadOrder, runLoad } from './run-load.ts'
-import { type WireName, type Writes, wires } from './wire.ts'
+import { createPayload, type WireName, type Writes, wireNames, wires } from './wire.ts'
 
-for (const wire of ['awesomerpc', 'thrift'] as const) {
+for (const wire of wireNames) {
   for (const writes of ['joined', 'single'] as const) {
     test(`the load and the backend understand each other: ${wire}, ${writes} writes`, async () => {
       const backend = await startBackend(wire, writes)
@@ -49,7 +49,7 @@ for (const [name, damage] of Object.entries(faults)) {
 
 // Answers the first request on each connection rightly and the others damaged.
 async function startDamagingBackend(damage: (frame: Buffer) => void): Promise<{ port: number; close(): void }> {
-  const length = wires.awesomerpc.buildRequest(PAYLOAD_BYTES).length
+  const length = wires.awesomerpc.buildRequest(createPayload(PAYLOAD_BYTES)).length
   const server = createServer((socket) => {
     socket.on('error', () => {})
     socket.on('data', (chunk) => {

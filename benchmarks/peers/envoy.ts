@@ -1,4 +1,4 @@
-// Envoy with one worker, once as a TCP proxy and once with the filter that understands Thrift.
+// Envoy with one worker: as a TCP proxy, and with its filters that understand Thrift and Dubbo.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,6 +24,79 @@ export const envoyThrift: Peer = createEnvoy('Envoy thrift_proxy', {
       {
         name: 'envoy.filters.thrift.router',
         typed_config: { '@type': `${TYPES}.thrift_proxy.router.v3.Router` },
+      },
+    ],
+  },
+})
+
+export const envoyDubbo: Peer = createEnvoy('Envoy dubbo_proxy', {
+  name: 'envoy.filters.network.dubbo_proxy',
+  typed_config: {
+    '@type': `${TYPES}.dubbo_proxy.v3.DubboProxy`,
+    stat_prefix: 'benchmark',
+    protocol_type: 'Dubbo',
+    serialization_type: 'Hessian2',
+    route_config: [
+      {
+        name: 'all',
+        interface: '*',
+        routes: [{ match: { method: { name: { prefix: '' } } }, route: { cluster: 'backend' } }],
+      },
+    ],
+    dubbo_filters: [
+      {
+        name: 'envoy.filters.dubbo.router',
+        typed_config: { '@type': `${TYPES}.dubbo_proxy.router.v3.Router` },
+      },
+    ],
+  },
+})
+
+export const envoyGenericDubbo: Peer = createEnvoy('Envoy generic_proxy', {
+  name: 'envoy.filters.network.generic_proxy',
+  typed_config: {
+    '@type': `${TYPES}.generic_proxy.v3.GenericProxy`,
+    stat_prefix: 'benchmark',
+    codec_config: {
+      name: 'envoy.generic_proxy.codecs.dubbo',
+      typed_config: { '@type': `${TYPES}.generic_proxy.codecs.dubbo.v3.DubboCodecConfig` },
+    },
+    route_config: {
+      name: 'all',
+      virtual_hosts: [
+        {
+          name: 'all',
+          hosts: ['*'],
+          routes: {
+            matcher_list: {
+              matchers: [
+                {
+                  predicate: {
+                    single_predicate: {
+                      input: {
+                        name: 'envoy.matching.generic_proxy.input.host',
+                        typed_config: { '@type': `${TYPES}.generic_proxy.matcher.v3.HostMatchInput` },
+                      },
+                      value_match: { safe_regex: { regex: '.*' } },
+                    },
+                  },
+                  on_match: {
+                    action: {
+                      name: 'route',
+                      typed_config: { '@type': `${TYPES}.generic_proxy.action.v3.RouteAction`, cluster: 'backend' },
+                    },
+                  },
+                },
+              ],
+            },
+          },
+        },
+      ],
+    },
+    filters: [
+      {
+        name: 'envoy.filters.generic.router',
+        typed_config: { '@type': `${TYPES}.generic_proxy.router.v3.Router` },
       },
     ],
   },
