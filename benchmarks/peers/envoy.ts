@@ -40,7 +40,7 @@ export const envoyDubbo: Peer = createEnvoy('Envoy dubbo_proxy', {
       {
         name: 'all',
         interface: '*',
-        routes: [{ match: { method: { name: { prefix: '' } } }, route: { cluster: 'backend' } }],
+        routes: [{ match: { method: { name: { safe_regex: { regex: '.*' } } } }, route: { cluster: 'backend' } }],
       },
     ],
     dubbo_filters: [
