@@ -32,7 +32,7 @@ import { Layout } from './layout.ts'
 import { readResult } from './result.ts'
 
 /** The body of a service's "send me no more requests": the string R. */
-const READONLY = 0x52
+const READONLY: Buffer = Buffer.of(1, 0x52)
 
 class DubboCodec implements Codec {
   readonly #reader = new Hessian2Reader()
@@ -75,6 +75,14 @@ class DubboCodec implements Codec {
   heartbeatReply(request: Metadata, out: ByteWriter): void {
     writeHeader(Flag.event | HESSIAN2, STATUS_OK, request.requestId, out)
     writeNothing(out)
+  }
+
+  serviceHeartbeat(message: Metadata, out: ByteWriter): boolean {
+    const bytes = message.message
+    const flags = bytes[AT.flags] as number
+    if ((flags & Flag.request) === 0) return false
+    if ((flags & Flag.twoWay) !== 0) this.heartbeatReply(message, out)
+    return bytes.length === AT.body + READONLY.length && bytes.compare(READONLY, 0, READONLY.length, AT.body) === 0
   }
 
   healthCheck(id: number, out: ByteWriter): void {
