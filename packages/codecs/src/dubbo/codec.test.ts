@@ -108,7 +108,7 @@ const golden: readonly Sample[] = readdirSync(new URL('testdata/', import.meta.u
   .filter((name) => name.endsWith('.bin'))
   .map((name) => {
     const bytes = readFileSync(new URL(`testdata/${name}`, import.meta.url))
-    const side = name.includes('-requests-') ? 'downstream' : 'upstream'
+    const side = name.endsWith('-requests.bin') ? 'downstream' : 'upstream'
     return sample(name, side, bytes, { messages: countFrames(bytes) })
   })
 

@@ -10,8 +10,8 @@ import org.apache.dubbo.common.logger.LoggerFactory;
 import org.apache.dubbo.config.ApplicationConfig;
 
 /**
- * Apache Dubbo as a peer. `server port=… [name=value …]` prints the port when it serves, and ends with its standard input;
- * `client port=… [name=value …]` makes the call in each line of its standard input and prints what came of it as JSON.
+ * Apache Dubbo as a peer. `server port=… [name=value …]` prints the port when it serves, and ends with its standard input.
+ * `client [name=value …]` reads lines of port and call, makes the call to that port, and prints what came of it as JSON.
  */
 public final class Main {
     public static void main(String[] args) throws Exception {
