@@ -34,6 +34,14 @@ const HOPELESS: Readonly<Record<string, readonly Buffer[]>> = {
     hex('01 0000002a 80000000 0007 0000'),
     hex('01 0000002a ffffffff 0007 0000'),
   ],
+  'aeraki.meta_protocol.codec.dubbo': [
+    Buffer.from('GET / HTTP/1.1\r\n'),
+    hex('dabb c200 00000000 00000001 ffffffff'),
+    hex('dabb c200 00000000 00000001 7fffffff'),
+    // a body that begins with no string, and arguments that are not there
+    hex('dabb c200 00000000 00000001 00000001 4e'),
+    hex('dabb c200 00000000 00000001 0000000b 00 0161 0130 0161 02 4a4a 5a'),
+  ],
   'aeraki.meta_protocol.codec.thrift': [
     Buffer.from('GET / HTTP/1.1\r\n'),
     hex('7fffffff 80010001 00000001'),

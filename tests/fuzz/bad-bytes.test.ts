@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
 import type { CodecDefinition, Side } from '@meltemi/sdk'
 import * as judge from '@meltemi/sdk/testing'
@@ -54,6 +55,10 @@ const HOPELESS: readonly [CodecDefinition, string, string][] = [
   [awesomerpc, 'length below the header', '01 0000002a 0000000c 0007 0000'],
   [awesomerpc, 'negative length', '01 0000002a 80000000 0007 0000'],
   [awesomerpc, 'oversize length', '01 0000002a ffffffff 0007 0000'],
+  [dubbo, 'wrong magic', '4745 5420 2f20 4854 5450'],
+  [dubbo, 'negative length', 'dabb c200 00000000 00000001 ffffffff'],
+  [dubbo, 'oversize length', 'dabb c200 00000000 00000001 7fffffff'],
+  [dubbo, 'length above that of Dubbo', 'dabb c200 00000000 00000001 01000001'],
   [thrift, 'wrong magic', '4745 5420 2f20 4854 5450'],
   [thrift, 'lax binary', '00000001 61 01 00000005'],
   [thrift, 'oversize frame', '7fffffff 80010001 00000001'],

@@ -1,11 +1,13 @@
 /** For each codec requests that are told apart by a number, and what their replies must say. */
 
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
 import { type CodecDefinition, MessageType, type Metadata } from '@meltemi/sdk'
 import { type Answer, answerOf } from '../harness/answers.ts'
 import { awesomerpcFrame } from '../harness/awesomerpc-frame.ts'
 import * as small from '../harness/codecs/index.ts'
+import { dubboReply, dubboRequest } from '../harness/dubbo-frame.ts'
 
 export interface Calls {
   readonly codec: CodecDefinition
@@ -16,6 +18,7 @@ export interface Calls {
 
 export const calls: readonly Calls[] = [
   call(awesomerpc, (id) => awesomerpcFrame({ id, body: textOf(id) })),
+  { codec: dubbo, request: dubboCall, answer: dubboAnswer },
   { codec: thrift, request: thriftCall, answer: thriftReply },
   call(small.uuid, (id) => small.uuidFrame({ id, body: textOf(id) })),
   call(small.checksummed, (id) => small.checksummedFrame({ id, body: textOf(id) })),
@@ -55,4 +58,13 @@ function thriftReply(request: Metadata): Buffer {
   const reply = Buffer.from(request.message)
   reply[7] = 2
   return reply
+}
+
+function dubboCall(id: number): Buffer {
+  return dubboRequest({ id, body: textOf(id), attachments: { group: 'g' } })
+}
+
+function dubboAnswer(request: Metadata): Buffer {
+  const id = Number(request.requestId)
+  return dubboReply({ id, body: /<call-\d+>/.exec(request.message.toString('latin1'))?.[0] ?? '' })
 }

@@ -1,10 +1,12 @@
 /** Every codec there is, with right bytes to damage and long messages to drip. */
 
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
 import type { Sample } from '@meltemi/sdk/testing'
 import { awesomerpcFrame } from '../harness/awesomerpc-frame.ts'
 import { allSamples, type CodecSamples } from '../harness/codecs/samples.ts'
+import { dubboHeartbeat, dubboHeartbeatReply, dubboReply, dubboRequest } from '../harness/dubbo-frame.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const request = (name: string, bytes: Buffer): Sample => ({ name, side: 'downstream', bytes })
@@ -19,6 +21,19 @@ const awesomerpcSamples: CodecSamples = {
     reply('failed', awesomerpcFrame({ id: 42, rspCode: 1 })),
   ],
   large: (bytes) => request('large', awesomerpcFrame({ id: 1, body: Buffer.alloc(bytes) })),
+}
+
+const dubboSamples: CodecSamples = {
+  definition: dubbo,
+  samples: [
+    request('request', dubboRequest({ id: 42, body: 'abc', attachments: { group: 'g', timeout: '1000' } })),
+    request('one-way', dubboRequest({ id: 0xffffffff, isOneway: true })),
+    request('heartbeat', dubboHeartbeat(3)),
+    reply('reply', dubboReply({ id: 42, body: 'abc', attachments: { color: 'blue' } })),
+    reply('exception', dubboReply({ id: 42, body: 'abc', isException: true })),
+    reply('heartbeat reply', dubboHeartbeatReply(3)),
+  ],
+  large: (bytes) => request('large', dubboRequest({ id: 1, body: Buffer.alloc(bytes) })),
 }
 
 function framed(message: Buffer): Buffer {
@@ -64,7 +79,7 @@ const unframedThriftSamples: CodecSamples = {
   large: (bytes) => request('large, unframed', manyFields(bytes)),
 }
 
-export const corpus: readonly CodecSamples[] = [awesomerpcSamples, thriftSamples, ...allSamples]
+export const corpus: readonly CodecSamples[] = [awesomerpcSamples, dubboSamples, thriftSamples, ...allSamples]
 
 /** The corpus, and further ways in which a message can be long. */
 export const largeCorpus: readonly CodecSamples[] = [...corpus, unframedThriftSamples]

@@ -67,7 +67,7 @@ function drawRequest(traffic: TrafficDraw): RequestPlan {
     padBytes: bytes(),
     replyBytes: bytes(),
     stream: kind === 'stream' ? drawStream(draw) : undefined,
-    parts: wire.hasTypes && draw.chance(0.15) ? draw.int(2, 4) : 1,
+    parts: wire.hasParts && draw.chance(0.15) ? draw.int(2, 4) : 1,
   }
 }
 
@@ -81,12 +81,10 @@ const TCP_FAULTS: readonly number[] = [
 ]
 
 function drawKind(draw: Draw, wire: Wire): RequestPlan['kind'] {
-  if (!wire.hasTypes || draw.chance(0.8)) return 'request'
-  return draw.pick(wire.definition.correlation === 'id' ? KINDS : ORDERED_KINDS)
+  if (wire.kinds.length === 0 || draw.chance(0.8)) return 'request'
+  return draw.pick(wire.kinds)
 }
 
-const ORDERED_KINDS = ['oneway', 'oneway', 'heartbeat'] as const
-const KINDS = ['oneway', 'heartbeat', 'stream', 'stream'] as const
 
 function drawStream(draw: Draw): StreamPlan {
   return {

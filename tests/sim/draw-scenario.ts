@@ -13,7 +13,8 @@ import { drawDynamics } from './draw-changes.ts'
 import { drawClient } from './draw-client.ts'
 import { type FilterPlan, LISTEN, type Scenario, type ServicePlan } from './scenario.ts'
 import type { NetworkWeather } from './virtual-network.ts'
-import { WIRES, type Wire } from './wire.ts'
+import type { Wire } from './wire.ts'
+import { WIRES } from './wires.ts'
 
 const SERVICE_PORT = 8000
 /** Clients begin nothing after this. */
@@ -243,25 +244,29 @@ function drawRoutes(draw: Draw, { wire, clusterCount }: ListenerDraw): RouteConf
       match: {
         metadata: [
           {
-            name: wire.hasTypes ? 'body' : 'cmd',
-            test: testFor(wire, number),
+            name: wire.routing.key,
+            test: wire.routing.testOf(number),
             invert: false,
             treatMissingAsEmpty: false,
           },
         ],
       },
       clusters,
-      hashPolicy: draw.chance(0.3) ? [wire.hasTypes ? 'body' : 'cmd'] : [],
+      hashPolicy: draw.chance(0.3) ? [wire.routing.key] : [],
       mirrors: [],
       timeoutMs: draw.chance(0.2) ? draw.pick([0, 100, 700]) : undefined,
-      requestMutation: [],
-      responseMutation: [],
+      requestMutation: drawMutation(draw, wire),
+      responseMutation: drawMutation(draw, wire),
     })
   }
   return routes
 }
 
-function testFor(wire: Wire, number: number): RouteConfig['match']['metadata'][number]['test'] {
-  if (!wire.hasTypes) return { kind: 'exact', text: String(number), ignoreCase: false }
-  return { kind: 'prefix', text: String.fromCharCode(0x61 + number), ignoreCase: false }
+/** Values long and short, one of them for a key that is there. */
+function drawMutation(draw: Draw, wire: Wire): RouteConfig['requestMutation'] {
+  if (wire.definition.mutation === undefined || draw.chance(0.5)) return []
+  return [
+    { key: 'x-sim', value: 'v'.repeat(draw.pick([1, 40, 2000])) },
+    { key: 'timeout', value: draw.pick([undefined, '1']) },
+  ]
 }

@@ -1,3 +1,4 @@
+import type { StringMatch } from '@meltemi/api/model'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { type Codec, type CodecDefinition, MessageType, type Metadata, type Side } from '@meltemi/sdk'
 import { awesomerpcFrame } from '../harness/awesomerpc-frame.ts'
@@ -17,8 +18,12 @@ export interface Frame {
 export interface Wire {
   readonly name: string
   readonly definition: CodecDefinition
-  /** One-way messages, heartbeats, replies in parts, texts in errors. */
-  readonly hasTypes: boolean
+  /** What clients send besides requests; those that are named twice more often. */
+  readonly kinds: readonly ('oneway' | 'heartbeat' | 'stream')[]
+  /** Replies may come in parts. */
+  readonly hasParts: boolean
+  /** The property that routes go by. */
+  readonly routing: { readonly key: string; testOf(route: number): StringMatch }
   write(frame: Frame & { readonly route: number }): Buffer
   /** The first message of these bytes and its length; null: not whole yet. Throws when they are none. */
   read(bytes: Buffer, from: 'client' | 'service'): { readonly frame: Frame; readonly length: number } | null
@@ -31,7 +36,9 @@ const AWESOMERPC_HEAD_BYTES = 13
 const plain: Wire = {
   name: 'awesomerpc',
   definition: awesomerpc,
-  hasTypes: false,
+  kinds: [],
+  hasParts: false,
+  routing: { key: 'cmd', testOf: (route) => ({ kind: 'exact', text: String(route), ignoreCase: false }) },
   write: ({ id, route, isError, body }) => awesomerpcFrame({ id, cmd: route, rspCode: isError ? 7 : 0, body }),
   read(bytes, from) {
     if (bytes.length < AWESOMERPC_HEAD_BYTES) return null
@@ -56,7 +63,12 @@ const STREAMING_HEAD_BYTES = 20
 const typed: Wire = {
   name: 'typed',
   definition: streaming,
-  hasTypes: true,
+  kinds: ['oneway', 'heartbeat', 'stream', 'stream'],
+  hasParts: true,
+  routing: {
+    key: 'body',
+    testOf: (route) => ({ kind: 'prefix', text: String.fromCharCode(0x61 + route), ignoreCase: false }),
+  },
   write: ({ type, id, stream, isError, isLast, body }) =>
     streamingFrame({ type, id, stream, status: isError ? 1 : 0, flags: isLast ? 0 : 1, body }),
   read(bytes) {
@@ -81,6 +93,7 @@ const typed: Wire = {
 const ordered: Wire = {
   ...typed,
   name: 'ordered',
+  kinds: ['oneway', 'oneway', 'heartbeat'],
   definition: { ...streaming, name: 'meltemi.sim.ordered', correlation: 'order' },
 }
 
@@ -105,7 +118,7 @@ function resetBody(opened: Metadata): Buffer {
   return opened.message.subarray(opened.headerSize)
 }
 
-export const WIRES: readonly Wire[] = [plain, typed, ordered, shared]
+export const SMALL_WIRES: readonly Wire[] = [plain, typed, ordered, shared]
 
 /** Cuts what arrives into messages. */
 export class FrameReader {

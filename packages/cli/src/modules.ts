@@ -5,10 +5,11 @@
 
 import { fileURLToPath } from 'node:url'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
-export const codecs: readonly CodecDefinition[] = [awesomerpc, thrift]
+export const codecs: readonly CodecDefinition[] = [awesomerpc, dubbo, thrift]
 
 export const filters: readonly FilterDefinition[] = []
 

@@ -31,6 +31,11 @@ export interface Codec {
   /** Writes the answer to a client's heartbeat. Without it heartbeats are dropped. */
   heartbeatReply?(request: Metadata, out: ByteWriter): void
   /**
+   * Takes a Heartbeat that a service sent: writes the answer if it wants one, and returns true when the service asks for no
+   * new requests on this connection. Writes nothing for the answer to another heartbeat. Without it they are dropped.
+   */
+  serviceHeartbeat?(message: Metadata, out: ByteWriter): boolean
+  /**
    * Writes a health check with this id; healthy is a reply that decodes with status Ok. For active health checks, which
    * this version does not make.
    */

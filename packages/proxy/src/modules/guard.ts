@@ -55,6 +55,7 @@ class GuardedCodec implements Codec {
   readonly #running: Running
   patchIds?: NonNullable<Codec['patchIds']>
   heartbeatReply?: NonNullable<Codec['heartbeatReply']>
+  serviceHeartbeat?: NonNullable<Codec['serviceHeartbeat']>
   healthCheck?: NonNullable<Codec['healthCheck']>
   resetStream?: NonNullable<Codec['resetStream']>
   goAway?: NonNullable<Codec['goAway']>
@@ -65,6 +66,7 @@ class GuardedCodec implements Codec {
     this.#running = running
     if (codec.patchIds !== undefined) this.patchIds = this.#patchIds
     if (codec.heartbeatReply !== undefined) this.heartbeatReply = this.#heartbeatReply
+    if (codec.serviceHeartbeat !== undefined) this.serviceHeartbeat = this.#serviceHeartbeat
     if (codec.healthCheck !== undefined) this.healthCheck = this.#healthCheck
     if (codec.resetStream !== undefined) this.resetStream = this.#resetStream
     if (codec.goAway !== undefined) this.goAway = this.#goAway
@@ -116,6 +118,16 @@ class GuardedCodec implements Codec {
     this.#running[0] = this.#id
     try {
       this.#codec.heartbeatReply?.(request, out)
+    } finally {
+      this.#running[0] = before
+    }
+  }
+
+  #serviceHeartbeat(message: Metadata, out: ByteWriter): boolean {
+    const before = this.#running[0] as number
+    this.#running[0] = this.#id
+    try {
+      return this.#codec.serviceHeartbeat?.(message, out) ?? false
     } finally {
       this.#running[0] = before
     }

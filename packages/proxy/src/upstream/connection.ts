@@ -340,13 +340,26 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   }
 
   #dispatch(reply: Metadata): void {
-    if (reply.type === MessageType.Heartbeat) return
+    if (reply.type === MessageType.Heartbeat) {
+      this.#onHeartbeat(reply)
+      return
+    }
     if (reply.streamId !== 0 && this.#dispatchStream(reply)) return
     const isReply = reply.type === MessageType.Response || reply.type === MessageType.Error
     const isDue = this.correlator.size > 0
     const sink = isReply ? this.correlator.match(reply.requestId, reply.last) : null
     if (sink === null) this.#unasked(reply, isDue)
     else this.#deliver(sink, reply)
+  }
+
+  /** A service's own heartbeat is answered, unless answers would pile up; one that is about to end is asked no more. */
+  #onHeartbeat(message: Metadata): void {
+    if (this.#isWaitingForDrain) return
+    const { writer } = this.#outbox
+    const mark = writer.length
+    const isLeaving = this.#codec.serviceHeartbeat?.(message, writer) ?? false
+    if (writer.length > mark) this.#written()
+    if (isLeaving) this.drain()
   }
 
   #deliver(sink: ReplySink, reply: Metadata): void {

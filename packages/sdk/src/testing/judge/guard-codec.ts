@@ -34,6 +34,7 @@ const METHODS: readonly (keyof Codec)[] = [
   'onError',
   'patchIds',
   'heartbeatReply',
+  'serviceHeartbeat',
   'healthCheck',
   'resetStream',
   'goAway',

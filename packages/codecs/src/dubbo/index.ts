@@ -1,0 +1,1 @@
+export { dubbo } from './codec.ts'

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { MessageType } from '@meltemi/sdk'
+import { Meltemi } from '../thrift/meltemi.ts'
+import { assertOutcome, JAVA_CALLS } from './expected.ts'
+import { JAVA_PEERS, type Outcome, type Peer, PeerClient, PeerServer, unusedPort } from './peers.ts'
+import { Tap } from './tap.ts'
+
+const CODEC = 'dubbo'
+const ERROR_CALLS = 20
+const MAX_ERROR_MS = 100
+/** Of the client's and the machine's own, once in a run. */
+const MAX_PAUSE_MS = 100
+/** Part of the time in which a timeout is told. */
+const REQUEST_TIMEOUT_MS = 30
+const HEARTBEAT_MS = 1000
+const ADDED = { added: 'by the proxy 😀' } as const
+const ANSWER_ADDED = { 'answer-added': 'by the proxy too 😀' } as const
+
+/** Listener, Dubbo's word for it in an RpcException (1: network, 2: timeout), and the text. */
+const LOCAL_ERRORS = [
+  ['noRoute', 1, /meta protocol router: no matched route for request '\d+'/],
+  ['refused', 1, /meta protocol upstream request: remote connection failure/],
+  ['silent', 2, /meta protocol router: request timeout for cluster 'silent'/],
+  ['talkative', 1, /message begins with/],
+] as const
+
+describe('real Java peers through Meltemi', () => {
+  const servers = new Map<Peer, PeerServer>()
+  const clients = new Map<Peer, PeerClient>()
+  const silent = net.createServer((socket) => socket.resume())
+  const talkative = net.createServer((socket) => socket.end('no Dubbo at all'))
+  let meltemi: Meltemi
+
+  before(async () => {
+    for (const peer of JAVA_PEERS) servers.set(peer, await PeerServer.start(peer))
+    for (const peer of JAVA_PEERS) clients.set(peer, new PeerClient(peer))
+    for (const server of [silent, talkative]) await once(server.listen(0, '127.0.0.1'), 'listening')
+    const portOf = (server: net.Server) => (server.address() as net.AddressInfo).port
+    const upstreamPort = servers.get('java-3')!.port
+    meltemi = await Meltemi.start(
+      {
+        'java-2.7': { upstreamPort: servers.get('java-2.7')!.port },
+        'java-3': { upstreamPort },
+        exclusive: { upstreamPort, multiplexing: false },
+        changing: { upstreamPort, requestMutation: ADDED, responseMutation: ANSWER_ADDED },
+        changing27: {
+          upstreamPort: servers.get('java-2.7')!.port,
+          requestMutation: ADDED,
+          responseMutation: ANSWER_ADDED,
+        },
+        blue: { upstreamPort, match: ['group', 'blue'] },
+        version: { upstreamPort, match: ['version', '2.0.0'] },
+        noRoute: { upstreamPort, match: ['method', 'other'] },
+        refused: { upstreamPort: await unusedPort() },
+        silent: { upstreamPort: portOf(silent), requestTimeout: `${REQUEST_TIMEOUT_MS / 1000}s` },
+        talkative: { upstreamPort: portOf(talkative) },
+      },
+      CODEC,
+    )
+  })
+  after(async () => {
+    for (const client of clients.values()) await client[Symbol.asyncDispose]()
+    await meltemi?.[Symbol.asyncDispose]()
+    for (const server of servers.values()) await server[Symbol.asyncDispose]()
+    silent.close()
+    talkative.close()
+  })
+
+  for (const peer of JAVA_PEERS) {
+    const call = (listener: string, name: string) => clients.get(peer)!.call(meltemi.port(listener), name)
+
+    for (const server of JAVA_PEERS) {
+      test(`a ${peer} consumer gets every answer of a ${server} provider`, async () => {
+        for (const name of JAVA_CALLS) assertOutcome(await call(server, name), server)
+      })
+      test(`what a ${peer} consumer says one way reaches a ${server} provider once`, async () => {
+        const before = Number((await call(server, 'notes'))['result'])
+        for (let n = 0; n < 3; n++) await call(server, 'note')
+        // nobody says that it has arrived, but the connection is one, and what follows comes behind it
+        await until(async () => Number((await call(server, 'notes'))['result']) === before + 3)
+      })
+    }
+
+    test(`a ${peer} consumer gets every answer over a connection of its own`, async () => {
+      for (const name of JAVA_CALLS) assertOutcome(await call('exclusive', name), 'java-3')
+    })
+
+    for (const [listener, server] of [
+      ['changing', 'java-3'],
+      ['changing27', 'java-2.7'],
+    ] as const) {
+      test(`attachments change on their way between ${peer} and ${server}, arguments and results do not`, async () => {
+        const attached = {
+          sent: { absent: 'null', color: 'blue 😀', ...ADDED },
+          answerAdded: ANSWER_ADDED['answer-added'],
+        }
+        for (const name of JAVA_CALLS) {
+          assertOutcome(await call(listener, name), server, name === 'attached' ? attached : {})
+        }
+      })
+    }
+
+    test(`calls of a ${peer} consumer are routed by group and by version`, async () => {
+      for (const listener of ['blue', 'version']) {
+        assertOutcome(await call(listener, 'blue'), 'java-3')
+        assertLocalError(await call(listener, 'text'), 1, /no matched route/)
+      }
+    })
+
+    for (const [listener, code, message] of LOCAL_ERRORS) {
+      test(`a ${peer} consumer gets what went wrong with '${listener}' as an exception within ${MAX_ERROR_MS} ms`, async () => {
+        const outcomes: Outcome[] = []
+        await call(listener, 'text')
+        for (let n = 0; n < ERROR_CALLS; n++) outcomes.push(await call(listener, n % 2 === 0 ? 'text' : 'item'))
+        for (const outcome of outcomes) assertLocalError(outcome, code, message)
+        assertFast(outcomes)
+      })
+    }
+  }
+})
+
+for (const peer of JAVA_PEERS) {
+  test(`a ${peer} provider that is killed and comes back: an exception at once, then answers again`, async () => {
+    const port = await unusedPort()
+    await using meltemi = await Meltemi.start({ own: { upstreamPort: port } }, CODEC)
+    await using client = new PeerClient(peer)
+    const call = (name: string) => client.call(meltemi.port('own'), name)
+    const first = await PeerServer.start(peer, {}, port)
+    assertOutcome(await call('text'), peer)
+    await first.kill()
+    assertLocalError(await call('text'), 1, /remote connection failure/)
+    await using _again = await PeerServer.start(peer, {}, port)
+    assertOutcome(await call('text'), peer)
+    assertOutcome(await call('item'), peer)
+  })
+
+  test(`a ${peer} provider that ends in peace says so, and its connection is left`, async () => {
+    const port = await unusedPort()
+    const first = await PeerServer.start(peer, {}, port)
+    await using tap = await Tap.start(port)
+    await using meltemi = await Meltemi.start({ own: { upstreamPort: tap.port } }, CODEC)
+    await using client = new PeerClient(peer)
+    const call = (name: string) => client.call(meltemi.port('own'), name)
+    assertOutcome(await call('text'), peer)
+    await first[Symbol.asyncDispose]()
+    const events = tap.messages.upstream.filter(({ type }) => type === MessageType.Heartbeat)
+    assert.ok(events.length > 0, 'the provider has not said that it ends')
+    await using _again = await PeerServer.start(peer, {}, port)
+    assertOutcome(await call('text'), peer)
+    assert.equal(tap.connections, 2)
+  })
+
+  test(`heartbeats of a ${peer} consumer are answered by the proxy, whose own connection the provider may end`, async () => {
+    await using server = await PeerServer.start(peer, { heartbeat: String(HEARTBEAT_MS) })
+    await using behind = await Tap.start(server.port)
+    await using meltemi = await Meltemi.start({ own: { upstreamPort: behind.port } }, CODEC)
+    await using before = await Tap.start(meltemi.port('own'))
+    await using client = new PeerClient(peer, { query: `heartbeat=${HEARTBEAT_MS}` })
+    assertOutcome(await client.call(before.port, 'text'), peer)
+    await until(() => countHeartbeats(before, 'upstream') >= 3 && behind.closedByService > 0)
+    assertOutcome(await client.call(before.port, 'text'), peer)
+    assert.equal(before.connections, 1, 'the consumer has connected again')
+    assert.ok(countHeartbeats(before, 'downstream') >= countHeartbeats(before, 'upstream'))
+    assert.equal(countHeartbeats(behind, 'downstream'), 0)
+  })
+}
+
+test('Dubbo 3 in another serialization passes unseen, and gets what goes wrong as an exception', async () => {
+  const query = 'serialization=fastjson2&prefer.serialization=fastjson2'
+  await using server = await PeerServer.start('java-3', { serialization: 'fastjson2' })
+  await using behind = await Tap.start(server.port)
+  await using meltemi = await Meltemi.start(
+    { own: { upstreamPort: behind.port }, noRoute: { upstreamPort: behind.port, match: ['method', 'text'] } },
+    CODEC,
+  )
+  await using client = new PeerClient('java-3', { query })
+  for (const name of ['text', 'number', 'nothing', 'fail', 'attached', 'crowd']) {
+    assertOutcome(await client.call(meltemi.port('own'), name), 'java-3')
+  }
+  assertLocalError(await client.call(meltemi.port('noRoute'), 'text'), 1, /no matched route/)
+  const serializations = new Set(behind.messages.downstream.map(({ message }) => (message[2] as number) & 0x1f))
+  assert.deepEqual([...serializations], [23])
+  assert.ok(behind.messages.downstream.every(({ size }) => size === 0))
+})
+
+function countHeartbeats(tap: Tap, side: 'downstream' | 'upstream'): number {
+  return tap.messages[side].filter(({ type }) => type === MessageType.Heartbeat).length
+}
+
+function assertLocalError(outcome: Outcome, code: number, message: RegExp): void {
+  assert.deepEqual([outcome['exception'], outcome['code']], ['RpcException', code], JSON.stringify(outcome))
+  assert.match(String(outcome['message']), message)
+}
+
+/** The promised time holds for most of the errors, and for all of them but for a pause. */
+function assertFast(outcomes: readonly Outcome[]): void {
+  const times = outcomes.map(({ ms }) => ms).toSorted((a, b) => a - b)
+  const medianMs = times[times.length >> 1] as number
+  const maxMs = times.at(-1) as number
+  assert.ok(medianMs < MAX_ERROR_MS, `half of the errors took ${medianMs} ms and more`)
+  assert.ok(maxMs < MAX_ERROR_MS + MAX_PAUSE_MS, `one of the errors took ${maxMs} ms`)
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let n = 0; n < 200; n++) {
+    if (await holds()) return
+    await setTimeout(100)
+  }
+  throw new Error('it did not come to that within 20 s')
+}
