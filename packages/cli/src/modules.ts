@@ -6,11 +6,12 @@
 import { fileURLToPath } from 'node:url'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { thrift } from '@meltemi/codecs/thrift'
+import { proxyFilters } from '@meltemi/proxy/filters'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
 export const codecs: readonly CodecDefinition[] = [awesomerpc, thrift]
 
-export const filters: readonly FilterDefinition[] = []
+export const filters: readonly FilterDefinition[] = [...proxyFilters]
 
 /** This file, for threads that load it again. */
 export const builtInModule: string = fileURLToPath(import.meta.url)

@@ -4,6 +4,7 @@ import type { CodecDefinition } from '@meltemi/sdk'
 import type { ProxyCode } from './config/build-service.ts'
 import { ListenerManager, type ProxyUpdate } from './config/listener-manager.ts'
 import type { Listener } from './downstream/listener.ts'
+import { PeerCache } from './filters/metadata-exchange/peer-cache.ts'
 import { withoutVersions } from './modules/module-version.ts'
 import type { Network } from './net/network.ts'
 import { Flusher } from './net/outbox.ts'
@@ -51,6 +52,8 @@ export interface EndpointStatus {
 }
 
 const DEFAULT_DRAIN_MS = 30_000
+/** Of all labels of Istio, for each of which there are three histograms of 8 KiB. */
+const MAX_MESH_SERIES = 1000
 const SHED_INTERVAL_MS = 250
 /** Of overload: from here on the connections that hold the most are closed. */
 export const SHED_LEVEL = 3
@@ -92,13 +95,19 @@ export class Proxy {
     this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share)
     this.#routes = new RouteSlots(parts.routes ?? [])
     const seriesBudget = new SeriesBudget()
-    this.#clusters.onGone = (name) => seriesBudget.forget(name)
+    const mesh = { peers: new PeerCache(), seriesBudget: new SeriesBudget(MAX_MESH_SERIES) }
+    this.#clusters.onGone = (name) => {
+      seriesBudget.forget(name)
+      mesh.seriesBudget.forget(name)
+    }
     const build = {
+      node: config.node,
       thread: this.#thread,
       metrics,
       clusters: this.#clusters,
       routes: this.#routes,
       seriesBudget,
+      mesh,
       codecs: parts.codecs,
       filters: parts.filters,
       isFrom: (codec: CodecDefinition, digest: string) => parts.isFrom?.(codec, digest) ?? false,

@@ -1,0 +1,3 @@
+export { istioStats } from './istio-stats/istio-stats.ts'
+export { metadataExchange } from './metadata-exchange/metadata-exchange.ts'
+export { proxyFilters } from './proxy-filters.ts'
