@@ -4,6 +4,7 @@ import type { CodecDefinition } from '@meltemi/sdk'
 import type { ProxyCode } from './config/build-service.ts'
 import { ListenerManager, type ProxyUpdate } from './config/listener-manager.ts'
 import type { Listener } from './downstream/listener.ts'
+import { MESH_LIMITS } from './filters/mesh-limits.ts'
 import { PeerCache } from './filters/metadata-exchange/peer-cache.ts'
 import { withoutVersions } from './modules/module-version.ts'
 import type { Network } from './net/network.ts'
@@ -52,8 +53,6 @@ export interface EndpointStatus {
 }
 
 const DEFAULT_DRAIN_MS = 30_000
-/** Of all labels of Istio, for each of which there are three histograms of 8 KiB. */
-const MAX_MESH_SERIES = 1000
 const SHED_INTERVAL_MS = 250
 /** Of overload: from here on the connections that hold the most are closed. */
 export const SHED_LEVEL = 3
@@ -95,7 +94,7 @@ export class Proxy {
     this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share)
     this.#routes = new RouteSlots(parts.routes ?? [])
     const seriesBudget = new SeriesBudget()
-    const mesh = { peers: new PeerCache(), seriesBudget: new SeriesBudget(MAX_MESH_SERIES) }
+    const mesh = { peers: new PeerCache(), seriesBudget: new SeriesBudget(MESH_LIMITS.series) }
     this.#clusters.onGone = (name) => {
       seriesBudget.forget(name)
       mesh.seriesBudget.forget(name)

@@ -39,7 +39,7 @@ test('a real Prometheus has who asked whom of both proxies, and promtool nothing
   const samples = await answered(prometheus, `sum by (${by}) (istio_requests_total)`, 2)
   const common = { source_workload: 'web-v1', destination_workload: 'shop-v1', response_code: '0' }
   assert.deepEqual(
-    samples.map(({ metric, value }) => [metric, value[1]]).sort(),
+    samples.map(({ metric, value }) => [metric, value[1]]).sort(byReporter),
     [
       [{ reporter: 'destination', ...common }, '20'],
       [{ reporter: 'source', ...common }, '20'],
@@ -49,6 +49,10 @@ test('a real Prometheus has who asked whom of both proxies, and promtool nothing
   const [bytes] = await answered(prometheus, median, 1)
   assert.ok(Number(bytes?.value[1]) > 500, 'what the proxy beside the client has added is in the size')
 })
+
+function byReporter([a]: readonly unknown[], [b]: readonly unknown[]): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1
+}
 
 async function answered(prometheus: PrometheusServer, query: string, count: number): Promise<readonly Sample[]> {
   const endMs = performance.now() + PATIENCE_MS

@@ -1,16 +1,8 @@
 import type { Metadata } from '@meltemi/sdk'
+import { MESH_LIMITS } from '../mesh-limits.ts'
 import { PEER_ID_KEY, PEER_METADATA_KEY, tryDecodeBase64 } from './peer-metadata.ts'
 import { decodeStruct } from './struct-bytes.ts'
 import { UNKNOWN_WORKLOAD, type Workload, workloadOf } from './workload.ts'
-
-/** Of the Base64 text. Kubernetes allows more in its annotations, but none of them is in there. */
-const MAX_TEXT_LENGTH = 16 * 1024
-const MAX_ID_LENGTH = 512
-/** Of what becomes the value of a label; names in Kubernetes have at most 253. */
-const MAX_VALUE_LENGTH = 256
-/** After so long a peer is decoded anew: a pod keeps its id when its labels change. */
-const FRESH_MS = 60_000
-const MAX_PEERS = 1024
 
 /** The proxy that has sent a message. */
 export interface Peer {
@@ -31,7 +23,7 @@ const BAD_PEER: Peer = { ...NO_PEER, isBad: true }
 const NOBODY: Known = { peer: NO_PEER, freshUntilMs: 0 }
 
 /**
- * The peers of one thread by their ids, so that each is decoded once a minute. Bounded: 1,024 of them in two generations,
+ * The peers of one thread by their ids, so that each is decoded once in a while. Bounded: there are two generations,
  * of which the older one is forgotten when the younger one is full; who is heard of again moves to the younger one.
  */
 export class PeerCache {
@@ -41,12 +33,11 @@ export class PeerCache {
   /** Often the next message is from the same. */
   #lastId = ''
   #last = NOBODY
+  readonly nobody = NO_PEER
 
-  constructor(maxPeers = MAX_PEERS) {
+  constructor(maxPeers: number = MESH_LIMITS.peers) {
     this.#maxYoung = Math.max(1, maxPeers / 2)
   }
-
-  readonly nobody = NO_PEER
 
   get size(): number {
     return this.#young.size + this.#old.size
@@ -67,7 +58,7 @@ export class PeerCache {
     const text = message.get(PEER_METADATA_KEY)
     if (text === undefined) return NO_PEER
     if (!isReasonable(id, text)) return BAD_PEER
-    return this.#remember(id, { peer: decodePeer(text), freshUntilMs: nowMs + FRESH_MS })
+    return this.#remember(id, { peer: decodePeer(text), freshUntilMs: nowMs + MESH_LIMITS.freshMs })
   }
 
   #remember(id: string, known: Known): Peer {
@@ -89,7 +80,7 @@ export class PeerCache {
 }
 
 function isReasonable(id: string, text: string): boolean {
-  return text.length <= MAX_TEXT_LENGTH && (id.length <= MAX_ID_LENGTH || id === text)
+  return text.length <= MESH_LIMITS.metadataLength && (id.length <= MESH_LIMITS.idLength || id === text)
 }
 
 function peerOf(workload: Workload): Peer {
@@ -102,7 +93,7 @@ function decodePeer(text: string): Peer {
   if (bytes === undefined) return BAD_PEER
   try {
     const workload = workloadOf(decodeStruct(bytes))
-    const isLong = Object.values(workload).some((value: string) => value.length > MAX_VALUE_LENGTH)
+    const isLong = Object.values(workload).some((value: string) => value.length > MESH_LIMITS.valueLength)
     return isLong ? BAD_PEER : peerOf(workload)
   } catch {
     // not a struct: who sends it is counted, and unknown
