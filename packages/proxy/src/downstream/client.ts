@@ -25,7 +25,7 @@ export interface OpenStream extends StreamSink {
   /** Why it has ended by a reset; null: it has not. */
   readonly failure: Failure | null
   /** The client has left before its end. */
-  readonly isAborted: boolean
+  readonly isClientGone: boolean
   /** Error as soon as a frame of the service says so. */
   readonly status: ResponseStatus
   /** Tells this one of its end, at once when it is over already. */

@@ -58,7 +58,7 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
   endedMs = 0
   /** Of the replies of the service as they came, or of the local reply. */
   replyBytes = 0
-  isAborted = false
+  isClientGone = false
   isComplete = false
   /** Ordered protocols: replies that wait for the exchanges before this one. */
   heldReplies: Metadata[] | null = null
@@ -155,11 +155,11 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
     return this.endedMs - this.startedMs
   }
 
-  get requestBytes(): number {
+  get bytesReceived(): number {
     return this.request.message.length + (this.streamSink === null ? 0 : this.streamSink.clientBytes)
   }
 
-  get responseBytes(): number {
+  get bytesSent(): number {
     return this.replyBytes + (this.streamSink === null ? 0 : this.streamSink.serverBytes)
   }
 
@@ -270,7 +270,7 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
   /** The client is gone: nobody is answered. */
   abort(): void {
     if (this.#phase === Phase.Over) return
-    this.isAborted = true
+    this.isClientGone = true
     this.attempt?.cancel()
     this.finish()
   }
@@ -290,10 +290,10 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
   }
 
   onStreamEnd(): void {
-    const { failure, isAborted, status } = this.streamSink as OpenStream
+    const { failure, isClientGone, status } = this.streamSink as OpenStream
     this.endedMs = this.thread.turn.nowMs
     this.failure = failure
-    this.isAborted = isAborted
+    this.isClientGone = isClientGone
     this.isComplete = status === ResponseStatus.Ok
     this.#listener.chain.end(this, this.#listener.onFilterException)
   }

@@ -13,7 +13,7 @@ export class Stream implements OpenStream, DrainWaiter {
   clientBytes = 0
   serverBytes = 0
   failure: Failure | null = null
-  isAborted = false
+  isClientGone = false
   status: ResponseStatus = ResponseStatus.Ok
   readonly #client: Client<never, Stream>
   #upstream: UpstreamConnection | null = null
@@ -97,7 +97,7 @@ export class Stream implements OpenStream, DrainWaiter {
     if (this.#isOver) return
     this.#isOver = true
     this.failure = cause
-    this.isAborted = cause === null
+    this.isClientGone = cause === null
     this.#early.length = 0
     this.#resumeClient()
     this.#upstream?.resetStream(this.opened, this.#ticket)

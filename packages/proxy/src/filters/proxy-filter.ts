@@ -22,11 +22,11 @@ export interface EndedExchange extends FilterContext {
   readonly endedMs: number
   readonly durationMs: number
   /** Of the request, or of all frames of the client. */
-  readonly requestBytes: number
+  readonly bytesReceived: number
   /** Of all replies, of the local one, or of all frames of the service. */
-  readonly responseBytes: number
+  readonly bytesSent: number
   /** The client has left before it had its answer, or before the end of the stream. */
-  readonly isAborted: boolean
+  readonly isClientGone: boolean
   /** What has no reply was sent on; a stream has come to its end without an error. */
   readonly isComplete: boolean
 }

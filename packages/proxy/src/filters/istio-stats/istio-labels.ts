@@ -16,10 +16,8 @@ export interface Reported {
 /** What became of a request: a response flag of Envoy, or one of these. */
 export const Outcome = {
   Success: 'success',
-  /** The service says that it has failed. */
-  Error: '-',
-  /** The client has left. */
-  ClientGone: 'DC',
+  /** Without a flag: the service says so, or a filter. */
+  Failure: '-',
 } as const
 
 export interface RequestLabels {

@@ -101,7 +101,7 @@ test('each outcome, peer and service has a count of its own; clusters of one ser
   for (const [cluster, from, outcome] of [
     [V1, 'shop', Outcome.Success],
     [V2, 'shop', Outcome.Success],
-    [V1, 'shop', Outcome.Error],
+    [V1, 'shop', Outcome.Failure],
     [V1, 'shop', 'UH'],
     [V1, 'shop2', Outcome.Success],
     ['own-name', 'shop', Outcome.Success],
@@ -139,7 +139,7 @@ test('series go with their cluster and with their listener, and their part of th
   const budget = new SeriesBudget(3)
   const { series, add, registry } = start(budget)
   add(V1, 'shop')
-  add(V1, 'shop', Outcome.Error)
+  add(V1, 'shop', Outcome.Failure)
   add('own-name', 'shop')
   budget.forget(V1)
   assert.deepEqual(counted(registry).map((labels) => labels['destination_service']), ['own-name'])

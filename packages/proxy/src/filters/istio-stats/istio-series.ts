@@ -126,7 +126,7 @@ export class IstioSeries implements SeriesOwner {
   }
 
   #findOther(outcome: string): Series {
-    const flags = outcome === Outcome.Success || outcome === Outcome.Error ? outcome : OTHER
+    const flags = outcome === Outcome.Success || outcome === Outcome.Failure ? outcome : OTHER
     const known = this.#other.get(flags)
     if (known !== undefined) return known
     this.#otherMetrics ??= this.#hold(OTHER)

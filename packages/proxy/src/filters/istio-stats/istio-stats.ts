@@ -1,6 +1,6 @@
 import type { Counter } from '@meltemi/runtime'
 import { type FilterDefinition, ResponseStatus } from '@meltemi/sdk'
-import { flagOf } from '../../observe/response-flag.ts'
+import { responseFlag } from '../../observe/response-flags.ts'
 import { sharedMetadata } from '../metadata-exchange/node-metadata.ts'
 import type { PeerCache } from '../metadata-exchange/peer-cache.ts'
 import { UNKNOWN, workloadOf } from '../metadata-exchange/workload.ts'
@@ -67,14 +67,13 @@ class IstioStats implements ProxyFilter {
     const series = this.#series.find(cluster, peer, outcomeOf(exchange))
     series.requests.add(1)
     series.durationMs.record(exchange.durationMs)
-    series.requestBytes.record(exchange.requestBytes)
-    series.responseBytes.record(exchange.responseBytes)
+    series.requestBytes.record(exchange.bytesReceived)
+    series.responseBytes.record(exchange.bytesSent)
   }
 }
 
-function outcomeOf({ failure, reply, isAborted, isComplete }: EndedExchange): string {
-  if (failure !== null) return flagOf(failure)
-  if (isAborted) return Outcome.ClientGone
+function outcomeOf({ failure, reply, isClientGone, isComplete }: EndedExchange): string {
+  if (failure !== null || isClientGone) return responseFlag(failure, isClientGone) || Outcome.Failure
   const isSuccess = reply === null ? isComplete : reply.status === ResponseStatus.Ok
-  return isSuccess ? Outcome.Success : Outcome.Error
+  return isSuccess ? Outcome.Success : Outcome.Failure
 }

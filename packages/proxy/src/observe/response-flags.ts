@@ -1,22 +1,24 @@
 import { ErrorType, type Failure } from '@meltemi/sdk'
 import { FAILURES } from './failure-table.ts'
 
+const NO_FLAG = ''
+const CLIENT_LEFT = 'DC'
 const BY_CODE: ReadonlyMap<string, string> = new Map(Object.values(FAILURES).map(({ code, flag }) => [code, flag]))
 
-/** Of failures that filters have made. */
-const BY_TYPE: Readonly<Record<ErrorType, string>> = {
+/** For failures that filters make, whose codes are their own. */
+const BY_TYPE: Readonly<Record<number, string>> = {
   [ErrorType.RouteNotFound]: 'NR',
   [ErrorType.ClusterNotFound]: 'NC',
   [ErrorType.NoHealthyUpstream]: 'UH',
   [ErrorType.BadResponse]: 'UPE',
-  [ErrorType.Unspecified]: 'DPE',
   [ErrorType.OverLimit]: 'RL',
   [ErrorType.Timeout]: 'UT',
   [ErrorType.Denied]: 'UAEX',
   [ErrorType.Fault]: 'FI',
 }
 
-/** Envoy's response flag for a local reply. */
-export function flagOf({ code, type }: Failure): string {
-  return BY_CODE.get(code) ?? BY_TYPE[type] ?? BY_TYPE[ErrorType.Unspecified]
+/** Envoy's flag for what went wrong; empty: nothing did. */
+export function responseFlag(failure: Failure | null, isClientGone: boolean): string {
+  if (failure === null) return isClientGone ? CLIENT_LEFT : NO_FLAG
+  return BY_CODE.get(failure.code) ?? BY_TYPE[failure.type] ?? NO_FLAG
 }
