@@ -5,11 +5,14 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TcpProxyConfig } from '@meltemi/api'
 import { loadModules, type RunningProxy, startProxy } from '@meltemi/proxy'
+import { istioStats, MESH_LIMITS, metadataExchange } from '@meltemi/proxy/filters'
+import { readLabels } from '@meltemi/runtime'
 import { ROOT } from '../scripts/workspace.ts'
-import { uuid } from './harness/codecs/index.ts'
-import { testCluster, testRoute } from './harness/index.ts'
+import { uuid, uuidFrame } from './harness/codecs/index.ts'
+import { connectClient, testCluster, testRoute } from './harness/index.ts'
 
 const MODULE = fileURLToPath(new URL('./harness/codecs/index.ts', import.meta.url))
+const BUILT_IN = fileURLToPath(new URL('../packages/cli/src/modules.ts', import.meta.url))
 const KINDS = ['counter', 'gauge', 'histogram']
 
 const metaProtocol: MetaProtocolConfig = {
@@ -18,7 +21,7 @@ const metaProtocol: MetaProtocolConfig = {
   applicationProtocol: 'uuid',
   codec: { name: uuid.name, options: undefined, moduleDigest: undefined },
   multiplexing: true,
-  filters: [],
+  filters: [metadataExchange, istioStats].map(({ name, typeUrl }) => ({ name, typeUrl, config: undefined })),
   routes: { name: 'routes', routes: [testRoute('service')] },
   rds: undefined,
   idleTimeoutMs: 0,
@@ -72,6 +75,24 @@ test('the stats of docs/operations.md stand in docs/metrics.md too, with the sam
   )
 })
 
+test('docs/metrics.md lists the labels of Istio’s metrics, and no others', async () => {
+  const page = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8')
+  const [, section = ''] = page.split('\n## Requests by workload\n')
+  const [, table = ''] = section.split('| label | what it says |\n')
+  const documented = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| `(\w+)` \|/gm)].map(([, label]) => label as string)
+  const labels = await labelsOfRunningProxy()
+  assert.ok(labels.length > 20)
+  assert.deepEqual(documented.toSorted(), labels.toSorted())
+})
+
+test('docs/metrics.md tells the limits of what is known of the mesh', () => {
+  const page = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8')
+  const [, table = ''] = page.split('| limit | value | beyond it |\n')
+  const rows = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| `(\w+)` \| ([\d,]+) \w+ \|/gm)]
+  const documented = Object.fromEntries(rows.map(([, limit, value]) => [limit, Number(value?.replaceAll(',', ''))]))
+  assert.deepEqual(documented, { ...MESH_LIMITS })
+})
+
 /** `name kind` of each row; sections with a prefix say so in their text. */
 function readDocument(markdown: string): readonly string[] {
   return markdown.split(/^## /m).flatMap((section) => {
@@ -82,10 +103,24 @@ function readDocument(markdown: string): readonly string[] {
 }
 
 async function statsOfRunningProxy(): Promise<readonly string[]> {
+  return withRunningProxy(async (proxy) => {
+    const lines = await Promise.all(KINDS.map((kind) => namesOf(proxy, kind)))
+    return [...new Set(lines.flat())]
+  })
+}
+
+async function labelsOfRunningProxy(): Promise<readonly string[]> {
+  return withRunningProxy(async (proxy) => {
+    const text = await readStats(proxy, 'filter=istio_requests_total')
+    return [...readLabels(text.slice(0, text.lastIndexOf(': ')))?.labels.keys() ?? []]
+  })
+}
+
+async function withRunningProxy<T>(use: (proxy: RunningProxy) => Promise<T>): Promise<T> {
   const proxy = await startProxy({
     config: configuration(),
     bootstrap: {},
-    modules: (await loadModules([MODULE])).modules.map(({ version }) => version),
+    modules: (await loadModules([BUILT_IN, MODULE])).modules.map(({ version }) => version),
     watchModules: false,
     concurrency: 1,
     adminAddress: { host: '127.0.0.1', port: 0 },
@@ -94,19 +129,22 @@ async function statsOfRunningProxy(): Promise<readonly string[]> {
     memoryLimitBytes: undefined,
   })
   try {
-    const lines = await Promise.all(KINDS.map((kind) => namesOf(proxy, kind)))
-    return [...new Set(lines.flat())]
+    await callOnce(proxy)
+    return await use(proxy)
   } finally {
     await proxy.stop()
   }
 }
 
+async function readStats({ adminAddress: { host, port } }: RunningProxy, query: string): Promise<string> {
+  const reply = await fetch(`http://${host}:${port}/stats?${query}`, { headers: { connection: 'close' } })
+  assert.equal(reply.status, 200)
+  return reply.text()
+}
+
 /** With placeholders where configuration gives the name. */
 async function namesOf(proxy: RunningProxy, kind: string): Promise<readonly string[]> {
-  const { host, port } = proxy.adminAddress
-  const reply = await fetch(`http://${host}:${port}/stats?type=${kind}s`, { headers: { connection: 'close' } })
-  assert.equal(reply.status, 200)
-  const lines = (await reply.text()).split('\n').filter((line) => line !== '')
+  const lines = (await readStats(proxy, `type=${kind}s`)).split('\n').filter((line) => line !== '')
   return lines.map((line) => {
     // a stat with labels is one stat
     const name = line.slice(0, line.indexOf(': ')).replace(/\{.*\}$/, '')
@@ -115,7 +153,7 @@ async function namesOf(proxy: RunningProxy, kind: string): Promise<readonly stri
       .replace('meta_protocol.uuid.here.', 'meta_protocol.<protocol>.<prefix>.')
       .replace('tcp.there.', 'tcp.<prefix>.')
       .replace('cluster.service.', 'cluster.<cluster>.')
-      .replace(/^codec\.meltemi\.test\.\w+\./, 'codec.<codec>.')
+      .replace(/^codec\.(?:meltemi\.test|aeraki\.meta_protocol\.codec)\.\w+\./, 'codec.<codec>.')
       .replace(/^listener\.127\.0\.0\.1_\d+\./, 'listener.<address>.')} ${kind}`
   })
 }
@@ -141,4 +179,11 @@ function listener(name: string, filter: MetaProtocolConfig | TcpProxyConfig): Li
     maxConnections: 0,
     filter,
   }
+}
+
+/** What is told by workload begins with the first request; this one has no service that would answer. */
+async function callOnce(proxy: RunningProxy): Promise<void> {
+  const { port } = proxy.config.listeners[0]?.address as ListenerConfig['address']
+  await using client = await connectClient({ port, codec: uuid })
+  await client.request(uuidFrame({ id: 1 }))
 }

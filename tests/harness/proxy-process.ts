@@ -20,6 +20,8 @@ export interface ProxyProcessOptions {
   readonly filter?: object
   readonly listener?: object
   readonly cluster?: object
+  /** Of the bootstrap. */
+  readonly node?: object
   /** Further command line arguments. */
   readonly arguments?: readonly string[]
 }
@@ -131,6 +133,7 @@ function bootstrap(options: ProxyProcessOptions, port: number): object {
   }
   const endpoints = options.endpoints.map((endpoint) => ({ endpoint: { address: address(endpoint) } }))
   return {
+    ...(options.node === undefined ? {} : { node: options.node }),
     static_resources: {
       listeners: [
         {

@@ -4,6 +4,7 @@ import type {
   ClusterConfig,
   ListenerConfig,
   MetaProtocolConfig,
+  NodeConfig,
   ProxyConfig,
   RouteConfig,
   TcpProxyConfig,
@@ -28,6 +29,7 @@ export interface TestProxyOptions {
   /** undefined: everything goes to `service`. */
   readonly routes?: readonly RouteConfig[]
   readonly filters?: readonly FilterDefinition[]
+  readonly node?: NodeConfig
   readonly overloadLevel?: () => number
   readonly seed?: number
   /** Which worker of those that share these limits; alone if not said. */
@@ -167,7 +169,7 @@ function testConfig(options: TestProxyOptions): ProxyConfig {
   const listener = testListener('test', options.tcpProxy ?? testFilter(options), options.listener)
   const clusters = options.clusters ?? [testCluster('service', options.endpoints ?? [], options.cluster)]
   return {
-    node: { id: 'test', cluster: '', metadata: {} },
+    node: options.node ?? { id: 'test', cluster: '', metadata: {} },
     admin: undefined,
     listeners: [listener],
     clusters,

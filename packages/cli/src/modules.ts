@@ -7,11 +7,12 @@ import { fileURLToPath } from 'node:url'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
+import { proxyFilters } from '@meltemi/proxy/filters'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
 export const codecs: readonly CodecDefinition[] = [awesomerpc, dubbo, thrift]
 
-export const filters: readonly FilterDefinition[] = []
+export const filters: readonly FilterDefinition[] = [...proxyFilters]
 
 /** This file, for threads that load it again. */
 export const builtInModule: string = fileURLToPath(import.meta.url)

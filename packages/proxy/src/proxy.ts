@@ -4,6 +4,8 @@ import type { CodecDefinition } from '@meltemi/sdk'
 import type { ProxyCode } from './config/build-service.ts'
 import { ListenerManager, type ProxyUpdate } from './config/listener-manager.ts'
 import type { Listener } from './downstream/listener.ts'
+import { MESH_LIMITS } from './filters/mesh-limits.ts'
+import { PeerCache } from './filters/metadata-exchange/peer-cache.ts'
 import { withoutVersions } from './modules/module-version.ts'
 import type { Network } from './net/network.ts'
 import { Flusher } from './net/outbox.ts'
@@ -92,13 +94,19 @@ export class Proxy {
     this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share)
     this.#routes = new RouteSlots(parts.routes ?? [])
     const seriesBudget = new SeriesBudget()
-    this.#clusters.onGone = (name) => seriesBudget.forget(name)
+    const mesh = { peers: new PeerCache(), seriesBudget: new SeriesBudget(MESH_LIMITS.series) }
+    this.#clusters.onGone = (name) => {
+      seriesBudget.forget(name)
+      mesh.seriesBudget.forget(name)
+    }
     const build = {
+      node: config.node,
       thread: this.#thread,
       metrics,
       clusters: this.#clusters,
       routes: this.#routes,
       seriesBudget,
+      mesh,
       codecs: parts.codecs,
       filters: parts.filters,
       isFrom: (codec: CodecDefinition, digest: string) => parts.isFrom?.(codec, digest) ?? false,

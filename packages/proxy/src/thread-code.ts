@@ -1,6 +1,7 @@
 import { formatProblem } from '@meltemi/api/model'
 import type { CodecDefinition } from '@meltemi/sdk'
 import type { ProxyCode } from './config/build-service.ts'
+import { proxyFilters } from './filters/proxy-filters.ts'
 import { guardCodec, guardFilter, type Running } from './modules/guard.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 import { type LoadedModule, loadVersions } from './modules.ts'
@@ -40,7 +41,9 @@ export class ThreadCode {
     return {
       version,
       codecs: guarded,
-      filters: filters.map((filter) => guardFilter(filter, version.id, this.#running)),
+      filters: filters.map((filter) =>
+        proxyFilters.includes(filter) ? filter : guardFilter(filter, version.id, this.#running),
+      ),
     }
   }
 }

@@ -3,17 +3,19 @@ import {
   type CodecConfig,
   type ListenerConfig,
   type MetaProtocolConfig,
+  type NodeConfig,
   rdsKey,
   type TcpProxyConfig,
 } from '@meltemi/api/model'
 import type { GroupedRegistry, HeldMetrics, MetricRegistry } from '@meltemi/runtime'
-import type { CodecDefinition, Filter, FilterDefinition } from '@meltemi/sdk'
+import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 import type { ListenerCode, ListenerService, MetaProtocolService, TcpService } from '../downstream/listener-service.ts'
 import { downstreamStats } from '../downstream/stats.ts'
 import { tcpStats } from '../downstream/tcp-proxy.ts'
 import { FilterChain } from '../filters/chain.ts'
 import { mirrorStats } from '../filters/mirror/mirror-stats.ts'
 import { Mirroring } from '../filters/mirror/mirroring.ts'
+import type { Mesh, ProxyFilter, ProxyFilterHost } from '../filters/proxy-filter.ts'
 import { PickRequest } from '../filters/router/pick-request.ts'
 import { RequestMetrics } from '../observe/request-metrics.ts'
 import type { SeriesBudget } from '../observe/series-budget.ts'
@@ -33,11 +35,13 @@ export interface ProxyCode {
 }
 
 export interface BuildContext extends ProxyCode {
+  readonly node: NodeConfig
   readonly thread: ThreadContext
   readonly metrics: GroupedRegistry
   readonly clusters: ClusterManager
   readonly routes: RouteSlots
   readonly seriesBudget: SeriesBudget
+  readonly mesh: Mesh
   overloadLevel(): number
   logBadBytes(remoteAddress: string, reason: string): void
 }
@@ -108,12 +112,13 @@ function buildWith(parts: MetaParts): MetaProtocolService {
   const routes = routesKey === undefined ? new RouteSlot(new RouteTable(config.routes)) : build.routes.slot(routesKey)
   // after all that may throw, for it has to be released
   const requestMetrics = new RequestMetrics(build.metrics, statPrefix, build.seriesBudget, stats.requestUntold)
+  for (const filter of filters) filter.retain?.()
   return {
     kind: 'meta-protocol',
     code,
     filters,
     routesKey,
-    metrics: releasedWith(metrics, requestMetrics),
+    metrics: releasedWith(metrics, [requestMetrics, ...filters]),
     context: {
       thread,
       listener,
@@ -136,9 +141,9 @@ function buildWith(parts: MetaParts): MetaProtocolService {
   }
 }
 
-function releasedWith(metrics: HeldMetrics, other: { release(): void }): HeldMetrics {
+function releasedWith(metrics: HeldMetrics, others: readonly Pick<ProxyFilter, 'release'>[]): HeldMetrics {
   const release = () => {
-    other.release()
+    for (const other of others) other.release?.()
     metrics.release()
   }
   return { ...metrics, release }
@@ -183,9 +188,12 @@ function findCode(listener: ListenerConfig, config: MetaProtocolConfig, build: B
   return [findCodec(config.codec, build, listener.name), ...filters]
 }
 
-function buildFilters({ listener, config, build, before, code, metrics }: MetaParts): readonly Filter[] {
+function buildFilters({ listener, config, build, before, code, metrics }: MetaParts): readonly ProxyFilter[] {
   const [, ...definitions] = code
-  const canKeep = before !== undefined && metricGroup(before.context.config) === metricGroup(config)
+  const canKeep =
+    before !== undefined &&
+    metricGroup(before.context.config) === metricGroup(config) &&
+    before.context.listener.direction === listener.direction
   return definitions.map((definition, slot) => {
     const filter = config.filters[slot] as MetaProtocolConfig['filters'][number]
     const isSame =
@@ -204,16 +212,22 @@ interface FilterParts {
   readonly slot: number
 }
 
-function buildFilter({ listener, config, build, metrics, definition, slot }: FilterParts): Filter {
+function buildFilter({ listener, config, build, metrics, definition, slot }: FilterParts): ProxyFilter {
   const filter = config.filters[slot] as MetaProtocolConfig['filters'][number]
   const faults: string[] = []
   const parsed = definition.parse(filter.config ?? {}, (path, message) => faults.push(`${path}: ${message}`))
   if (faults.length > 0) throw new Error(`listener '${listener.name}': filter '${filter.name}': ${faults.join('; ')}`)
   const { clock, random } = build.thread
-  return definition.create(parsed, {
+  const host: ProxyFilterHost = {
     slot,
     now: () => clock.now(),
     random: () => random.next(),
     counter: (name) => metrics.counter(`${metricGroup(config)}.${name}`),
-  })
+    node: build.node,
+    listener,
+    config,
+    registry: build.metrics,
+    mesh: build.mesh,
+  }
+  return definition.create(parsed, host)
 }

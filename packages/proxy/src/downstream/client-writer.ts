@@ -58,15 +58,20 @@ export class ClientWriter {
     return true
   }
 
-  error(request: Metadata, cause: Failure): void {
+  /** Returns the bytes of the local reply; 0 when the codec cannot write it. */
+  error(request: Metadata, cause: Failure): number {
     const { stats } = this.#listener
-    if (writeLocalReply(this.#codec, request, cause, this.#outbox.writer)) {
-      stats.localResponseBusinessException.add(1)
-      this.#written()
-    } else {
+    const { writer } = this.#outbox
+    const before = writer.length
+    if (!writeLocalReply(this.#codec, request, cause, writer)) {
       stats.localResponseError.add(1)
       this.#owner.onUnanswerable()
+      return 0
     }
+    const bytes = writer.length - before
+    stats.localResponseBusinessException.add(1)
+    this.#written()
+    return bytes
   }
 
   /** Throws what the codec throws. */

@@ -247,13 +247,13 @@ export class DownstreamConnection
     }
     const cause = failure(FAILURES.badResponse, 'meta protocol response: cannot encode')
     exchange.failure = cause
-    this.#writer.error(request, cause)
+    exchange.replyBytes = this.#writer.error(request, cause)
     exchange.attempt?.cancel()
     exchange.finish()
   }
 
   writeLocalReply(exchange: Exchange, cause: Failure): void {
-    if (!this.#isClosed) this.#writer.error(exchange.request, cause)
+    if (!this.#isClosed) exchange.replyBytes += this.#writer.error(exchange.request, cause)
     exchange.finish()
   }
 
@@ -269,8 +269,9 @@ export class DownstreamConnection
   sendFrame(stream: Stream, message: Metadata): void {
     this.#deadlines.lastActivityMs = this.listener.thread.turn.nowMs
     if (this.#writer.message(message, Mutation.none, message.requestId, stream.opened.streamId)) return
-    stream.abort()
-    this.resetByUpstream(stream, failure(FAILURES.badResponse, 'meta protocol response: cannot encode'))
+    const cause = failure(FAILURES.badResponse, 'meta protocol response: cannot encode')
+    stream.abort(cause)
+    this.resetByUpstream(stream, cause)
   }
 
   resetByUpstream(stream: Stream, cause: Failure): void {
@@ -381,13 +382,17 @@ export class DownstreamConnection
     }
   }
 
-  #start(message: Metadata, stream: Stream | null): void {
-    const { stats } = this.listener
+  #begin(message: Metadata, stream: Stream | null): Exchange {
     const exchange = new Exchange(this, message, stream, this.listener.thread.turn.nowMs)
     this.#exchanges.append(exchange)
-    stats.requestActive.add(1)
+    this.listener.stats.requestActive.add(1)
+    return exchange
+  }
+
+  #start(message: Metadata, stream: Stream | null): void {
+    const exchange = this.#begin(message, stream)
     if (this.listener.overloadLevel() >= OVERLOAD_REFUSES_REQUESTS) {
-      stats.requestOverload.add(1)
+      this.listener.stats.requestOverload.add(1)
       exchange.fail(failure(FAILURES.overloaded, printId(message.requestId)))
       return
     }
@@ -414,7 +419,7 @@ export class DownstreamConnection
     stats.requestStream.add(1)
     this.#streams ??= new StreamTable(stats.streamActive)
     if (this.#streams.size >= this.listener.config.maxInFlightPerConnection) {
-      this.#writer.error(message, failure(FAILURES.overflow, ''))
+      this.#begin(message, null).fail(failure(FAILURES.overflow, ''))
       return
     }
     this.#start(message, this.#streams.open(this, message))

@@ -11,11 +11,13 @@ import {
   ResponseStatus,
   type RouteInfo,
 } from '@meltemi/sdk'
+import type { FilterChain } from '../filters/chain.ts'
 import type { Mirroring } from '../filters/mirror/mirroring.ts'
+import type { EndedExchange } from '../filters/proxy-filter.ts'
 import { keepSmall } from '../filters/router/keep-small.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import { routeRequest } from '../filters/router/router.ts'
-import type { RouterContext, StreamSink, Try } from '../filters/router/router-context.ts'
+import type { RouterContext, Try } from '../filters/router/router-context.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
 import { ResponseKind } from '../observe/request-metrics.ts'
 import type { CompiledRoute } from '../routing/route.ts'
@@ -25,7 +27,7 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import type { UpstreamProtocol } from '../upstream/protocol.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
-import type { Client } from './client.ts'
+import type { Client, OpenStream, StreamWatcher } from './client.ts'
 import type { ListenerContext } from './listener-context.ts'
 
 /*
@@ -39,7 +41,7 @@ const REQUEST_ID_KEY = 'x-request-id'
 const NO_SLOTS: unknown[] = Object.freeze([]) as unknown as unknown[]
 
 /** One request with its reply, from decode to its end, which comes exactly once. */
-export class Exchange implements RouterContext, RouteInfo, TimerNode {
+export class Exchange implements RouterContext, RouteInfo, EndedExchange, StreamWatcher, TimerNode {
   timerNext: TimerNode | null = null
   timerPrev: TimerNode | null = null
   timerTick = 0
@@ -50,9 +52,14 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   reply: Metadata | null = null
   failure: Failure | null = null
   attempt: Try | null = null
-  readonly streamSink: StreamSink | null
+  readonly streamSink: OpenStream | null
   readonly slots: unknown[]
   readonly startedMs: number
+  endedMs = 0
+  /** Of the replies of the service as they came, or of the local reply. */
+  replyBytes = 0
+  isClientGone = false
+  isComplete = false
   /** Ordered protocols: replies that wait for the exchanges before this one. */
   heldReplies: Metadata[] | null = null
   readonly #connection: Client<Exchange, never>
@@ -68,7 +75,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   #isInReplyFilter = false
   #isFailedAgain = false
 
-  constructor(connection: Client<Exchange, never>, request: Metadata, streamSink: StreamSink | null, nowMs: number) {
+  constructor(connection: Client<Exchange, never>, request: Metadata, streamSink: OpenStream | null, nowMs: number) {
     const { listener } = connection
     this.request = request
     this.streamSink = streamSink
@@ -144,6 +151,18 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     return this.failure !== null || (this.reply?.last ?? false)
   }
 
+  get durationMs(): number {
+    return this.endedMs - this.startedMs
+  }
+
+  get bytesReceived(): number {
+    return this.request.message.length + (this.streamSink === null ? 0 : this.streamSink.clientBytes)
+  }
+
+  get bytesSent(): number {
+    return this.replyBytes + (this.streamSink === null ? 0 : this.streamSink.serverBytes)
+  }
+
   mutateRequest(key: string, value: string | undefined): void {
     if (this.#requestMutation === Mutation.none) this.#requestMutation = new Mutation()
     this.#requestMutation.set(key, value)
@@ -206,6 +225,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   deliver(reply: Metadata): void {
     if (this.#phase === Phase.Over) return
     this.reply = reply
+    this.replyBytes += reply.message.length
     if (reply.last) this.thread.timers.cancel(this)
     this.#countReply(reply)
     const route = this.#route
@@ -243,12 +263,14 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   }
 
   complete(): void {
+    this.isComplete = true
     this.finish()
   }
 
   /** The client is gone: nobody is answered. */
   abort(): void {
     if (this.#phase === Phase.Over) return
+    this.isClientGone = true
     this.attempt?.cancel()
     this.finish()
   }
@@ -259,11 +281,28 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     this.thread.timers.cancel(this)
     const { stats, requestMetrics, chain } = this.#listener
     if (this.#cursor > 0) chain.done(this.#cursor, this, this.#listener.onFilterException)
-    const durationMs = this.thread.turn.nowMs - this.startedMs
+    this.endedMs = this.thread.turn.nowMs
     stats.requestActive.add(-1)
-    stats.requestTimeMs.record(durationMs)
-    requestMetrics.record(this.request, this.#cluster, this.#responseKind(), durationMs)
+    stats.requestTimeMs.record(this.durationMs)
+    requestMetrics.record(this.request, this.#cluster, this.#responseKind(), this.durationMs)
+    if (chain.hasEnd) this.#tellEnd(chain)
     this.#connection.remove(this)
+  }
+
+  onStreamEnd(): void {
+    const { failure, isClientGone, status } = this.streamSink as OpenStream
+    this.endedMs = this.thread.turn.nowMs
+    this.failure = failure
+    this.isClientGone = isClientGone
+    this.isComplete = status === ResponseStatus.Ok
+    this.#listener.chain.end(this, this.#listener.onFilterException)
+  }
+
+  /** Now, or when the stream that it has opened is over. */
+  #tellEnd(chain: FilterChain): void {
+    const stream = this.streamSink
+    if (stream !== null && stream.isOpen && this.failure === null) stream.watch(this)
+    else chain.end(this, this.#listener.onFilterException)
   }
 
   /** As the reference: routable, and sent on where the codec can add properties. */

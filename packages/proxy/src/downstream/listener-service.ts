@@ -1,5 +1,6 @@
 import type { HeldMetrics } from '@meltemi/runtime'
-import type { CodecDefinition, Filter, FilterDefinition } from '@meltemi/sdk'
+import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
+import type { ProxyFilter } from '../filters/proxy-filter.ts'
 import type { ListenerContext } from './listener-context.ts'
 import type { TcpContext } from './tcp-proxy.ts'
 
@@ -12,7 +13,7 @@ export interface MetaProtocolService {
   /** The codec, then the filters that it was built of. */
   readonly code: ListenerCode
   /** What the chain consists of. */
-  readonly filters: readonly Filter[]
+  readonly filters: readonly ProxyFilter[]
   /** Of the routes that it shares with others, see `rdsKey`; undefined: it has its own. */
   readonly routesKey: string | undefined
   /** To be released with it. */

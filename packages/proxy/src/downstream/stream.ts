@@ -1,6 +1,6 @@
-import { type Failure, MessageType, type Metadata, Mutation } from '@meltemi/sdk'
+import { type Failure, MessageType, type Metadata, Mutation, ResponseStatus } from '@meltemi/sdk'
 import type { DrainWaiter, UpstreamConnection } from '../upstream/connection.ts'
-import type { Client, OpenStream } from './client.ts'
+import type { Client, OpenStream, StreamWatcher } from './client.ts'
 
 /**
  * One open stream: frames pass both ways until both sides have closed, or one resets.
@@ -10,6 +10,11 @@ import type { Client, OpenStream } from './client.ts'
  */
 export class Stream implements OpenStream, DrainWaiter {
   readonly opened: Metadata
+  clientBytes = 0
+  serverBytes = 0
+  failure: Failure | null = null
+  isClientGone = false
+  status: ResponseStatus = ResponseStatus.Ok
   readonly #client: Client<never, Stream>
   #upstream: UpstreamConnection | null = null
   #ticket = 0
@@ -17,6 +22,7 @@ export class Stream implements OpenStream, DrainWaiter {
   #isServerClosed = false
   #isOver = false
   #hasPaused = false
+  #watcher: StreamWatcher | null = null
   /** Frames that came before the upstream connection was there. */
   readonly #early: Metadata[] = []
 
@@ -59,8 +65,15 @@ export class Stream implements OpenStream, DrainWaiter {
     this.#forward(message)
   }
 
+  watch(watcher: StreamWatcher): void {
+    this.#watcher = watcher
+    if (this.#isOver) this.#tellEnd()
+  }
+
   onReply(message: Metadata): void {
     if (this.#isOver) return
+    this.serverBytes += message.message.length
+    if (message.status === ResponseStatus.Error) this.status = ResponseStatus.Error
     this.#client.sendFrame(this, message)
     if (this.#isOver) return
     if (message.type === MessageType.StreamCloseOneWay) this.#isServerClosed = true
@@ -73,17 +86,22 @@ export class Stream implements OpenStream, DrainWaiter {
   onUpstreamFailure(cause: Failure): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.failure = cause
     this.#resumeClient()
     this.#client.resetByUpstream(this, cause)
+    this.#tellEnd()
   }
 
-  /** The client is gone, or the exchange that should have opened it has ended otherwise. */
-  abort(): void {
+  /** The client is gone, or the exchange that should have opened it has ended otherwise; or there is a `cause`. */
+  abort(cause: Failure | null = null): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.failure = cause
+    this.isClientGone = cause === null
     this.#early.length = 0
     this.#resumeClient()
     this.#upstream?.resetStream(this.opened, this.#ticket)
+    this.#tellEnd()
   }
 
   onUpstreamDrain(): void {
@@ -105,6 +123,7 @@ export class Stream implements OpenStream, DrainWaiter {
   #forward(message: Metadata): void {
     if (this.#isOver) return
     const upstream = this.#upstream as UpstreamConnection
+    this.clientBytes += message.message.length
     upstream.sendStream(message, Mutation.none, this, this.#ticket)
     if (message.type === MessageType.StreamCloseOneWay) this.#isClientClosed = true
     else if (message.type === MessageType.StreamCloseTwoWay) {
@@ -130,5 +149,12 @@ export class Stream implements OpenStream, DrainWaiter {
     this.#isOver = true
     this.#resumeClient()
     this.#client.forget(this)
+    this.#tellEnd()
+  }
+
+  #tellEnd(): void {
+    const watcher = this.#watcher
+    this.#watcher = null
+    watcher?.onStreamEnd()
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Filter, type FilterContext, FilterStatus } from '@meltemi/sdk'
 import { FilterChain } from './chain.ts'
+import type { EndedExchange, ProxyFilter } from './proxy-filter.ts'
 
 const context = {} as FilterContext
 const rethrow = (error: unknown) => assert.ifError(error)
@@ -63,4 +64,23 @@ test('what one filter throws at the end does not keep the end from the others', 
 test('filters without a handler let everything pass', () => {
   const chain = new FilterChain([{}, {}])
   assert.deepEqual([chain.request(1, context), chain.reply(context), chain.length], [FilterStatus.Continue, true, 2])
+})
+
+test('the proxy’s own filters hear of every end, and what one of them throws does not keep it from the others', () => {
+  const heard: string[] = []
+  const thrown: unknown[] = []
+  const filters: ProxyFilter[] = [
+    { onEnd: () => void heard.push('a') },
+    {
+      onEnd: () => {
+        throw new Error('broken')
+      },
+    },
+    {},
+    { onEnd: () => void heard.push('d') },
+  ]
+  const chain = new FilterChain(filters)
+  chain.end({} as EndedExchange, (error) => thrown.push(error))
+  assert.deepEqual([heard, thrown.length, chain.hasEnd], [['a', 'd'], 1, true])
+  assert.equal(new FilterChain([{}]).hasEnd, false)
 })

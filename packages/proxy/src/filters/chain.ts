@@ -1,4 +1,5 @@
 import { type Filter, type FilterContext, FilterStatus } from '@meltemi/sdk'
+import type { EndedExchange, ProxyFilter } from './proxy-filter.ts'
 
 /** A listener's filters in configured order, sorted out once, so that an exchange asks only those that care. */
 export class FilterChain {
@@ -6,12 +7,19 @@ export class FilterChain {
   readonly #filters: readonly Filter[]
   readonly #repliers: readonly Filter[]
   readonly #hasDone: boolean
+  readonly #enders: readonly ProxyFilter[]
 
   constructor(filters: readonly Filter[]) {
     this.length = filters.length
     this.#filters = filters
     this.#repliers = filters.filter((filter) => filter.onReply !== undefined)
     this.#hasDone = filters.some((filter) => filter.onDone !== undefined)
+    this.#enders = filters.filter((filter: ProxyFilter) => filter.onEnd !== undefined)
+  }
+
+  /** Whether `end` makes a difference. */
+  get hasEnd(): boolean {
+    return this.#enders.length > 0
   }
 
   /** Runs filter number `at`. Throws what it throws, and a TypeError when it returns no status. */
@@ -40,6 +48,18 @@ export class FilterChain {
     for (let i = 0; i < ran; i++) {
       try {
         this.#filters[i]?.onDone?.(context)
+      } catch (error: unknown) {
+        onThrow(error)
+      }
+    }
+  }
+
+  /** Tells the proxy's own filters, all of them, that nothing more will come. */
+  end(exchange: EndedExchange, onThrow: (error: unknown) => void): void {
+    const enders = this.#enders
+    for (let i = 0; i < enders.length; i++) {
+      try {
+        enders[i]?.onEnd?.(exchange)
       } catch (error: unknown) {
         onThrow(error)
       }

@@ -14,7 +14,7 @@ export interface MetricLimits {
   readonly maxHistograms: number
 }
 
-export const defaultMetricLimits: MetricLimits = { maxMetrics: 100_000, maxHistograms: 5_000 }
+export const defaultMetricLimits: MetricLimits = { maxMetrics: 100_000, maxHistograms: 8_000 }
 
 const CELLS_PER_SEGMENT = 4096
 /** A cluster has about half as many scalars. */

@@ -34,10 +34,16 @@ const GROUPS = [
 /** Stats that Envoy does not have. */
 const OWN_PREFIX = 'meltemi.'
 
+/** The namespace of stats that have their own names for Prometheus; those of Istio are in it. */
+const CUSTOM_PREFIX = 'wasmcustom.'
+
 /** Names of resources may have dots themselves, as `cluster.outbound|80||a.b.svc.upstream_cx_total` does. */
 export function toPrometheusName(statName: string): PrometheusName {
   const { name, labels: label } = splitLabels(statName) ?? { name: statName, labels: '' }
   if (name.startsWith(OWN_PREFIX)) return { family: sanitize(name), label, help: escapeHelp(name) }
+  if (name.startsWith(CUSTOM_PREFIX)) {
+    return { family: sanitize(name.slice(CUSTOM_PREFIX.length)), label, help: escapeHelp(name) }
+  }
   for (const { prefix, label } of RESOURCES) {
     if (!statName.startsWith(prefix) || statName.startsWith('listener.admin.')) continue
     const end = resourceEnd(statName)

@@ -83,6 +83,13 @@ test('stats of our own have their labels, and no prefix of Envoy’s', () => {
   assert.equal(samples.get('envoy_server_x_a__b__'), 5)
 })
 
+test('stats with names of their own have no prefix at all', () => {
+  const name = labelledName('wasmcustom.istio_requests_total', { reporter: 'source', response_flags: '-' })
+  const text = formatPrometheus([counter(name, 3)])
+  assert.match(text, /^# HELP istio_requests_total Stat wasmcustom\.istio_requests_total$/m)
+  assert.equal(parse(text).get('istio_requests_total{reporter="source",response_flags="-"}'), 3)
+})
+
 test('label values are escaped', () => {
   const text = formatPrometheus([counter('cluster.a"b\\c\nd\ud800.x')])
   assert.equal(parse(text).size, 1)
