@@ -52,12 +52,11 @@ function limitsOfLaterListeners(
 
 function convertNode(node: ConfigMessage | undefined): NodeConfig {
   const locality = node === undefined ? undefined : convertLocality(node)
-  return {| undefined): NodeConfig {
   return {
     id: node?.text('id') ?? '',
     cluster: node?.text('cluster') ?? '',
-    metadata: (node?.json('metadata') as NodeConfig['metadata']     ...(locality === undefined ? {} : { locality }),
-| undefined) ?? {},
+    metadata: (node?.json('metadata') as NodeConfig['metadata'] | undefined) ?? {},
+    ...(locality === undefined ? {} : { locality }),
   }
 }
 

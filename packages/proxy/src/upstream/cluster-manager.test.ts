@@ -14,7 +14,7 @@ import { LimitKind } from './limits.ts'
 import { SharedLimits } from './shared-limits.ts'
 
 const SOURCE = { kind: 'ads', initialFetchTimeoutMs: 0 } as const
-const REQUEST = { hasHash: false, hashHigh: 0, hashLow: 0, tried: null, random: new SeededRandom(1) }
+const REQUEST = { hasHash: false, hashHigh: 0, hashLow: 0, criteria: null, tried: null, random: new SeededRandom(1) }
 
 function endpoint(host: string, more: Partial<EndpointConfig> = {}): EndpointConfig {
   return { address: { host, port: 80 }, hostname: '', weight: 1, healthy: true, ...more }
@@ -53,6 +53,7 @@ function managerOf(...configs: ClusterConfig[]) {
     listen: () => Promise.reject(new Error('nobody listens')),
     resolve: (name) =>
       new Promise((answer, reject) => asked.push({ name, answer, refuse: () => reject(new Error('ENOTFOUND')) })),
+    query: () => assert.fail('nobody asks'),
   }
   const thread = {
     clock,

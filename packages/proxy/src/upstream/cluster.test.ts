@@ -26,6 +26,7 @@ function clusterOf(endpoints: readonly EndpointConfig[], discovery: ClusterConfi
     listen: () => Promise.reject(new Error('nobody listens')),
     resolve: (name) =>
       new Promise((answer, reject) => asked.push({ name, answer, refuse: () => reject(new Error('ENOTFOUND')) })),
+    query: () => assert.fail('nobody asks'),
   }
   const config: ClusterConfig = {
     name: 'c',
@@ -99,7 +100,7 @@ test('a start without any address succeeds; requests find no endpoint until ther
   const started = cluster.start()
   await settle(null)
   await started
-  const request = { hasHash: false, hashHigh: 0, hashLow: 0, tried: null, random: new SeededRandom(1) }
+  const request = { hasHash: false, hashHigh: 0, hashLow: 0, criteria: null, tried: null, random: new SeededRandom(1) }
   assert.equal(cluster.pick(request), undefined)
   clock.advance(REFRESH_MS)
   await settle(['10.0.0.1'])
