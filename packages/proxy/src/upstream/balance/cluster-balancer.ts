@@ -16,7 +16,7 @@ import { createBalancer, isHashing } from './policies.ts'
 import { type LevelHealth, type LevelLoad, priorityLoads } from './priority-load.ts'
 import { type LoadedPicker, NO_PICKER, PanicPicker, PriorityPicker } from './priority-picker.ts'
 import { SubsetPicker, type SubsetStats } from './subset-picker.ts'
-import { type LocalZones, type ZoneAwareConfig, ZonePicker, type ZoneStats, zonePlan } from './zone-aware.ts'
+import { areInPanic, type LocalZones, type ZoneAwareConfig, ZonePicker, type ZoneStats, zonePlan } from './zone-aware.ts'
 
 export type BalanceConfig = Pick<ClusterConfig, 'loadBalancer' | 'localityLb' | 'subsets' | 'panicThresholdPercent'>
 
@@ -161,12 +161,13 @@ export class ClusterBalancer {
   }
 
   #buildZones<E extends Placed>(level: Level<E>, part: Part<E>, zones: LocalZones): Picker<E> {
-    const { localityLb } = this.#config
+    const { localityLb, panicThresholdPercent } = this.#config
     const config = localityLb?.kind === 'zone-aware' ? localityLb : DEFAULT_ZONE_AWARE
     const everywhere = this.#leaf(level, part, '')
     const groups = groupByLocality(level.usable)
     const plan = zonePlan(groups, config, zones)
     if (plan === undefined) return everywhere
+    if (areInPanic(zones, panicThresholdPercent)) return config.failTrafficOnPanic ? NO_PICKER : everywhere
     const pickers = groups.map(({ key, endpoints }) => this.#leaf({ ...level, usable: endpoints }, part, key))
     return new ZonePicker(plan, { zones: pickers, everywhere }, config.routingEnabledPercent, this.#stats)
   }

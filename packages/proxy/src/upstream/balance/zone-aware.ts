@@ -45,7 +45,7 @@ export function zonePlan(
   const usable = groups.reduce((sum, { endpoints }) => sum + endpoints.length, 0)
   const isKnown = zones.total.size > 1 && (zones.total.get(zones.own) ?? 0) > 0
   if (groups.length < 2 || !isKnown || usable < minClusterSize) return undefined
-  const proxies = [...zones.healthy.values()].reduce((sum, count) => sum + count, 0)
+  const proxies = countAll(zones.healthy)
   const sent = groups.map(({ key }) => share(zones.healthy.get(key) ?? 0, proxies))
   const taken = groups.map(({ endpoints }) => share(endpoints.length, usable))
   const own = groups.findIndex(({ key }) => key === zones.own)
@@ -117,4 +117,13 @@ export class ZonePicker<E extends Balanceable> implements Picker<E> {
     while (point >= (capacities[zone] as number)) zone++
     return zone
   }
+}
+
+/** Whether too few of the proxies are healthy to tell where requests come from. */
+export function areInPanic({ total, healthy }: LocalZones, thresholdPercent: number): boolean {
+  return 100 * countAll(healthy) < thresholdPercent * countAll(total)
+}
+
+function countAll(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0)
 }
