@@ -106,6 +106,7 @@ const withWrites = (change: (parts: readonly Buffer[], at: number) => readonly B
       connect: (host: string, port: number, handler: SocketHandler) => spoil(network.connect(host, port, handler)),
       listen: (options, accept) => network.listen(options, (socket) => accept(spoil(socket))),
       resolve: (host) => network.resolve(host, 0),
+      query: (host, question) => network.query(host, question),
     }),
   }
 }

@@ -70,6 +70,7 @@ export class VirtualNetwork {
       connect: (host, port, handler) => this.#connect(side, host, port, handler),
       listen: (options, accept) => this.#listen(side, options, accept),
       resolve: (host) => this.#resolve(host),
+      query: async (host) => (await this.#resolve(host)).map((address) => ({ address, ttlMs: 0 })),
     }
   }
 

@@ -1,4 +1,4 @@
-import { type NamedRoutes, NO_CHANGE, type ProxyConfig } from '@meltemi/api/model'
+import { type Locality, type NamedRoutes, NO_CHANGE, type ProxyConfig } from '@meltemi/api/model'
 import type { Clock, GroupedRegistry } from '@meltemi/runtime'
 import type { CodecDefinition } from '@meltemi/sdk'
 import type { ProxyCode } from './config/build-service.ts'
@@ -44,6 +44,9 @@ export interface EndpointStatus {
   readonly hostname: string
   readonly weight: number
   readonly healthy: boolean
+  readonly degraded: boolean
+  readonly priority: number
+  readonly locality: Locality | undefined
   readonly cxActive: number
   readonly cxTotal: number
   readonly cxConnectFail: number
@@ -91,7 +94,8 @@ export class Proxy {
         parts.log('error', 'filter threw', { error: stackOf(error) })
       },
     }
-    this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share)
+    const local = { cluster: config.localCluster, locality: config.node.locality }
+    this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share, local)
     this.#routes = new RouteSlots(parts.routes ?? [])
     const seriesBudget = new SeriesBudget()
     const mesh = { peers: new PeerCache(), seriesBudget: new SeriesBudget(MESH_LIMITS.series) }
@@ -204,6 +208,9 @@ export class Proxy {
           hostname: endpoint.hostname,
           weight: endpoint.weight,
           healthy: endpoint.healthy,
+          degraded: endpoint.degraded,
+          priority: endpoint.priority,
+          locality: endpoint.locality,
           cxActive: endpoint.connectionsActive,
           cxTotal: endpoint.connectionsTotal,
           cxConnectFail: endpoint.connectFailures,

@@ -17,11 +17,16 @@ export function convertAddress(owner: ConfigMessage, name: string, hosts: Hosts)
     owner.reportMissing(name)
     return undefined
   }
+  return convertSocketAddress(address, hosts)
+}
+
+/** Reads an Address that stands by itself, in a list for example. */
+export function convertSocketAddress(address: ConfigMessage, hosts: Hosts): SocketAddress | undefined {
   const socket = address.message('socket_address')
   if (socket === undefined) return undefined
   const host = socket.text('address')
   if (hosts !== 'any' && !isIpAddress(host)) {
-    const hint = hosts === 'ip of endpoint' ? '; host names need a cluster of type STRICT_DNS' : ''
+    const hint = hosts === 'ip of endpoint' ? '; host names need a cluster of type STRICT_DNS or LOGICAL_DNS' : ''
     socket.error('address', `expected an IP address, got ${JSON.stringify(host)}${hint}`)
   }
   const protocol = socket.enumName('protocol')

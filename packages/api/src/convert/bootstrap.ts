@@ -13,6 +13,7 @@ import { type ConnectionLimit, checkConnectionLimits, convertConnectionLimits } 
 import type { SourceContext, ValidateOptions } from './convert-context.ts'
 import { convertDynamicResources, requireNodeId, sourceContext } from './dynamic-resources.ts'
 import { convertListener } from './listener.ts'
+import { convertLocality } from './locality.ts'
 
 const MODULES_TYPE = 'meltemi.v1.Modules'
 
@@ -31,6 +32,7 @@ export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOpti
     node: convertNode(bootstrap.message('node')),
     admin: convertAdmin(bootstrap.message('admin')),
     clusters,
+    ...convertLocalCluster(bootstrap.message('cluster_manager'), clusters),
     listeners,
     dynamic: { ...dynamic, ...limitsOfLaterListeners(dynamic, connectionLimits, listeners) },
     modules: convertModules(bootstrap),
@@ -49,11 +51,25 @@ function limitsOfLaterListeners(
 }
 
 function convertNode(node: ConfigMessage | undefined): NodeConfig {
+  const locality = node === undefined ? undefined : convertLocality(node)
   return {
     id: node?.text('id') ?? '',
     cluster: node?.text('cluster') ?? '',
     metadata: (node?.json('metadata') as NodeConfig['metadata'] | undefined) ?? {},
+    ...(locality === undefined ? {} : { locality }),
   }
+}
+
+function convertLocalCluster(
+  manager: ConfigMessage | undefined,
+  clusters: readonly ClusterConfig[],
+): Pick<ProxyConfig, 'localCluster'> {
+  const name = manager?.text('local_cluster_name') ?? ''
+  if (name === '') return {}
+  if (!clusters.some((cluster) => cluster.name === name)) {
+    manager?.error('local_cluster_name', `there is no cluster ${JSON.stringify(name)} among static_resources`)
+  }
+  return { localCluster: name }
 }
 
 function convertAdmin(admin: ConfigMessage | undefined): SocketAddress | undefined {

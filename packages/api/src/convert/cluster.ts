@@ -1,23 +1,18 @@
-import type { CircuitBreakerConfig, ClusterConfig, DnsLookupFamily, EndpointConfig } from '../model/index.ts'
+import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertConfigSource } from './config-source.ts'
 import type { SourceContext } from './convert-context.ts'
+import { convertDns } from './dns.ts'
 import { convertEndpoints } from './endpoint.ts'
-import { convertLoadBalancer } from './load-balancer.ts'
+import { convertBalance } from './load-balancer.ts'
 
 const DISCOVERY: Readonly<Record<string, ClusterConfig['discovery']>> = {
   STATIC: 'static',
   STRICT_DNS: 'strict-dns',
+  LOGICAL_DNS: 'logical-dns',
   EDS: 'eds',
 }
 const HTTP_OPTIONS_TYPE = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-const LOOKUP_FAMILY: Readonly<Record<string, DnsLookupFamily>> = {
-  AUTO: 'auto',
-  V4_ONLY: 'v4-only',
-  V6_ONLY: 'v6-only',
-  V4_PREFERRED: 'v4-preferred',
-  ALL: 'all',
-}
 
 /** Reads one Cluster; what this version does not do stays unread, and so is refused. */
 export function convertCluster(cluster: ConfigMessage, sources: SourceContext): ClusterConfig {
@@ -30,7 +25,7 @@ export function convertCluster(cluster: ConfigMessage, sources: SourceContext): 
     ...convertDns(cluster, discovery),
     endpoints: convertOwnEndpoints(cluster, discovery),
     connectTimeoutMs: cluster.durationMs('connect_timeout') ?? 5_000,
-    loadBalancer: convertLoadBalancer(cluster, discovery !== 'static'),
+    ...convertBalance(cluster, discovery !== 'static'),
     circuitBreaker: convertCircuitBreaker(cluster.message('circuit_breakers')),
     panicThresholdPercent: convertPanicThreshold(cluster.message('common_lb_config')),
     bufferLimitBytes: cluster.number('per_connection_buffer_limit_bytes') ?? 1024 * 1024,
@@ -49,9 +44,16 @@ function convertDiscovery(cluster: ConfigMessage): ClusterConfig['discovery'] {
 
 function convertOwnEndpoints(cluster: ConfigMessage, discovery: ClusterConfig['discovery']): readonly EndpointConfig[] {
   const assignment = cluster.message('load_assignment')
-  if (assignment === undefined) return []
-  if (discovery === 'eds') cluster.refuse('load_assignment', 'load_assignment needs type STATIC or STRICT_DNS')
-  return convertEndpoints(assignment, discovery === 'static' ? 'ip of endpoint' : 'any')
+  if (assignment === undefined) {
+    if (discovery === 'logical-dns') cluster.reportMissing('load_assignment')
+    return []
+  }
+  if (discovery === 'eds') cluster.refuse('load_assignment', 'load_assignment needs type STATIC, STRICT_DNS or LOGICAL_DNS')
+  const endpoints = convertEndpoints(assignment, discovery === 'static' ? 'ip of endpoint' : 'any')
+  if (discovery === 'logical-dns' && endpoints.length !== 1) {
+    cluster.error('load_assignment', `type LOGICAL_DNS needs exactly one endpoint, got ${endpoints.length}`)
+  }
+  return endpoints
 }
 
 function convertEds(cluster: ConfigMessage, discovery: ClusterConfig['discovery'], sources: SourceContext) {
@@ -79,16 +81,6 @@ function convertHttp2(cluster: ConfigMessage): boolean {
   }
   if (old && isExplicit) cluster.error('http2_protocol_options', 'is said in typed_extension_protocol_options already')
   return old || isExplicit
-}
-
-function convertDns(cluster: ConfigMessage, discovery: ClusterConfig['discovery']) {
-  for (const name of ['dns_refresh_rate', 'dns_lookup_family']) {
-    if (discovery !== 'strict-dns' && cluster.has(name)) cluster.error(name, `${name} needs type STRICT_DNS`)
-  }
-  return {
-    dnsRefreshMs: cluster.durationMs('dns_refresh_rate') ?? 5_000,
-    dnsLookupFamily: LOOKUP_FAMILY[cluster.enumName('dns_lookup_family')] ?? 'auto',
-  }
 }
 
 function convertCircuitBreaker(breakers: ConfigMessage | undefined): CircuitBreakerConfig {

@@ -84,7 +84,7 @@ describe('a cluster of type EDS', () => {
     ])
     assert.deepEqual(
       one('type: EDS, eds_cluster_config: {eds_config: {ads: {}}}, load_assignment: {cluster_name: c}'),
-      ['load_assignment: load_assignment needs type STATIC or STRICT_DNS'],
+      ['load_assignment: load_assignment needs type STATIC, STRICT_DNS or LOGICAL_DNS'],
     )
     assert.deepEqual(one('type: STATIC, eds_cluster_config: {eds_config: {ads: {}}}'), [
       'eds_cluster_config: eds_cluster_config needs type EDS',

@@ -1,24 +1,51 @@
 import type { EndpointConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertAddress, type Hosts } from './address.ts'
+import { convertEndpointMetadata } from './lb-metadata.ts'
+import { convertLocality } from './locality.ts'
 
+/** In percent; Envoy's default, and what priorities and localities go by. */
+const OVERPROVISIONING_FACTOR = 140
 const IS_HEALTHY: Readonly<Record<string, boolean>> = {
   UNKNOWN: true,
   HEALTHY: true,
+  DEGRADED: true,
   UNHEALTHY: false,
   DRAINING: false,
   TIMEOUT: false,
 }
 
-/** All endpoints of a ClusterLoadAssignment; localities only group them, for priorities and weights are refused. */
+/** What all endpoints of one LocalityLbEndpoints have in common. */
+type Place = Pick<EndpointConfig, 'priority' | 'locality' | 'localityWeight'>
+
+/** All endpoints of a ClusterLoadAssignment, each with its place. */
 export function convertEndpoints(assignment: ConfigMessage, hosts: Hosts): readonly EndpointConfig[] {
-  const localities = assignment.messages('endpoints')
-  return localities.flatMap((locality) =>
-    locality.messages('lb_endpoints').flatMap((each) => convertEndpoint(each, hosts) ?? []),
-  )
+  checkPolicy(assignment.message('policy'))
+  return assignment.messages('endpoints').flatMap((group) => {
+    const place = convertPlace(group)
+    return group.messages('lb_endpoints').flatMap((each) => convertEndpoint(each, hosts, place) ?? [])
+  })
 }
 
-function convertEndpoint(lbEndpoint: ConfigMessage, hosts: Hosts): EndpointConfig | undefined {
+function checkPolicy(policy: ConfigMessage | undefined): void {
+  const factor = policy?.number('overprovisioning_factor') ?? OVERPROVISIONING_FACTOR
+  if (factor !== OVERPROVISIONING_FACTOR) {
+    policy?.error('overprovisioning_factor', `anything but ${OVERPROVISIONING_FACTOR} is not supported yet`)
+  }
+}
+
+function convertPlace(group: ConfigMessage): Place {
+  const priority = group.number('priority') ?? 0
+  const locality = convertLocality(group)
+  const localityWeight = group.number('load_balancing_weight')
+  return {
+    ...(priority === 0 ? {} : { priority }),
+    ...(locality === undefined ? {} : { locality }),
+    ...(localityWeight === undefined ? {} : { localityWeight }),
+  }
+}
+
+function convertEndpoint(lbEndpoint: ConfigMessage, hosts: Hosts, place: Place): EndpointConfig | undefined {
   const endpoint = lbEndpoint.message('endpoint')
   if (endpoint === undefined) {
     if (!lbEndpoint.has('endpoint_name')) lbEndpoint.reportMissing('endpoint')
@@ -27,17 +54,20 @@ function convertEndpoint(lbEndpoint: ConfigMessage, hosts: Hosts): EndpointConfi
   const address = convertAddress(endpoint, 'address', hosts)
   if (address === undefined) return undefined
   if (address.port === 0) endpoint.error('address', 'the port of an endpoint must be more than 0')
+  const metadata = convertEndpointMetadata(lbEndpoint)
   return {
     address,
     hostname: endpoint.text('hostname'),
     weight: lbEndpoint.number('load_balancing_weight') ?? 1,
-    healthy: convertHealth(lbEndpoint),
+    ...convertHealth(lbEndpoint),
+    ...place,
+    ...(metadata === undefined ? {} : { metadata }),
   }
 }
 
-function convertHealth(lbEndpoint: ConfigMessage): boolean {
+function convertHealth(lbEndpoint: ConfigMessage): Pick<EndpointConfig, 'healthy' | 'degraded'> {
   const status = lbEndpoint.enumName('health_status')
-  const isHealthy = IS_HEALTHY[status]
-  if (isHealthy === undefined) lbEndpoint.error('health_status', `${status} is not supported yet`)
-  return isHealthy ?? false
+  const healthy = IS_HEALTHY[status]
+  if (healthy === undefined) lbEndpoint.error('health_status', `${status} is not supported yet`)
+  return { healthy: healthy ?? false, ...(status === 'DEGRADED' ? { degraded: true } : {}) }
 }

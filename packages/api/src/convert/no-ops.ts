@@ -66,8 +66,28 @@ export const noOps: readonly NoOp[] = [
   },
   {
     message: 'envoy.config.cluster.v3.Cluster',
-    field: 'round_robin_lb_config',
-    why: 'An empty one; its only field, `slow_start_config`, is refused.',
+    field: 'lb_policy',
+    why: 'Where `load_balancing_policy` is set too, which overrides it.',
+  },
+  {
+    message: 'envoy.config.core.v3.RuntimeDouble',
+    field: 'runtime_key',
+    why: 'No layer of the runtime may hold it: its default is the value.',
+  },
+  {
+    message: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
+    field: 'policy',
+    why: 'One that says nothing but the `overprovisioning_factor` that is the default, 140.',
+  },
+  {
+    message: 'envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma',
+    field: 'aggregation_interval',
+    why: 'Each worker has its own estimate, in which every reply counts at once.',
+  },
+  {
+    message: 'envoy.extensions.load_balancing_policies.peak_ewma.v3alpha.PeakEwma',
+    field: 'max_samples_per_host',
+    why: 'Each worker has its own estimate, in which every reply counts at once.',
   },
   {
     message: 'aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy',

@@ -1,15 +1,24 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import { durationFromMs } from '@bufbuild/protobuf/wkt'
+import { anyPack, durationFromMs } from '@bufbuild/protobuf/wkt'
 import {
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
   ClusterSchema,
 } from '../gen/envoy/config/cluster/v3/cluster_pb.ts'
-import type { CircuitBreakerConfig, ClusterConfig, DnsLookupFamily, OutlierDetectionConfig } from '../model/index.ts'
+import { CaresDnsResolverConfigSchema } from '../gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.ts'
+import type {
+  CircuitBreakerConfig,
+  ClusterConfig,
+  DnsFailureRefresh,
+  DnsLookupFamily,
+  OutlierDetectionConfig,
+  SocketAddress,
+} from '../model/index.ts'
+import { addressInit } from './address.ts'
 import { configSourceInit } from './config-source.ts'
 import { assignmentInit } from './endpoints.ts'
 import type { Init } from './init.ts'
-import { consistentHashingInit, loadBalancerInit } from './load-balancer.ts'
+import { balanceInit, commonBalanceInit } from './load-balancer.ts'
 
 type ClusterInit = Init<typeof ClusterSchema>
 
@@ -32,7 +41,7 @@ function clusterInit(cluster: ClusterConfig): ClusterInit {
     name: cluster.name,
     altStatName: cluster.statName === cluster.name ? '' : cluster.statName,
     ...discoveryInit(cluster),
-    ...loadBalancerInit(cluster.loadBalancer),
+    ...balanceInit(cluster),
     ...commonInit(cluster),
     ...circuitBreakersInit(cluster.circuitBreaker),
     ...(cluster.connectTimeoutMs === 5_000 ? {} : { connectTimeout: durationFromMs(cluster.connectTimeoutMs) }),
@@ -48,12 +57,9 @@ function discoveryInit(cluster: ClusterConfig): ClusterInit {
     case 'static':
       return { clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC }, loadAssignment }
     case 'strict-dns':
-      return {
-        clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STRICT_DNS },
-        loadAssignment,
-        dnsLookupFamily: LOOKUP_FAMILY[cluster.dnsLookupFamily],
-        ...(cluster.dnsRefreshMs === 5_000 ? {} : { dnsRefreshRate: durationFromMs(cluster.dnsRefreshMs) }),
-      }
+      return { ...dnsInit(cluster, Cluster_DiscoveryType.STRICT_DNS), loadAssignment }
+    case 'logical-dns':
+      return { ...dnsInit(cluster, Cluster_DiscoveryType.LOGICAL_DNS), loadAssignment }
     case 'eds':
       return {
         clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
@@ -64,14 +70,36 @@ function discoveryInit(cluster: ClusterConfig): ClusterInit {
   }
 }
 
+function dnsInit(cluster: ClusterConfig, value: Cluster_DiscoveryType): ClusterInit {
+  const { dnsLookupFamily, dnsRefreshMs, dnsFailureRefresh, respectDnsTtl = false, dnsServers } = cluster
+  return {
+    clusterDiscoveryType: { case: 'type', value },
+    dnsLookupFamily: LOOKUP_FAMILY[dnsLookupFamily],
+    ...(dnsRefreshMs === 5_000 ? {} : { dnsRefreshRate: durationFromMs(dnsRefreshMs) }),
+    ...(dnsFailureRefresh === undefined ? {} : { dnsFailureRefreshRate: failureRefreshInit(dnsFailureRefresh) }),
+    respectDnsTtl,
+    ...(dnsServers === undefined ? {} : { typedDnsResolverConfig: resolverInit(dnsServers) }),
+  }
+}
+
+function failureRefreshInit({ baseMs, maxMs }: DnsFailureRefresh) {
+  return { baseInterval: durationFromMs(baseMs), maxInterval: durationFromMs(maxMs) }
+}
+
+function resolverInit(servers: readonly SocketAddress[]) {
+  const config = create(CaresDnsResolverConfigSchema, { resolvers: servers.map(addressInit) })
+  return { name: 'envoy.network.dns_resolver.cares', typedConfig: anyPack(CaresDnsResolverConfigSchema, config) }
+}
+
 function edsInit({ name, eds }: ClusterConfig): NonNullable<ClusterInit['edsClusterConfig']> {
   if (eds === undefined) throw new TypeError(`cluster ${name} has discovery eds, but nothing says where from`)
   return { serviceName: eds.serviceName === name ? '' : eds.serviceName, edsConfig: configSourceInit(eds.source) }
 }
 
-function commonInit({ loadBalancer, panicThresholdPercent }: ClusterConfig): ClusterInit {
+function commonInit(cluster: ClusterConfig): ClusterInit {
+  const { panicThresholdPercent } = cluster
   const common = {
-    ...consistentHashingInit(loadBalancer),
+    ...commonBalanceInit(cluster),
     ...(panicThresholdPercent === 50 ? {} : { healthyPanicThreshold: { value: panicThresholdPercent } }),
   }
   return Object.keys(common).length === 0 ? {} : { commonLbConfig: common }

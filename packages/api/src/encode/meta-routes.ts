@@ -26,7 +26,7 @@ function routeInit(route: RouteConfig) {
 
 function actionInit({ clusters, hashPolicy, mirrors, timeoutMs }: RouteConfig) {
   return {
-    clusterSpecifier: clusterChoiceInit(clusters),
+    ...clusterChoiceInit(clusters),
     hashPolicy: [...hashPolicy],
     requestMirrorPolicies: mirrors.map((mirror) => ({
       cluster: mirror.cluster,

@@ -33,7 +33,7 @@ function routeInit(route: RouteConfig): Init<typeof RouteSchema> {
 
 function actionInit({ clusters, hashPolicy, mirrors, timeoutMs }: RouteConfig) {
   return {
-    clusterSpecifier: clusterChoiceInit(clusters),
+    ...clusterChoiceInit(clusters),
     hashPolicy: hashPolicy.map((headerName) => ({
       policySpecifier: { case: 'header' as const, value: { headerName } },
     })),

@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000
 export function tcpProxyAny(proxy: TcpProxyConfig): Any {
   const message = create(TcpProxySchema, {
     statPrefix: proxy.statPrefix,
-    clusterSpecifier: clusterChoiceInit(proxy.clusters),
+    ...clusterChoiceInit(proxy.clusters),
     ...(proxy.idleTimeoutMs === HOUR_MS ? {} : { idleTimeout: durationFromMs(proxy.idleTimeoutMs) }),
     ...(proxy.maxConnectAttempts === 1 ? {} : { maxConnectAttempts: proxy.maxConnectAttempts }),
   })

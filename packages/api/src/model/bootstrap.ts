@@ -1,6 +1,6 @@
 import type { ClusterConfig } from './cluster.ts'
 import type { DynamicConfig } from './config-source.ts'
-import type { SocketAddress } from './endpoint.ts'
+import type { Locality, SocketAddress } from './endpoint.ts'
 import type { ListenerConfig } from './listener.ts'
 
 export interface NodeConfig {
@@ -8,6 +8,8 @@ export interface NodeConfig {
   readonly cluster: string
   /** JSON object. */
   readonly metadata: Readonly<Record<string, unknown>>
+  /** Where the proxy runs; default: not known. */
+  readonly locality?: Locality
 }
 
 /** Everything the proxy runs on; plain data that goes to worker threads by structured clone. */
@@ -17,6 +19,8 @@ export interface ProxyConfig {
   readonly admin: SocketAddress | undefined
   readonly listeners: readonly ListenerConfig[]
   readonly clusters: readonly ClusterConfig[]
+  /** Name of the cluster whose endpoints are this proxy and those like it; default: none. */
+  readonly localCluster?: string
   readonly dynamic: DynamicConfig
   /** Module files named by `bootstrap_extensions`. */
   readonly modules: readonly string[]

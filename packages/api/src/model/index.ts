@@ -3,12 +3,17 @@ export { type ClusterEndpoints, type ConfigChange, type NamedRoutes, NO_CHANGE }
 export type {
   CircuitBreakerConfig,
   ClusterConfig,
+  DnsFailureRefresh,
   DnsLookupFamily,
   LoadBalancerConfig,
+  LocalityLbConfig,
   OutlierDetectionConfig,
+  SlowStartConfig,
+  SubsetConfig,
+  SubsetSelector,
 } from './cluster.ts'
 export { type ApiConfigSource, type ConfigSource, type DynamicConfig, sourceKey } from './config-source.ts'
-export type { EndpointConfig, SocketAddress } from './endpoint.ts'
+export type { EndpointConfig, LbMetadata, LbValue, Locality, SocketAddress } from './endpoint.ts'
 export {
   type CodecConfig,
   type FilterConfig,

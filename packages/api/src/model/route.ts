@@ -1,8 +1,11 @@
+import type { LbMetadata } from './endpoint.ts'
 import type { MatchConfig } from './match.ts'
 
 export interface WeightedCluster {
   readonly cluster: string
   readonly weight: number
+  /** What endpoints of the cluster must have in their metadata, where it has subsets. */
+  readonly metadataMatch?: LbMetadata
 }
 
 /** One change of a message's properties; value undefined removes the key. */

@@ -130,6 +130,13 @@ export class ConfigMessage implements Spot {
     return value?.kind === 'json' ? value.json : undefined
   }
 
+  /** Of a map whose values are Struct, by key. */
+  jsons(name: string): ReadonlyMap<string, unknown> {
+    const value = this.#take(name)
+    const entries = value?.kind === 'map' ? [...value.entries] : []
+    return new Map(entries.flatMap(([key, entry]) => (entry.kind === 'json' ? [[key, entry.json]] : [])))
+  }
+
   /** Where a field stands, or would stand. */
   spot(name: string): Spot {
     const path = this.path === '' ? name : `${this.path}.${name}`

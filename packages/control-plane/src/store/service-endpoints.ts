@@ -8,6 +8,7 @@ import {
   type WorkloadEntry,
   type WorkloadEntrySpec,
 } from '@meltemi/api'
+import { workloadLocality } from './locality.ts'
 import { ownValue } from './own-value.ts'
 import type { StatusNote, WorkloadEndpoint } from './world.ts'
 
@@ -91,7 +92,9 @@ function collect(workloads: readonly Workload[], ports: readonly TargetPort[], b
     if (address === '' || (!byName && isIP(address) === 0)) return []
     const mapped = workloadPorts(spec, ports)
     notes.push(...ports.filter(({ number }) => !mapped.has(number)).map((port) => noSuchPort(workload, port)))
-    return [{ address, ports: mapped, labels, weight: Math.max(1, spec.weight ?? 1), healthy: true }]
+    const locality = workloadLocality(labels, { path: spec.locality })
+    const weight = Math.max(1, spec.weight ?? 1)
+    return [{ address, ports: mapped, labels, weight, healthy: true, ...(locality === undefined ? {} : { locality }) }]
   })
   return { endpoints, notes }
 }
@@ -134,15 +137,23 @@ function sliceEndpoints(slice: EndpointSlice, ports: readonly TargetPort[]): End
   const mapped = slicePorts(slice, ports)
   // Labels of pods are not known here: those of the slice stand for them.
   const { labels } = slice.metadata
-  const ready = slice.endpoints.map(({ addresses: [address = ''], conditions }, index) => ({
+  const ready = slice.endpoints.map(({ addresses: [address = ''], conditions, zone }, index) => ({
     address,
     path: ['endpoints', index, 'addresses', 0] as const,
     isReady: conditions?.ready !== false,
+    locality: workloadLocality(labels, { zone }),
   }))
   const usable = ready.filter(({ address, isReady }) => isReady && isIP(address) !== 0)
   const wrong = ready.filter(({ address }) => isIP(address) === 0)
   return {
-    endpoints: usable.map(({ address }) => ({ address, ports: mapped, labels, weight: 1, healthy: true })),
+    endpoints: usable.map(({ address, locality }) => ({
+      address,
+      ports: mapped,
+      labels,
+      weight: 1,
+      healthy: true,
+      ...(locality === undefined ? {} : { locality }),
+    })),
     notes: wrong.map(({ address, path }) => notAnAddress({ key: keyOf(slice), path }, address)),
   }
 }

@@ -1,6 +1,7 @@
 import type {
   ApplicationProtocol,
   DestinationRule,
+  Locality,
   MetaRouter,
   ProblemCode,
   Resource,
@@ -73,6 +74,8 @@ export interface WorkloadEndpoint {
   /** At least 1. */
   readonly weight: number
   readonly healthy: boolean
+  /** Where it runs; default: not known. */
+  readonly locality?: Locality
 }
 
 export interface ProtocolView {

@@ -19,6 +19,7 @@ import type { Mesh, ProxyFilter, ProxyFilterHost } from '../filters/proxy-filter
 import { PickRequest } from '../filters/router/pick-request.ts'
 import { RequestMetrics } from '../observe/request-metrics.ts'
 import type { SeriesBudget } from '../observe/series-budget.ts'
+import { criteriaOf } from '../routing/metadata-criteria.ts'
 import { RouteSlot, type RouteSlots } from '../routing/route-slots.ts'
 import { RouteTable } from '../routing/table.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
@@ -72,7 +73,8 @@ function tcpService(listener: ListenerConfig, config: TcpProxyConfig, build: Bui
   const { thread, clusters } = build
   const metrics = build.metrics.hold(`tcp.${config.statPrefix}`)
   const stats = tcpStats(metrics, config.statPrefix)
-  return { kind: 'tcp-proxy', metrics, context: { thread, listener, config, clusters, stats } }
+  const criteria = config.clusters.map(({ metadataMatch }) => criteriaOf(metadataMatch))
+  return { kind: 'tcp-proxy', metrics, context: { thread, listener, config, criteria, clusters, stats } }
 }
 
 function metaService(

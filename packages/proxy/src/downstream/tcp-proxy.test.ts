@@ -74,6 +74,7 @@ async function setUp(changes: Partial<TcpProxyConfig> = {}) {
     },
     listen: () => Promise.reject(new Error('nobody listens')),
     resolve: () => Promise.reject(new Error('nobody resolves')),
+    query: () => Promise.reject(new Error('nobody asks')),
   }
   const thread = {
     clock,
@@ -101,7 +102,7 @@ async function setUp(changes: Partial<TcpProxyConfig> = {}) {
   const gone: TcpConnection[] = []
   const accept = () => {
     const client = new FakeSocket()
-    const context = { thread, listener, config, clusters, stats: tcpStats(metrics, 't') }
+    const context = { thread, listener, config, criteria: [], clusters, stats: tcpStats(metrics, 't') }
     const connection = new TcpConnection(client, context, { onGone: (which) => void gone.push(which) })
     connection.start()
     return { client, connection }

@@ -1,6 +1,7 @@
 import type { ListenerConfig, TcpProxyConfig } from '@meltemi/api/model'
 import type { MetricRegistry } from '@meltemi/runtime'
 import type { Socket, SocketHandler } from '../net/network.ts'
+import type { MetadataCriteria } from '../routing/metadata-criteria.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
@@ -28,6 +29,8 @@ export interface TcpContext {
   readonly thread: ThreadContext
   readonly listener: ListenerConfig
   readonly config: TcpProxyConfig
+  /** What endpoints are asked for, by the index of their cluster in the configuration; null: nothing. */
+  readonly criteria: readonly (MetadataCriteria | null)[]
   readonly clusters: ClusterManager
   readonly stats: TcpStats
 }
@@ -46,6 +49,7 @@ export class TcpConnection implements SocketHandler, TimerNode {
   readonly #client: Socket
   readonly #tried: Endpoint[] = []
   #upstream: TcpUpstream | null = null
+  #criteria: MetadataCriteria | null = null
   #lastActivityMs: number
   #hasEnded = false
   #isClosed = false
@@ -74,7 +78,10 @@ export class TcpConnection implements SocketHandler, TimerNode {
 
   /** Chooses an endpoint and connects. */
   start(): void {
-    const cluster = this.#context.clusters.get(this.#chooseCluster())
+    const choice = this.#chooseCluster()
+    const { config, criteria, clusters } = this.#context
+    this.#criteria = criteria[choice] ?? null
+    const cluster = clusters.get(config.clusters[choice]?.cluster ?? '')
     if (cluster === undefined) {
       this.#context.stats.cxNoRoute.add(1)
       this.close()
@@ -184,19 +191,21 @@ export class TcpConnection implements SocketHandler, TimerNode {
     this.#keeper.onGone(this)
   }
 
-  #chooseCluster(): string {
+  /** An index in the configured clusters, by weight. */
+  #chooseCluster(): number {
     const { clusters } = this.#context.config
     let point = this.#context.thread.random.next() * clusters.reduce((sum, entry) => sum + entry.weight, 0)
-    for (const entry of clusters) {
+    for (const [index, entry] of clusters.entries()) {
       point -= entry.weight
-      if (point < 0) return entry.cluster
+      if (point < 0) return index
     }
-    return clusters.at(-1)?.cluster ?? ''
+    return clusters.length - 1
   }
 
   #connect(cluster: Cluster): void {
     const { random } = this.#context.thread
-    const endpoint = cluster.pick({ hasHash: false, hashHigh: 0, hashLow: 0, tried: this.#tried, random })
+    const criteria = this.#criteria
+    const endpoint = cluster.pick({ hasHash: false, hashHigh: 0, hashLow: 0, criteria, tried: this.#tried, random })
     const { places } = cluster.context
     const hasPlace = endpoint !== undefined && (places.tryTake() || (places.closeIdle() && places.tryTake()))
     if (!hasPlace) {

@@ -39,6 +39,20 @@ export interface Socket {
   resume(): void
 }
 
+export interface DnsQuestion {
+  readonly family: AddressFamily
+  /** `ip` or `ip:port`; none: the machine's. */
+  readonly servers: readonly string[]
+  /** Ends it: nobody wants to know any more. */
+  readonly signal: AbortSignal
+}
+
+/** One address of a name, and how long it is good; 0: nobody says. */
+export interface DnsAnswer {
+  readonly address: string
+  readonly ttlMs: number
+}
+
 /** IP version; 0: any. */
 export type AddressFamily = 0 | 4 | 6
 
@@ -63,4 +77,9 @@ export interface Network {
   listen(options: ListenOptions, accept: (socket: Socket) => SocketHandler): Promise<ListeningSocket>
   /** All addresses of a name, of one family where `family` is not 0; rejects when there is none. */
   resolve(host: string, family: AddressFamily): Promise<readonly string[]>
+  /**
+   * The same from name servers, those given or the machine's. What only the machine's own files know is found too, where
+   * no servers are given.
+   */
+  query(host: string, question: DnsQuestion): Promise<readonly DnsAnswer[]>
 }

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import net from 'node:net'
+import { queryDns } from './dns-query.ts'
 import type { ListeningSocket, ListenOptions, Network, Socket, SocketHandler } from './network.ts'
 
 /** A peer that takes nothing must not keep the socket, and what is written to it, for ever. */
@@ -46,6 +47,16 @@ export const nodeNetwork: Network = {
   async resolve(host, family) {
     const found = await lookup(host, { all: true, family })
     return found.map((entry) => entry.address)
+  },
+
+  async query(host, question) {
+    try {
+      return await queryDns(host, question)
+    } catch (error: unknown) {
+      if (question.servers.length > 0 || question.signal.aborted) throw error
+      const found = await lookup(host, { all: true, family: question.family })
+      return found.map(({ address }) => ({ address, ttlMs: 0 }))
+    }
   },
 }
 

@@ -2,6 +2,7 @@ import type { MirrorPolicy, PropertyChange, RouteConfig, WeightedCluster } from 
 import type { Metadata } from '@meltemi/sdk'
 import type { Hash64 } from '../util/hash.ts'
 import { CompiledMatcher } from './match.ts'
+import { criteriaOf, type MetadataCriteria } from './metadata-criteria.ts'
 
 /** One route, ready for use: what the request path needs to know of it. */
 export class CompiledRoute {
@@ -9,6 +10,8 @@ export class CompiledRoute {
   readonly matchers: readonly CompiledMatcher[]
   /** Names to choose from by `chooseCluster`; never empty. */
   readonly clusters: readonly string[]
+  /** What each of them is asked for, by the same index; null: nothing. */
+  readonly criteria: readonly (MetadataCriteria | null)[]
   /** 0: none; undefined: the listener's. */
   readonly timeoutMs: number | undefined
   readonly requestChanges: readonly PropertyChange[]
@@ -23,6 +26,7 @@ export class CompiledRoute {
     this.name = config.name
     this.matchers = config.match.metadata.map((matcher) => new CompiledMatcher(matcher))
     this.clusters = config.clusters.map(({ cluster }) => cluster)
+    this.criteria = config.clusters.map(({ metadataMatch }) => criteriaOf(metadataMatch))
     this.timeoutMs = config.timeoutMs
     this.requestChanges = config.requestMutation
     this.responseChanges = config.responseMutation

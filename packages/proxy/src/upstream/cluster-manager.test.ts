@@ -9,12 +9,12 @@ import { Flusher } from '../net/outbox.ts'
 import { SeededRandom } from '../util/random.ts'
 import { TimerWheel } from '../util/timer-wheel.ts'
 import { TurnClock } from '../util/turn-clock.ts'
-import { ClusterManager } from './cluster-manager.ts'
+import { ClusterManager, type LocalPlace } from './cluster-manager.ts'
 import { LimitKind } from './limits.ts'
 import { SharedLimits } from './shared-limits.ts'
 
 const SOURCE = { kind: 'ads', initialFetchTimeoutMs: 0 } as const
-const REQUEST = { hasHash: false, hashHigh: 0, hashLow: 0, tried: null, random: new SeededRandom(1) }
+const REQUEST = { hasHash: false, hashHigh: 0, hashLow: 0, criteria: null, tried: null, random: new SeededRandom(1) }
 
 function endpoint(host: string, more: Partial<EndpointConfig> = {}): EndpointConfig {
   return { address: { host, port: 80 }, hostname: '', weight: 1, healthy: true, ...more }
@@ -46,6 +46,10 @@ function edsCluster(name: string, serviceName = name): ClusterConfig {
 
 /** Names are resolved by `answer`; before that questions wait. */
 function managerOf(...configs: ClusterConfig[]) {
+  return managerIn({ cluster: undefined, locality: undefined }, ...configs)
+}
+
+function managerIn(local: LocalPlace, ...configs: ClusterConfig[]) {
   const clock = new FakeClock()
   const asked: { name: string; answer(addresses: readonly string[]): void; refuse(): void }[] = []
   const network: Network = {
@@ -53,6 +57,7 @@ function managerOf(...configs: ClusterConfig[]) {
     listen: () => Promise.reject(new Error('nobody listens')),
     resolve: (name) =>
       new Promise((answer, reject) => asked.push({ name, answer, refuse: () => reject(new Error('ENOTFOUND')) })),
+    query: () => assert.fail('nobody asks'),
   }
   const thread = {
     clock,
@@ -67,7 +72,7 @@ function managerOf(...configs: ClusterConfig[]) {
   }
   const metrics = new MergedRegistry()
   const limits = new SharedLimits(1)
-  const manager = new ClusterManager(configs, thread, metrics, limits.share(0))
+  const manager = new ClusterManager(configs, thread, metrics, limits.share(0), local)
   const change = async (parts: Partial<ConfigChange>) => {
     const all = { ...NO_CHANGE, ...parts }
     const prepared = await manager.prepare(all)
@@ -277,4 +282,22 @@ test('many clusters are made without keeping the thread from its other work', as
   ;(await preparing).use()
   assert.equal(manager.size, 1000)
   assert.ok(turns > 10, `${turns} turns`)
+})
+
+test('zones are told apart as soon as the local cluster knows where this proxy and its like are', async () => {
+  const zone = (name: string) => ({ region: 'r', zone: name, subZone: '' })
+  const here = endpoint('10.1.0.1', { locality: zone('here') })
+  const there = endpoint('10.1.0.2', { locality: zone('there') })
+  const service = cluster('service', {
+    localityLb: { kind: 'zone-aware', routingEnabledPercent: 100, minClusterSize: 1, failTrafficOnPanic: false },
+    endpoints: [endpoint('10.0.0.1', { locality: zone('here') }), endpoint('10.0.0.2', { locality: zone('there') })],
+  })
+  const { manager, change } = managerIn({ cluster: 'mesh', locality: zone('here') }, edsCluster('mesh'), service)
+  await manager.start()
+  const picked = () => new Set(Array.from({ length: 8 }, () => manager.get('service')!.pick(REQUEST)?.host))
+  assert.equal(picked().size, 2)
+  await change({ endpoints: [{ cluster: 'mesh', endpoints: [here, there] }] })
+  assert.deepEqual([...picked()], ['10.0.0.1'])
+  await change({ endpoints: [{ cluster: 'mesh', endpoints: [there] }] })
+  assert.equal(picked().size, 2, 'it is not among its like')
 })

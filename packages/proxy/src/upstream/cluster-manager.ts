@@ -1,19 +1,24 @@
-import type { ClusterConfig, ConfigChange, EndpointConfig } from '@meltemi/api/model'
+import { isDeepStrictEqual } from 'node:util'
+import type { ClusterConfig, ConfigChange, EndpointConfig, Locality } from '@meltemi/api/model'
 import type { GroupedRegistry, HeldMetrics } from '@meltemi/runtime'
 import { Breather } from '../util/breather.ts'
 import { ConfigRefused, faultsOf } from '../util/config-refused.ts'
 import { Departures } from '../util/departures.ts'
 import type { Prepared } from '../util/prepared.ts'
+import type { LocalZones } from './balance/zone-aware.ts'
 import { Cluster } from './cluster.ts'
 import type { ThreadContext } from './context.ts'
 import { keepsEndpoints } from './keeps-endpoints.ts'
 import { Limits } from './limits.ts'
+import { localZones } from './local-zones.ts'
 import { Places } from './places.ts'
 import { clusterLimitKey, type LimitShare } from './shared-limits.ts'
 import { clusterStats } from './stats.ts'
 
 /** How long a change waits for the first answers of DNS; after this a cluster is used as it is. */
 const RESOLVE_MS = 2000
+
+const NOWHERE: LocalPlace = { cluster: undefined, locality: undefined }
 
 /** What clusters of one name may use, in one thread: one that takes the place of another goes on with it. */
 interface Allowance {
@@ -28,6 +33,12 @@ interface Held {
   readonly metrics: HeldMetrics
 }
 
+/** Where this proxy is, and the cluster that it is one of the endpoints of. */
+export interface LocalPlace {
+  readonly cluster: string | undefined
+  readonly locality: Locality | undefined
+}
+
 /** All clusters of one thread, by name. */
 export class ClusterManager {
   /** Told of a name that no cluster has any more, not even one on its way out. */
@@ -39,13 +50,22 @@ export class ClusterManager {
   readonly #held = new Map<Cluster, Held>()
   /** Removed or replaced, with requests under way. */
   readonly #departures: Departures
+  readonly #local: LocalPlace
+  #zones: LocalZones | undefined
 
-  constructor(configs: readonly ClusterConfig[], thread: ThreadContext, metrics: GroupedRegistry, share: LimitShare) {
+  constructor(
+    configs: readonly ClusterConfig[],
+    thread: ThreadContext,
+    metrics: GroupedRegistry,
+    share: LimitShare,
+    local: LocalPlace = NOWHERE,
+  ) {
     this.#thread = thread
     this.#metrics = metrics
     this.#share = share
+    this.#local = local
     this.#departures = new Departures(thread.clock)
-    for (const config of configs) this.#clusters.set(config.name, this.#create(config, this.#newAllowance(config)))
+    for (const config of configs) this.#adopt(this.#create(config, this.#newAllowance(config)))
   }
 
   get(name: string): Cluster | undefined {
@@ -141,7 +161,7 @@ export class ClusterManager {
     return {
       use: () => {
         cluster.context.limits.setMaxima(config.circuitBreaker)
-        this.#clusters.set(config.name, cluster)
+        this.#adopt(cluster)
         if (before !== undefined) this.#depart(before)
       },
       discard: () => this.#end(cluster),
@@ -155,12 +175,28 @@ export class ClusterManager {
       stats: clusterStats(metrics, config.statName),
       limits: allowance.limits,
       places: allowance.places,
+      localZones: () => this.#zones,
       connectTimeoutMs: config.connectTimeoutMs,
       bufferLimitBytes: config.bufferLimitBytes,
     })
     allowance.clusters++
     this.#held.set(cluster, { allowance, metrics })
     return cluster
+  }
+
+  #adopt(cluster: Cluster): void {
+    this.#clusters.set(cluster.name, cluster)
+    if (cluster.name !== this.#local.cluster) return
+    cluster.onRebuilt = () => this.#findZones(cluster)
+    this.#findZones(cluster)
+  }
+
+  /** Its endpoints have changed: they tell where this proxy and those like it are. */
+  #findZones(local: Cluster): void {
+    const zones = localZones(this.#local.locality, local.endpoints)
+    if (isDeepStrictEqual(zones, this.#zones)) return
+    this.#zones = zones
+    for (const cluster of this.#clusters.values()) if (cluster !== local) cluster.rebuild()
   }
 
   #newAllowance({ name, circuitBreaker }: ClusterConfig): Allowance {

@@ -1,33 +1,36 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterConfig, EndpointConfig } from '@meltemi/api/model'
-import { usableEndpoints } from './balance/panic.ts'
-import type { Balancer, PickContext, Picker } from './balance/picker.ts'
-import { createBalancer } from './balance/policies.ts'
+import { ClusterBalancer } from './balance/cluster-balancer.ts'
+import type { PickContext, Picker } from './balance/picker.ts'
 import type { ClusterContext } from './context.ts'
 import { Endpoint, formatAddress } from './endpoint.ts'
 import { Resolver } from './resolver.ts'
+import { saysSame } from './same-endpoint.ts'
 
 /** A named group of endpoints, the way to choose among them, and its limits. */
 export class Cluster {
   readonly name: string
   readonly context: ClusterContext
+  /** Told when endpoints, their health or their weights have changed. */
+  onRebuilt: () => void = () => {}
   #config: ClusterConfig
-  #balancer: Balancer
+  #balancer: ClusterBalancer
   #resolver: Resolver | null = null
   #endpoints: readonly Endpoint[] = []
+  /** By address, what was said last of those that are here. */
+  #said: ReadonlyMap<string, EndpointConfig> = new Map()
   /** No longer in the list, but not unused yet. */
   #leaving: readonly Endpoint[] = []
   #picker: Picker<Endpoint>
-  #isPanicking = false
   #isBuilt = false
 
   constructor(config: ClusterConfig, context: ClusterContext) {
     this.name = config.name
     this.context = context
     this.#config = config
-    this.#balancer = createBalancer(config.loadBalancer, context.random)
+    this.#balancer = new ClusterBalancer(config, context, context.stats)
     this.#picker = this.#balancer.build<Endpoint>([])
-    if (config.discovery === 'strict-dns') this.#follow(new Resolver(config, context))
+    if (resolvesNames(config)) this.#follow(new Resolver(config, context))
   }
 
   get config(): ClusterConfig {
@@ -62,7 +65,6 @@ export class Cluster {
   }
 
   pick(request: PickContext): Endpoint | undefined {
-    if (this.#isPanicking) this.context.stats.lbHealthyPanic.add(1)
     return this.#picker.pick(request)
   }
 
@@ -73,7 +75,7 @@ export class Cluster {
 
   /** The resolver for another configuration, not started, where names are to be resolved otherwise than now. */
   newResolver(config: ClusterConfig): Resolver | null {
-    const isNeeded = config.discovery === 'strict-dns' && !resolvesAlike(this.#config, config)
+    const isNeeded = resolvesNames(config) && !resolvesAlike(this.#config, config)
     return isNeeded ? new Resolver(config, this.context, this.#resolver) : null
   }
 
@@ -85,10 +87,8 @@ export class Cluster {
     context.connectTimeoutMs = config.connectTimeoutMs
     context.bufferLimitBytes = config.bufferLimitBytes
     context.limits.setMaxima(config.circuitBreaker)
-    if (!isDeepStrictEqual(before.loadBalancer, config.loadBalancer)) {
-      this.#balancer = createBalancer(config.loadBalancer, context.random)
-    }
-    if (resolver !== null || config.discovery !== 'strict-dns') this.#follow(resolver)
+    if (!balancesAlike(before, config)) this.#balancer = new ClusterBalancer(config, context, context.stats)
+    if (resolver !== null || !resolvesNames(config)) this.#follow(resolver)
     this.#isBuilt = false
     this.setEndpoints(this.#resolver?.found ?? config.endpoints)
   }
@@ -101,29 +101,40 @@ export class Cluster {
 
   /** Takes the new list; endpoints whose address stays keep their connections. */
   setEndpoints(configs: readonly EndpointConfig[]): void {
+    const isLogical = this.#config.discovery === 'logical-dns'
     const next = new Map(configs.map((config) => [formatAddress(config.address.host, config.address.port), config]))
     if (this.#isBuilt && this.#isSame(next)) return
+    this.context.turn.refresh()
+    if (isLogical) this.#moveTo(configs[0])
     const before = new Map(this.#endpoints.map((endpoint) => [endpoint.address, endpoint]))
     this.#endpoints = [...next].map(([address, config]) => {
-      const endpoint = before.get(address) ?? new Endpoint(config, this.context)
-      endpoint.hostname = config.hostname
-      endpoint.weight = config.weight
-      endpoint.healthy = config.healthy
-      return endpoint
+      const endpoint = before.get(address)
+      endpoint?.configure(config)
+      return endpoint ?? new Endpoint(config, this.context)
     })
+    this.#said = next
     this.rebuild()
     this.#letGo([...before.values()].filter(({ address }) => !next.has(address)))
   }
 
   /** Health or weights have changed. */
   rebuild(): void {
-    const { endpoints, isPanicking } = usableEndpoints(this.#endpoints, this.#config.panicThresholdPercent)
-    this.#isPanicking = isPanicking
+    const { loadBalancer } = this.#config
+    const decayMs = loadBalancer.kind === 'peak-ewma' ? loadBalancer.decayMs : undefined
+    for (const endpoint of this.#endpoints) endpoint.measure(decayMs)
     this.#isBuilt = true
-    this.#picker = this.#balancer.build(endpoints)
+    this.#picker = this.#balancer.build(this.#endpoints, this.context.localZones?.())
     const { stats } = this.context
     stats.membershipTotal.set(this.#endpoints.length)
-    stats.membershipHealthy.set(this.#endpoints.filter((endpoint) => endpoint.healthy).length)
+    stats.membershipHealthy.set(this.#endpoints.filter(({ healthy, degraded }) => healthy && !degraded).length)
+    stats.membershipDegraded.set(this.#endpoints.filter(({ healthy, degraded }) => healthy && degraded).length)
+    this.onRebuilt()
+  }
+
+  /** The one endpoint of a logical name: with its connections it goes on under another address. */
+  #moveTo(config: EndpointConfig | undefined): void {
+    const [only, ...others] = this.#endpoints
+    if (config !== undefined && only !== undefined && others.length === 0) only.moveTo(config.address)
   }
 
   #follow(resolver: Resolver | null): void {
@@ -139,12 +150,17 @@ export class Cluster {
 
   /** DNS shuffles its answers: a new order is no news, and must not make every refresh build the picker again. */
   #isSame(next: ReadonlyMap<string, EndpointConfig>): boolean {
-    if (next.size !== this.#endpoints.length) return false
-    return this.#endpoints.every(({ address, hostname, weight, healthy }) => {
-      const config = next.get(address)
-      return config?.hostname === hostname && config.weight === weight && config.healthy === healthy
-    })
+    if (next.size !== this.#said.size) return false
+    for (const [address, config] of next) {
+      const before = this.#said.get(address)
+      if (before === undefined || !saysSame(before, config)) return false
+    }
+    return true
   }
+}
+
+function resolvesNames({ discovery }: ClusterConfig): boolean {
+  return discovery === 'strict-dns' || discovery === 'logical-dns'
 }
 
 function resolvesAlike(a: ClusterConfig, b: ClusterConfig): boolean {
@@ -152,6 +168,18 @@ function resolvesAlike(a: ClusterConfig, b: ClusterConfig): boolean {
     a.discovery === b.discovery &&
     a.dnsRefreshMs === b.dnsRefreshMs &&
     a.dnsLookupFamily === b.dnsLookupFamily &&
+    a.respectDnsTtl === b.respectDnsTtl &&
+    isDeepStrictEqual(a.dnsFailureRefresh, b.dnsFailureRefresh) &&
+    isDeepStrictEqual(a.dnsServers, b.dnsServers) &&
     isDeepStrictEqual(a.endpoints, b.endpoints)
+  )
+}
+
+function balancesAlike(a: ClusterConfig, b: ClusterConfig): boolean {
+  return (
+    a.panicThresholdPercent === b.panicThresholdPercent &&
+    isDeepStrictEqual(a.loadBalancer, b.loadBalancer) &&
+    isDeepStrictEqual(a.localityLb, b.localityLb) &&
+    isDeepStrictEqual(a.subsets, b.subsets)
   )
 }

@@ -62,6 +62,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   timerPrev: TimerNode | null = null
   timerTick = 0
   readonly pool: ConnectionHome
+  /** `ip:port` that it is made to; its endpoint may have moved since. */
+  readonly address: string
   readonly kind: ConnectionKind
   readonly correlator: Correlator<ReplySink>
   /** Stream ids of our own, where streams share the connection. */
@@ -87,6 +89,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   constructor(pool: ConnectionHome, kind: ConnectionKind) {
     const { protocol, context, endpoint } = pool
     this.pool = pool
+    this.address = endpoint.address
     this.kind = kind
     this.correlator = protocol.correlator(kind !== 'exclusive')
     this.#rewritesIds = kind !== 'exclusive' && protocol.definition.correlation === 'id'
@@ -129,11 +132,6 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   /** Somebody waits for a reply or has a stream open; false also when only replies to those who gave up are due. */
   get isAwaited(): boolean {
     return this.correlator.waiting > 0 || (this.streams !== null && this.streams.size > 0)
-  }
-
-  /** `ip:port` of the endpoint. */
-  get address(): string {
-    return this.pool.endpoint.address
   }
 
   /**

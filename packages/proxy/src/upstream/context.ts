@@ -5,6 +5,7 @@ import type { Flusher } from '../net/outbox.ts'
 import type { Random } from '../util/random.ts'
 import type { TimerWheel } from '../util/timer-wheel.ts'
 import type { TurnClock } from '../util/turn-clock.ts'
+import type { LocalZones } from './balance/zone-aware.ts'
 import type { Limits } from './limits.ts'
 import type { Places } from './places.ts'
 import type { ClusterStats } from './stats.ts'
@@ -29,6 +30,8 @@ export interface ClusterContext extends ThreadContext {
   readonly stats: ClusterStats
   readonly limits: Limits
   readonly places: Places
+  /** Where this proxy and those like it are; undefined: nobody knows. */
+  localZones?(): LocalZones | undefined
   /** These two change with the cluster's configuration. */
   connectTimeoutMs: number
   bufferLimitBytes: number

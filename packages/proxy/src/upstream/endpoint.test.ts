@@ -46,6 +46,7 @@ function setUp() {
     },
     listen: () => Promise.reject(new Error('nobody listens')),
     resolve: () => Promise.reject(new Error('nobody resolves')),
+    query: () => Promise.reject(new Error('nobody asks')),
   }
   const maxima = { maxConnections: 1000, maxPendingRequests: 1000, maxRequests: 8, maxRetries: 0 }
   const limits = new Limits(limitCells(1), 1, 0, maxima)

@@ -1,5 +1,6 @@
-import type { EndpointConfig } from '@meltemi/api/model'
-import type { Balanceable } from './balance/picker.ts'
+import type { EndpointConfig, LbMetadata, Locality, SocketAddress } from '@meltemi/api/model'
+import { PeakLatency } from './balance/peak-latency.ts'
+import type { Placed } from './balance/picker.ts'
 import type { ClusterContext } from './context.ts'
 import { Pool } from './pool.ts'
 import type { ProtocolUser, UpstreamProtocol } from './protocol.ts'
@@ -7,16 +8,28 @@ import type { Target } from './target.ts'
 
 /** A codec may draw dialects from what clients send: beyond so many those that nobody uses are forgotten. */
 const KEPT_DIALECTS = 64
+const NO_METADATA: LbMetadata = {}
 
 /** One address of a cluster, with its pools: one per protocol and dialect. */
-export class Endpoint implements Balanceable, Target, ProtocolUser {
-  readonly host: string
-  readonly port: number
+export class Endpoint implements Placed, Target, ProtocolUser {
+  host = ''
+  port = 0
   /** `ip:port`. */
-  readonly address: string
-  hostname: string
-  weight: number
-  healthy: boolean
+  address = ''
+  hostname = ''
+  weight = 1
+  /**
+   * What balancing goes by, with `degraded`; whoever changes them rebuilds the cluster's picker. The configuration is the
+   * only one who does as yet: health checks and ejections have a say here too, once there are any.
+   */
+  healthy = false
+  degraded = false
+  healthySinceMs = 0
+  priority = 0
+  locality: Locality | undefined = undefined
+  localityWeight = 0
+  metadata: LbMetadata = NO_METADATA
+  latency: PeakLatency | null = null
   /** This thread's requests under way. */
   activeRequests = 0
   requestsTotal = 0
@@ -30,13 +43,36 @@ export class Endpoint implements Balanceable, Target, ProtocolUser {
   #lastPool: Pool | null = null
 
   constructor(config: EndpointConfig, context: ClusterContext) {
-    this.host = config.address.host
-    this.port = config.address.port
-    this.address = formatAddress(this.host, this.port)
+    this.#context = context
+    this.moveTo(config.address)
+    this.configure(config)
+  }
+
+  /** New connections are made to another address; those that are there go on. */
+  moveTo({ host, port }: SocketAddress): void {
+    this.host = host
+    this.port = port
+    this.address = formatAddress(host, port)
+  }
+
+  /** All that is said of it but the address. */
+  configure(config: EndpointConfig): void {
     this.hostname = config.hostname
     this.weight = config.weight
+    this.priority = config.priority ?? 0
+    this.locality = config.locality
+    this.localityWeight = config.localityWeight ?? 0
+    this.metadata = config.metadata ?? NO_METADATA
+    if (config.healthy && !this.healthy) this.healthySinceMs = this.#context.turn.nowMs
     this.healthy = config.healthy
-    this.#context = context
+    this.degraded = config.degraded ?? false
+  }
+
+  /** Whether balancing wants to know how long replies take, and for how long it remembers; undefined: it does not. */
+  measure(decayMs: number | undefined): void {
+    if (decayMs === undefined) this.latency = null
+    else if (this.latency === null) this.latency = new PeakLatency(decayMs)
+    else this.latency.decayMs = decayMs
   }
 
   /** Nobody waits for anything of it, and there is no connection to it. */

@@ -147,6 +147,7 @@ function setUp({ multiplexing = false, correlation = 'id', maxConnections = 8, m
     },
     listen: () => Promise.reject(new Error('nobody listens')),
     resolve: () => Promise.reject(new Error('nobody resolves')),
+    query: () => Promise.reject(new Error('nobody asks')),
   }
   const maxima = { maxConnections, maxPendingRequests, maxRequests: 8, maxRetries: 0 }
   const limits = new Limits(limitCells(1), 1, 0, maxima)
@@ -177,7 +178,7 @@ function setUp({ multiplexing = false, correlation = 'id', maxConnections = 8, m
   })
   const newPool = (port: number) => {
     const target = { host: '10.0.0.1', port, address: `10.0.0.1:${port}`, activeRequests: 0, requestsTotal: 0 }
-    const counts = { requestsFailed: 0, connectionsActive: 0, connectionsTotal: 0, connectFailures: 0 }
+    const counts = { requestsFailed: 0, connectionsActive: 0, connectionsTotal: 0, connectFailures: 0, latency: null }
     return new Pool({ ...target, ...counts }, protocol, '', context)
   }
   const pool = newPool(1)

@@ -19,3 +19,13 @@ export function closeRequest(cluster: Cluster, target: Target, startedMs: number
   stats.rqTimeMs.record(turn.nowMs - startedMs)
   limits.release(LimitKind.Requests)
 }
+
+/** The endpoint has replied. */
+export function noteReply({ context }: Cluster, { latency }: Target, startedMs: number): void {
+  latency?.observe(context.turn.nowMs - startedMs, context.turn.nowMs)
+}
+
+/** It has not, and nobody waits any more. */
+export function noteNoReply({ context }: Cluster, { latency }: Target, startedMs: number): void {
+  latency?.observeAtLeast(context.turn.nowMs - startedMs, context.turn.nowMs)
+}

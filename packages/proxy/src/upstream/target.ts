@@ -1,3 +1,5 @@
+import type { PeakLatency } from './balance/peak-latency.ts'
+
 /** Where connections go: what pools, connections and the router see of an endpoint. The counts are this thread's. */
 export interface Target {
   readonly host: string
@@ -10,4 +12,6 @@ export interface Target {
   connectionsActive: number
   connectionsTotal: number
   connectFailures: number
+  /** Told of every reply; null: nobody wants to know. */
+  readonly latency: PeakLatency | null
 }

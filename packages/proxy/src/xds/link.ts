@@ -109,8 +109,15 @@ export class Link {
   }
 
   #node(): NodeInit {
-    const { id, cluster, metadata } = this.#parts.node
+    const { id, cluster, metadata, locality } = this.#parts.node
     const userAgentVersionType = { case: 'userAgentVersion' as const, value: this.#parts.userAgentVersion }
-    return { id, cluster, metadata: metadata as never, userAgentName: 'meltemi', userAgentVersionType }
+    return {
+      id,
+      cluster,
+      metadata: metadata as never,
+      ...(locality === undefined ? {} : { locality }),
+      userAgentName: 'meltemi',
+      userAgentVersionType,
+    }
   }
 }

@@ -45,6 +45,7 @@ function sendCopy(context: RouterContext, route: CompiledRoute, name: string): v
   if (cluster === undefined) mirroring.stats.failed.add(1)
   else if (!tryAcquire(context, cluster)) mirroring.stats.dropped.add(1)
   else {
+    context.pickRequest.criteria = null
     const endpoint = cluster.pick(context.pickRequest.of(route, request))
     if (endpoint === undefined) giveUp(context, cluster)
     else {

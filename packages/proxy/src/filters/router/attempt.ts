@@ -3,7 +3,7 @@ import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
-import { bookRequest, closeRequest } from '../../upstream/request-books.ts'
+import { bookRequest, closeRequest, noteNoReply, noteReply } from '../../upstream/request-books.ts'
 import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
@@ -67,7 +67,10 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
       this.#wrongId(reply, connection)
       return
     }
-    if (reply.last) this.#finish()
+    if (reply.last) {
+      noteReply(this.cluster, this.endpoint, this.#startedMs)
+      this.#finish()
+    }
     this.#context.deliver(reply)
     if (!reply.last && !this.#isOver) this.#context.holdBack(connection)
   }
@@ -88,6 +91,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   /** The exchange ended otherwise: nobody waits for the reply any more. */
   cancel(): void {
     if (this.#isOver) return
+    noteNoReply(this.cluster, this.endpoint, this.#startedMs)
     this.#finish()
     this.cluster.context.stats.rqCancelled.add(1)
     this.#pool?.cancel(this)
@@ -132,6 +136,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
 
   #failed(cause: Failure): void {
     this.endpoint.requestsFailed++
+    noteNoReply(this.cluster, this.endpoint, this.#startedMs)
     this.#finish()
     this.#context.fail(cause)
   }

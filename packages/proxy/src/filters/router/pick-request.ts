@@ -1,4 +1,5 @@
 import type { Metadata } from '@meltemi/sdk'
+import type { MetadataCriteria } from '../../routing/metadata-criteria.ts'
 import type { CompiledRoute } from '../../routing/route.ts'
 import type { Balanceable, PickContext } from '../../upstream/balance/picker.ts'
 import { Hash64 } from '../../util/hash.ts'
@@ -7,6 +8,8 @@ import type { Random } from '../../util/random.ts'
 /** What a balancing policy is asked with. One per listener and thread, used again for every request. */
 export class PickRequest implements PickContext {
   hasHash = false
+  /** What the route asks of the endpoints of the cluster that it chose; whoever picks sets it. */
+  criteria: MetadataCriteria | null = null
   readonly tried: readonly Balanceable[] | null = null
   readonly random: Random
   readonly #hash = new Hash64()

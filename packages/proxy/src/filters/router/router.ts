@@ -14,8 +14,10 @@ export function routeRequest(context: RouterContext): void {
     context.fail(failure(FAILURES.noMatchedRoute, printId(context.request.requestId)))
     return
   }
-  const name = route.clusters[route.chooseCluster(context.thread.random.next())] as string
+  const choice = route.chooseCluster(context.thread.random.next())
+  const name = route.clusters[choice] as string
   context.setRoute(route, name)
+  context.pickRequest.criteria = route.criteria[choice] ?? null
   const cluster = context.clusters.get(name)
   if (cluster === undefined) context.fail(failure(FAILURES.unknownCluster, name))
   else if (sendTo(context, route, cluster) && route.mirrors.length > 0) mirrorRequest(context, route)

@@ -9,11 +9,11 @@ import { createBalancer } from './policies.ts'
 const KEYS = 10_000
 
 function endpoint(address: string, weight = 1, hostname = ''): Balanceable {
-  return { address, hostname, weight, healthy: true, activeRequests: 0 }
+  return { address, hostname, weight, activeRequests: 0, healthySinceMs: 0, latency: null }
 }
 
 function build(config: LoadBalancerConfig, endpoints: readonly Balanceable[]): Picker<Balanceable> {
-  return createBalancer(config, new SeededRandom(1)).build(endpoints)
+  return createBalancer(config, { random: new SeededRandom(1), turn: { nowMs: 0 } }).build(endpoints)
 }
 
 function ring(minimumRingSize: number, maximumRingSize = 8_388_608, useHostname = false): LoadBalancerConfig {
@@ -26,13 +26,13 @@ function maglev(tableSize = 65_537, useHostname = false): LoadBalancerConfig {
 
 function withHash(hash: bigint): PickContext {
   const random = new SeededRandom(1)
-  return { hasHash: true, hashHigh: Number(hash >> 32n), hashLow: Number(hash & 0xffffffffn), tried: null, random }
+  return { hasHash: true, hashHigh: Number(hash >> 32n), hashLow: Number(hash & 0xffffffffn), criteria: null, tried: null, random }
 }
 
 function withKey(key: string): PickContext {
   const hash = new Hash64()
   hash.update(key)
-  return { hasHash: true, hashHigh: hash.high, hashLow: hash.low, tried: null, random: new SeededRandom(1) }
+  return { hasHash: true, hashHigh: hash.high, hashLow: hash.low, criteria: null, tried: null, random: new SeededRandom(1) }
 }
 
 function port(picked: Balanceable | undefined): number {

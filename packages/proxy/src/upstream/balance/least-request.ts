@@ -1,22 +1,31 @@
 import type { LoadBalancerConfig } from '@meltemi/api'
-import type { Random } from '../../util/random.ts'
-import type { Balanceable, Balancer, PickContext, Picker } from './picker.ts'
+import type { Balanceable, Balancer, BalanceTools, PickContext, Picker } from './picker.ts'
 import { hasEqualWeights } from './random.ts'
 import { WeightedTurnPicker } from './round-robin.ts'
+import { SlowStart } from './slow-start.ts'
 import { isTried, pickUntried, randomIndex } from './tried.ts'
 
 type LeastRequestConfig = Extract<LoadBalancerConfig, { kind: 'least-request' }>
 
 /**
- * With equal weights: the least busy of a few drawn at random. With unequal ones, as Envoy: an even schedule of
- * shares by `weight / (active requests + 1)`.
+ * With equal weights: the least busy of a few drawn at random. With unequal ones, and while endpoints start slowly, as
+ * Envoy: an even schedule of shares by `weight / (active requests + 1) ^ bias`.
  */
-export function createLeastRequestBalancer({ choiceCount }: LeastRequestConfig, random: Random): Balancer {
+export function createLeastRequestBalancer(config: LeastRequestConfig, { random, turn }: BalanceTools): Balancer {
+  const { choiceCount, activeRequestBias = 1, slowStart } = config
+  const loaded = loadedWeight(activeRequestBias)
+  const settled = <E extends Balanceable>(endpoints: readonly E[]): Picker<E> =>
+    hasEqualWeights(endpoints)
+      ? new LeastRequestPicker(endpoints, choiceCount)
+      : new WeightedTurnPicker(endpoints, random, loaded)
+  if (slowStart === undefined) return { build: settled }
+  const start = new SlowStart(slowStart, turn)
+  const weightOf = (endpoint: Balanceable) => loaded(endpoint) * start.partOf(endpoint)
   return {
     build: (endpoints) =>
-      hasEqualWeights(endpoints)
-        ? new LeastRequestPicker(endpoints, choiceCount)
-        : new WeightedTurnPicker(endpoints, random, loadedWeight),
+      endpoints.length < 2
+        ? settled(endpoints)
+        : start.pickerOf(endpoints, new WeightedTurnPicker(endpoints, random, weightOf), settled(endpoints)),
   }
 }
 
@@ -41,6 +50,7 @@ class LeastRequestPicker<E extends Balanceable> implements Picker<E> {
   }
 }
 
-function loadedWeight(endpoint: Balanceable): number {
-  return endpoint.weight / (endpoint.activeRequests + 1)
+function loadedWeight(bias: number): (endpoint: Balanceable) => number {
+  if (bias === 1) return (endpoint) => endpoint.weight / (endpoint.activeRequests + 1)
+  return (endpoint) => endpoint.weight / (endpoint.activeRequests + 1) ** bias
 }

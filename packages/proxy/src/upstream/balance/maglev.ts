@@ -4,14 +4,13 @@
  */
 import type { LoadBalancerConfig } from '@meltemi/api'
 import { Hash64 } from '../../util/hash.ts'
-import { hashKeyOf, normalizeWeights } from './hash-weights.ts'
+import { hashKeyOf, normalizeWeights, remainder } from './hash-weights.ts'
 import type { Balanceable, Balancer, PickContext, Picker } from './picker.ts'
 import { RandomPicker } from './random.ts'
 import { isTried, pickUntried } from './tried.ts'
 
 type MaglevConfig = Extract<LoadBalancerConfig, { kind: 'maglev' }>
 
-const TWO_TO_THE_32 = 4_294_967_296
 const EMPTY = -1
 /** How far to look for an endpoint that was not tried; beyond, any such endpoint will do. */
 const MAX_STEPS = 1_024
@@ -29,7 +28,10 @@ interface Filler {
 }
 
 export function createMaglevBalancer(config: MaglevConfig): Balancer {
-  return { build: (endpoints) => new MaglevPicker(endpoints, buildTable(endpoints, config)) }
+  return {
+    build: (endpoints, shares = normalizeWeights(endpoints)) =>
+      new MaglevPicker(endpoints, shares, buildTable(endpoints, shares, config)),
+  }
 }
 
 class MaglevPicker<E extends Balanceable> implements Picker<E> {
@@ -38,10 +40,10 @@ class MaglevPicker<E extends Balanceable> implements Picker<E> {
   readonly #table: Int32Array
   readonly #withoutHash: RandomPicker<E>
 
-  constructor(endpoints: readonly E[], table: Int32Array) {
+  constructor(endpoints: readonly E[], shares: readonly number[], table: Int32Array) {
     this.#endpoints = endpoints
     this.#table = table
-    this.#withoutHash = new RandomPicker(endpoints)
+    this.#withoutHash = new RandomPicker(endpoints, shares)
   }
 
   pick(context: PickContext): E | undefined {
@@ -59,14 +61,13 @@ class MaglevPicker<E extends Balanceable> implements Picker<E> {
   }
 }
 
-/** Of the 64-bit number by at most 2²⁰ or so: no intermediate value exceeds 2⁵³. */
-function remainder(high: number, low: number, divisor: number): number {
-  return ((high % divisor) * (TWO_TO_THE_32 % divisor) + low) % divisor
-}
-
-function buildTable(endpoints: readonly Balanceable[], { tableSize, useHostname }: MaglevConfig): Int32Array {
-  if (endpoints.length === 0) return new Int32Array(0)
-  const fillers = createFillers(endpoints, tableSize, useHostname)
+function buildTable(
+  endpoints: readonly Balanceable[],
+  shares: readonly number[],
+  { tableSize, useHostname }: MaglevConfig,
+): Int32Array {
+  const fillers = createFillers(endpoints, shares, { tableSize, useHostname })
+  if (fillers.length === 0) return new Int32Array(0)
   const greatest = fillers.reduce((share, filler) => Math.max(share, filler.share), 0)
   const table = new Int32Array(tableSize).fill(EMPTY)
   let filled = 0
@@ -89,8 +90,11 @@ function takeSlot(table: Int32Array, filler: Filler): void {
 }
 
 /** In the order of their keys, so that the table does not depend on the order of the endpoints. */
-function createFillers(endpoints: readonly Balanceable[], tableSize: number, useHostname: boolean): Filler[] {
-  const shares = normalizeWeights(endpoints)
+function createFillers(
+  endpoints: readonly Balanceable[],
+  shares: readonly number[],
+  { tableSize, useHostname }: Pick<MaglevConfig, 'tableSize' | 'useHostname'>,
+): Filler[] {
   const hash = new Hash64()
   const fillers = endpoints.map((endpoint, owner) => {
     const key = hashKeyOf(endpoint, useHostname)
@@ -102,5 +106,6 @@ function createFillers(endpoints: readonly Balanceable[], tableSize: number, use
     const skip = remainder(hash.high, hash.low, tableSize - 1) + 1
     return { owner, key, share: shares[owner] as number, skip, slot, target: 0 }
   })
-  return fillers.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+  // one without a share would never have its turn
+  return fillers.filter(({ share }) => share > 0).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
 }

@@ -20,24 +20,30 @@ const ringHash: LoadBalancerConfig = {
   useHostname: false,
 }
 const maglev: LoadBalancerConfig = { kind: 'maglev', tableSize: 251, useHostname: false }
-const all = [roundRobin, leastRequest, random, ringHash, maglev]
+const peakEwma: LoadBalancerConfig = { kind: 'peak-ewma', decayMs: 1000, defaultReplyMs: 10, penalty: 1_000_000 }
+const all = [roundRobin, leastRequest, random, ringHash, maglev, peakEwma]
 
 function endpoints(...weights: number[]): TestEndpoint[] {
   return weights.map((weight, index) => ({
     address: `10.0.0.${index}:80`,
     hostname: '',
     weight,
-    healthy: true,
+    healthySinceMs: 0,
+    latency: null,
     activeRequests: 0,
   }))
 }
 
+function toolsOf(seed: number) {
+  return { random: new SeededRandom(seed), turn: { nowMs: 0 } }
+}
+
 function context(seed: number, tried: PickContext['tried'] = null): PickContext {
-  return { hasHash: false, hashHigh: 0, hashLow: 0, tried, random: new SeededRandom(seed) }
+  return { hasHash: false, hashHigh: 0, hashLow: 0, criteria: null, tried, random: new SeededRandom(seed) }
 }
 
 function countPicks(config: LoadBalancerConfig, from: readonly Balanceable[], picks: number): number[] {
-  const picker = createBalancer(config, new SeededRandom(1)).build(from)
+  const picker = createBalancer(config, toolsOf(1)).build(from)
   const counts = from.map(() => 0)
   const using = context(2)
   for (let pick = 0; pick < picks; pick++) counts[from.indexOf(picker.pick(using)!)]! += 1
@@ -46,7 +52,7 @@ function countPicks(config: LoadBalancerConfig, from: readonly Balanceable[], pi
 
 for (const config of all) {
   test(`${config.kind}: without endpoints there is no pick`, () => {
-    assert.equal(createBalancer(config, new SeededRandom(1)).build([]).pick(context(1)), undefined)
+    assert.equal(createBalancer(config, toolsOf(1)).build([]).pick(context(1)), undefined)
   })
 
   test(`${config.kind}: equal weights get equal shares`, () => {
@@ -62,7 +68,7 @@ for (const config of all) {
         fc.tuple(fc.boolean(), fc.nat(0xffffffff), fc.nat(0xffffffff)),
         (weights, seed, [hasHash, hashHigh, hashLow]) => {
           const from = endpoints(...weights)
-          const picker = createBalancer(config, new SeededRandom(seed)).build(from)
+          const picker = createBalancer(config, toolsOf(seed)).build(from)
           const tried: Balanceable[] = []
           const using = { ...context(seed, tried), hasHash, hashHigh, hashLow }
           for (const _ of from) tried.push(picker.pick(using)!)
@@ -90,7 +96,7 @@ test('round-robin: weights are kept exactly over every whole cycle', () => {
 })
 
 test('round-robin: a new set of endpoints goes on where the last one was, not at its start', () => {
-  const balancer = createBalancer(roundRobin, new SeededRandom(3))
+  const balancer = createBalancer(roundRobin, toolsOf(3))
   const from = endpoints(1, 1, 1)
   const picked = Array.from({ length: 6 }, () => balancer.build(from).pick(context(1))?.address)
   assert.deepEqual(picked.slice(0, 3), picked.slice(3))
@@ -100,7 +106,7 @@ test('round-robin: a new set of endpoints goes on where the last one was, not at
 test('round-robin: workers start at different endpoints', () => {
   const from = endpoints(...new Array<number>(50).fill(1))
   const firsts = [1, 2, 3, 4].map((seed) =>
-    createBalancer(roundRobin, new SeededRandom(seed)).build(from).pick(context(1)),
+    createBalancer(roundRobin, toolsOf(seed)).build(from).pick(context(1)),
   )
   assert.ok(new Set(firsts).size > 1)
 })

@@ -11,9 +11,10 @@ export class RandomPicker<E extends Balanceable> implements Picker<E> {
   /** Running sums of the weights; null when all are equal. */
   readonly #sums: Float64Array | null
 
-  constructor(endpoints: readonly E[]) {
+  /** `shares`: of each, instead of its weight. */
+  constructor(endpoints: readonly E[], shares: readonly number[] = endpoints.map(({ weight }) => weight)) {
     this.#endpoints = endpoints
-    this.#sums = hasEqualWeights(endpoints) ? null : runningSums(endpoints)
+    this.#sums = shares.every((share) => share === shares[0]) ? null : runningSums(shares)
   }
 
   pick(context: PickContext): E | undefined {
@@ -43,10 +44,10 @@ export function hasEqualWeights(endpoints: readonly Balanceable[]): boolean {
   return endpoints.every((endpoint) => endpoint.weight === endpoints[0]?.weight)
 }
 
-function runningSums(endpoints: readonly Balanceable[]): Float64Array {
+function runningSums(shares: readonly number[]): Float64Array {
   let sum = 0
-  return Float64Array.from(endpoints, (endpoint) => {
-    sum += endpoint.weight
+  return Float64Array.from(shares, (share) => {
+    sum += share
     return sum
   })
 }

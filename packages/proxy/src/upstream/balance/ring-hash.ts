@@ -27,7 +27,10 @@ interface Ring {
 }
 
 export function createRingHashBalancer(config: RingHashConfig): Balancer {
-  return { build: (endpoints) => new RingHashPicker(endpoints, buildRing(endpoints, config)) }
+  return {
+    build: (endpoints, shares = normalizeWeights(endpoints)) =>
+      new RingHashPicker(endpoints, shares, buildRing(endpoints, shares, config)),
+  }
 }
 
 class RingHashPicker<E extends Balanceable> implements Picker<E> {
@@ -35,10 +38,10 @@ class RingHashPicker<E extends Balanceable> implements Picker<E> {
   readonly #ring: Ring
   readonly #withoutHash: RandomPicker<E>
 
-  constructor(endpoints: readonly E[], ring: Ring) {
+  constructor(endpoints: readonly E[], shares: readonly number[], ring: Ring) {
     this.#endpoints = endpoints
     this.#ring = ring
-    this.#withoutHash = new RandomPicker(endpoints)
+    this.#withoutHash = new RandomPicker(endpoints, shares)
   }
 
   pick(context: PickContext): E | undefined {
@@ -73,9 +76,9 @@ function findPoint({ highs, lows }: Ring, high: number, low: number): number {
  * The least endpoint gets a whole number of points, the others their share of the running total, until the ring
  * has its size.
  */
-function buildRing(endpoints: readonly Balanceable[], config: RingHashConfig): Ring {
-  const shares = normalizeWeights(endpoints)
-  const least = shares.reduce((lowest, share) => Math.min(lowest, share), 1)
+function buildRing(endpoints: readonly Balanceable[], shares: readonly number[], config: RingHashConfig): Ring {
+  // those without a share have no points, and do not make the ring endless
+  const least = shares.reduce((lowest, share) => (share > 0 ? Math.min(lowest, share) : lowest), 1)
   const size = Math.min(Math.ceil(least * config.minimumRingSize) / least, config.maximumRingSize)
   const capacity = endpoints.length === 0 ? 0 : Math.ceil(size) + 1
   const ring = newRing(capacity)

@@ -1,23 +1,36 @@
 import type { LoadBalancerConfig } from '@meltemi/api'
 import type { Random } from '../../util/random.ts'
-import type { Balanceable, Balancer, PickContext, Picker } from './picker.ts'
+import type { Balanceable, Balancer, BalanceTools, PickContext, Picker } from './picker.ts'
 import { hasEqualWeights } from './random.ts'
+import { SlowStart } from './slow-start.ts'
 import { isTried, pickUntried } from './tried.ts'
 import { WeightedSchedule } from './weighted-schedule.ts'
+
+type RoundRobinConfig = Extract<LoadBalancerConfig, { kind: 'round-robin' }>
 
 /** Survives changes of the endpoints, so that they do not send everything to the first ones again. */
 interface Position {
   next: number
 }
 
-/** Each in turn, from a random start; with unequal weights by an even schedule of their shares. */
-export function createRoundRobinBalancer(_config: LoadBalancerConfig, random: Random): Balancer {
+/**
+ * Each in turn, from a random start; with unequal weights, and while endpoints start slowly, by an even schedule of their
+ * shares.
+ */
+export function createRoundRobinBalancer({ slowStart }: RoundRobinConfig, { random, turn }: BalanceTools): Balancer {
   const position: Position = { next: random.u32() }
+  const settled = <E extends Balanceable>(endpoints: readonly E[]): Picker<E> =>
+    hasEqualWeights(endpoints)
+      ? new TurnPicker(endpoints, position)
+      : new WeightedTurnPicker(endpoints, random, staticWeight)
+  if (slowStart === undefined) return { build: settled }
+  const start = new SlowStart(slowStart, turn)
+  const weightOf = (endpoint: Balanceable) => endpoint.weight * start.partOf(endpoint)
   return {
     build: (endpoints) =>
-      hasEqualWeights(endpoints)
-        ? new TurnPicker(endpoints, position)
-        : new WeightedTurnPicker(endpoints, random, staticWeight),
+      endpoints.length < 2
+        ? settled(endpoints)
+        : start.pickerOf(endpoints, new WeightedTurnPicker(endpoints, random, weightOf), settled(endpoints)),
   }
 }
 
