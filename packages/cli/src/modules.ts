@@ -5,10 +5,12 @@
 
 import { fileURLToPath } from 'node:url'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { brpc } from '@meltemi/codecs/brpc'
 import { thrift } from '@meltemi/codecs/thrift'
+import { trpc } from '@meltemi/codecs/trpc'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
-export const codecs: readonly CodecDefinition[] = [awesomerpc, thrift]
+export const codecs: readonly CodecDefinition[] = [awesomerpc, brpc, thrift, trpc]
 
 export const filters: readonly FilterDefinition[] = []
 
