@@ -3,7 +3,7 @@ import type { Socket } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
 import { writeMessage } from '../upstream/write-message.ts'
 import type { ListenerContext } from './listener-context.ts'
-import { writeLocalReply } from './local-reply.ts'
+import { writeLocalReply, writeStreamError } from './local-reply.ts'
 
 export interface WriterOwner {
   /** The client takes less than it is sent. */
@@ -59,8 +59,17 @@ export class ClientWriter {
   }
 
   error(request: Metadata, cause: Failure): void {
+    this.#count(writeLocalReply(this.#codec, request, cause, this.#outbox.writer))
+  }
+
+  /** Ends a stream that the service has answered. */
+  streamError(opened: Metadata, cause: Failure): void {
+    this.#count(writeStreamError(this.#codec, opened, cause, this.#outbox.writer))
+  }
+
+  #count(isWritten: boolean): void {
     const { stats } = this.#listener
-    if (writeLocalReply(this.#codec, request, cause, this.#outbox.writer)) {
+    if (isWritten) {
       stats.localResponseBusinessException.add(1)
       this.#written()
     } else {

@@ -13,6 +13,7 @@ export class Stream implements OpenStream, DrainWaiter {
   readonly #client: Client<never, Stream>
   #upstream: UpstreamConnection | null = null
   #ticket = 0
+  #isAnswered = false
   #isClientClosed = false
   #isServerClosed = false
   #isOver = false
@@ -22,6 +23,11 @@ export class Stream implements OpenStream, DrainWaiter {
 
   get isOpen(): boolean {
     return this.#upstream !== null
+  }
+
+  /** The client has got a frame of the service. */
+  get isAnswered(): boolean {
+    return this.#isAnswered
   }
 
   /** The client will send no more frames. */
@@ -63,6 +69,7 @@ export class Stream implements OpenStream, DrainWaiter {
     if (this.#isOver) return
     this.#client.sendFrame(this, message)
     if (this.#isOver) return
+    this.#isAnswered = true
     if (message.type === MessageType.StreamCloseOneWay) this.#isServerClosed = true
     else if (message.type !== MessageType.StreamData && message.type !== MessageType.StreamInit)
       this.#isServerClosed = this.#isClientClosed = true

@@ -36,6 +36,7 @@ const METHODS: readonly (keyof Codec)[] = [
   'heartbeatReply',
   'healthCheck',
   'resetStream',
+  'failStream',
   'goAway',
 ]
 
