@@ -96,7 +96,7 @@ export class CompleteCodec implements Codec {
   }
 
   failStream(opened: Metadata, failure: Failure, out: ByteWriter): void {
-    this.onError(opened, failure, out)
+    out.bytes(writeFrame(errorFrame(opened, failure)))
   }
 
   goAway(out: ByteWriter): void {

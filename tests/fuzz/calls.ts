@@ -1,11 +1,15 @@
 /** For each codec requests that are told apart by a number, and what their replies must say. */
 
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { brpc } from '@meltemi/codecs/brpc'
 import { thrift } from '@meltemi/codecs/thrift'
+import { trpc } from '@meltemi/codecs/trpc'
 import { type CodecDefinition, MessageType, type Metadata } from '@meltemi/sdk'
 import { type Answer, answerOf } from '../harness/answers.ts'
 import { awesomerpcFrame } from '../harness/awesomerpc-frame.ts'
+import { brpcReply, brpcRequest } from '../harness/brpc-frame.ts'
 import * as small from '../harness/codecs/index.ts'
+import { trpcReply, trpcRequest } from '../harness/trpc-frame.ts'
 
 export interface Calls {
   readonly codec: CodecDefinition
@@ -16,7 +20,9 @@ export interface Calls {
 
 export const calls: readonly Calls[] = [
   call(awesomerpc, (id) => awesomerpcFrame({ id, body: textOf(id) })),
+  { codec: brpc, request: (id) => brpcRequest({ id, payload: textOf(id) }), answer: brpcAnswer },
   { codec: thrift, request: thriftCall, answer: thriftReply },
+  { codec: trpc, request: (id) => trpcRequest({ id, body: textOf(id) }), answer: trpcAnswer },
   call(small.uuid, (id) => small.uuidFrame({ id, body: textOf(id) })),
   call(small.checksummed, (id) => small.checksummedFrame({ id, body: textOf(id) })),
   call(small.ordered, (n) => Buffer.from(`GET ${textOf(n)}\r\n`)),
@@ -55,4 +61,12 @@ function thriftReply(request: Metadata): Buffer {
   const reply = Buffer.from(request.message)
   reply[7] = 2
   return reply
+}
+
+function brpcAnswer({ requestId: id, message, headerSize }: Metadata): Buffer {
+  return brpcReply({ id, payload: message.subarray(headerSize) })
+}
+
+function trpcAnswer({ requestId, message, headerSize }: Metadata): Buffer {
+  return trpcReply({ id: Number(requestId), body: message.subarray(headerSize) })
 }
