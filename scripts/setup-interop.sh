@@ -68,6 +68,16 @@ setup_thrift() {
 # tRPC for Go, from its registry.
 setup_trpc() { build_go_peer trpc; }
 
+# bRPC: Apache's own library from Debian, in C++, and one for Go from its registry.
+setup_brpc() {
+  build_go_peer brpc
+  brpc_peer="$root/tests/interop/brpc"
+  if [ ! -e /usr/include/brpc/server.h ]; then apt_install libbrpc-dev protobuf-compiler libprotobuf-dev libprotoc-dev libgflags-dev libleveldb-dev libssl-dev g++; fi
+  if [ -x "$brpc_peer/gen/cpp-peer" ] && [ -z "$(find "$brpc_peer/cpp" -newer "$brpc_peer/gen/cpp-peer" -type f)" ]; then return; fi
+  protoc --proto_path "$brpc_peer/cpp" --cpp_out "$brpc_peer/gen" "$brpc_peer/cpp/echo.proto"
+  (cd "$brpc_peer/gen" && g++ -std=c++17 -O1 -I. -o cpp-peer ../cpp/main.cpp echo.pb.cc -lbrpc -lprotobuf -lgflags -lpthread)
+}
+
 # Debian's tshark and tcpdump: they capture what the peers say, and one dissects it beside `meltemi codec inspect`.
 setup_tshark() {
   if command -v tshark >/dev/null && command -v dumpcap >/dev/null && command -v tcpdump >/dev/null; then return; fi
@@ -128,7 +138,7 @@ setup_kubernetes() {
   (cd "$crds_peer/peer" && go build -o "$crds_peer/gen/peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift trpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes; fi
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

@@ -1,4 +1,4 @@
-/** Records what two peers say to each other: as the golden bytes of a codec, and as samples for its judge. */
+/** Records what peers say to each other: as the golden bytes of a codec, and as samples for its judge. */
 
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,43 +11,49 @@ import type { PeerProgram } from './peer-program.ts'
 export interface Recording {
   /** Its folder among the codecs, and the end of its name. */
   readonly codec: string
-  readonly client: PeerProgram
-  readonly server: PeerProgram
-  readonly calls: readonly string[]
+  readonly conversations: readonly Conversation[]
   /** Of the properties that these peers set themselves. */
   readonly changeable: readonly string[]
 }
 
-/** Replaces `testdata/*.bin` and `samples/*.hex` of the codec; of equal kinds of messages one sample is kept. */
-export async function recordSamples(recording: Recording): Promise<void> {
-  const { codec: name, client, server, calls, changeable } = recording
+interface Conversation {
+  /** Begins the names of its files. */
+  readonly name: string
+  readonly client: PeerProgram
+  readonly server: PeerProgram
+  readonly calls: readonly string[]
+}
+
+type Said = readonly [side: Sample['side'], bytes: Buffer]
+
+/** Replaces `testdata/*.bin` and `samples/*.hex` of the codec; of messages of one shape one sample is kept. */
+export async function recordSamples({ codec: name, conversations, changeable }: Recording): Promise<void> {
   const definition = codecs.find((codec) => codec.name.endsWith(`.${name}`)) as CodecDefinition
   const home = new URL(`../../packages/codecs/src/${name}/`, import.meta.url)
-  const kinds = new Set<string>()
   empty(new URL('samples/', home), '.hex')
   empty(new URL('testdata/', home), '.bin')
-  await using running = await server.startServer()
-  for (const call of calls) {
-    for (const [side, bytes] of await tap(running.port, (port) => client.runClient(port, [call]))) {
-      const kind = side === 'downstream' ? 'request' : 'reply'
-      writeFileSync(new URL(`testdata/${call}.${kind}.bin`, home), bytes)
-      for (const [n, message] of feed(definition, { name: call, side, bytes }, [bytes]).entries()) {
-        const key = `${side} ${shapeOf(message)}`
-        if (kinds.has(key)) continue
-        kinds.add(key)
-        const sample: Omit<Sample, 'name' | 'side'> = { bytes: message.message, ...fieldsOf(message, changeable) }
-        const text = formatSampleText(sample, `${kind} ${n + 1} of ${call}`)
-        writeFileSync(new URL(`samples/${call}-${n + 1}.${kind}.hex`, home), text)
+  for (const { name: peers, client, server, calls } of conversations) {
+    const shapes = new Set<string>()
+    await using running = await server.startServer()
+    for (const call of calls) {
+      for (const [side, bytes] of await tap(running.port, (port) => client.runClient(port, [call]))) {
+        const kind = side === 'downstream' ? 'request' : 'reply'
+        writeFileSync(new URL(`testdata/${peers}-${call}.${kind}.bin`, home), bytes)
+        for (const [n, message] of feed(definition, { name: call, side, bytes }, [bytes]).entries()) {
+          const shape = `${side} ${shapeOf(message)}`
+          if (shapes.has(shape)) continue
+          shapes.add(shape)
+          const sample = { bytes: message.message, ...fieldsOf(message, changeable) }
+          const text = formatSampleText(sample, `message ${n + 1} of ${call}, ${peers}`)
+          writeFileSync(new URL(`samples/${peers}-${call}-${n + 1}.${kind}.hex`, home), text)
+        }
       }
     }
   }
 }
 
 /** What passes between a client and the server on this port, of all its connections one after the other. */
-async function tap(
-  serverPort: number,
-  run: (port: number) => Promise<unknown>,
-): Promise<readonly (readonly [Sample['side'], Buffer])[]> {
+async function tap(serverPort: number, run: (port: number) => Promise<unknown>): Promise<readonly Said[]> {
   const sent: Buffer[][] = []
   const received: Buffer[][] = []
   const server = net.createServer((socket) => {
@@ -72,8 +78,8 @@ async function tap(
 /** Messages of one shape differ in nothing that a codec looks at. */
 function shapeOf(message: Metadata): string {
   const { type, status, streamId, timeoutMs, properties } = factsOf(message)
-  const feedback = message.type === MessageType.StreamData ? message.message[3] : ''
-  return [type, status, streamId > 0, timeoutMs > 0, feedback, ...Object.keys(properties), properties['func']].join()
+  const streamFrame = streamId > 0 ? message.message[3] : ''
+  return [type, status, streamFrame, timeoutMs > 0, ...Object.keys(properties)].join()
 }
 
 function fieldsOf(message: Metadata, changeable: readonly string[]): Partial<Sample> {

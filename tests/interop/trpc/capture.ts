@@ -10,8 +10,6 @@ const CALLS = ['say', 'meta', 'fail', 'break', 'added', 'note', 'sum', 'list', '
 
 await recordSamples({
   codec: 'trpc',
-  client: goPeer,
-  server: goPeer,
-  calls: CALLS,
+  conversations: [{ name: 'go', client: goPeer, server: goPeer, calls: CALLS }],
   changeable: ['user', 'token', 'answered'],
 })
