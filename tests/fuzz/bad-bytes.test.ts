@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { dubbo } from '@meltemi/codecs/dubbo'
+import { brpc } from '@meltemi/codecs/brpc'
 import { thrift } from '@meltemi/codecs/thrift'
+import { trpc } from '@meltemi/codecs/trpc'
 import type { CodecDefinition, Side } from '@meltemi/sdk'
 import * as judge from '@meltemi/sdk/testing'
 import { checksummed, mutable, optioned, ordered, session, streaming, uuid } from '../harness/codecs/index.ts'
@@ -59,6 +61,9 @@ const HOPELESS: readonly [CodecDefinition, string, string][] = [
   [dubbo, 'negative length', 'dabb c200 00000000 00000001 ffffffff'],
   [dubbo, 'oversize length', 'dabb c200 00000000 00000001 7fffffff'],
   [dubbo, 'length above that of Dubbo', 'dabb c200 00000000 00000001 01000001'],
+  [brpc, 'wrong magic', '5052 5045 00000004 00000004'],
+  [brpc, 'oversize body', '50525043 ffffffff 00000004'],
+  [brpc, 'meta longer than the body', '50525043 00000004 00000005'],
   [thrift, 'wrong magic', '4745 5420 2f20 4854 5450'],
   [thrift, 'lax binary', '00000001 61 01 00000005'],
   [thrift, 'oversize frame', '7fffffff 80010001 00000001'],
@@ -69,6 +74,14 @@ const HOPELESS: readonly [CodecDefinition, string, string][] = [
   [thrift, 'oversize text, unframed binary', '80010001 00000001 61 00000005 0b0001 7fffffff 00'],
   [thrift, 'unknown field type, unframed binary', '80010001 00000001 61 00000005 630001 00000000 00'],
   [thrift, 'endless varint, unframed compact', '8221 ffffffffffffffffffffffffff 01 61 00'],
+  [trpc, 'wrong magic', '0931 0000 00000010 0000 00000000 0000'],
+  [trpc, 'unknown frame type', '0930 0200 00000010 0000 00000000 0000'],
+  [trpc, 'a stream frame in a unary one', '0930 0002 00000010 0000 00000001 0000'],
+  [trpc, 'a stream frame that is none', '0930 0105 00000010 0000 00000001 0000'],
+  [trpc, 'size below the head', '0930 0000 0000000f 0000 00000000 0000'],
+  [trpc, 'header longer than the frame', '0930 0000 00000010 0001 00000000 0000'],
+  [trpc, 'oversize', '0930 0000 ffffffff 0000 00000000 0000'],
+  [trpc, 'stream 0', '0930 0102 00000010 0000 00000000 0000'],
   [uuid, 'length below the header', `00000014 ${'00'.repeat(17)}`],
   [uuid, 'oversize length', `ffffffff ${'00'.repeat(17)}`],
   [checksummed, 'wrong magic', '5ac4 0f000000 00000000 00'],

@@ -2,12 +2,16 @@
 
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { dubbo } from '@meltemi/codecs/dubbo'
+import { brpc } from '@meltemi/codecs/brpc'
 import { thrift } from '@meltemi/codecs/thrift'
+import { trpc } from '@meltemi/codecs/trpc'
 import { type CodecDefinition, MessageType, type Metadata } from '@meltemi/sdk'
 import { type Answer, answerOf } from '../harness/answers.ts'
 import { awesomerpcFrame } from '../harness/awesomerpc-frame.ts'
+import { brpcReply, brpcRequest } from '../harness/brpc-frame.ts'
 import * as small from '../harness/codecs/index.ts'
 import { dubboReply, dubboRequest } from '../harness/dubbo-frame.ts'
+import { trpcReply, trpcRequest } from '../harness/trpc-frame.ts'
 
 export interface Calls {
   readonly codec: CodecDefinition
@@ -19,7 +23,9 @@ export interface Calls {
 export const calls: readonly Calls[] = [
   call(awesomerpc, (id) => awesomerpcFrame({ id, body: textOf(id) })),
   { codec: dubbo, request: dubboCall, answer: dubboAnswer },
+  { codec: brpc, request: (id) => brpcRequest({ id, payload: textOf(id) }), answer: brpcAnswer },
   { codec: thrift, request: thriftCall, answer: thriftReply },
+  { codec: trpc, request: (id) => trpcRequest({ id, body: textOf(id) }), answer: trpcAnswer },
   call(small.uuid, (id) => small.uuidFrame({ id, body: textOf(id) })),
   call(small.checksummed, (id) => small.checksummedFrame({ id, body: textOf(id) })),
   call(small.ordered, (n) => Buffer.from(`GET ${textOf(n)}\r\n`)),
@@ -67,4 +73,12 @@ function dubboCall(id: number): Buffer {
 function dubboAnswer(request: Metadata): Buffer {
   const id = Number(request.requestId)
   return dubboReply({ id, body: /<call-\d+>/.exec(request.message.toString('latin1'))?.[0] ?? '' })
+}
+
+function brpcAnswer({ requestId: id, message, headerSize }: Metadata): Buffer {
+  return brpcReply({ id, payload: message.subarray(headerSize) })
+}
+
+function trpcAnswer({ requestId, message, headerSize }: Metadata): Buffer {
+  return trpcReply({ id: Number(requestId), body: message.subarray(headerSize) })
 }

@@ -2,11 +2,15 @@
 
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { dubbo } from '@meltemi/codecs/dubbo'
+import { brpc } from '@meltemi/codecs/brpc'
 import { thrift } from '@meltemi/codecs/thrift'
+import { trpc } from '@meltemi/codecs/trpc'
 import type { Sample } from '@meltemi/sdk/testing'
 import { awesomerpcFrame } from '../harness/awesomerpc-frame.ts'
+import { brpcReply, brpcRequest } from '../harness/brpc-frame.ts'
 import { allSamples, type CodecSamples } from '../harness/codecs/samples.ts'
 import { dubboHeartbeat, dubboHeartbeatReply, dubboReply, dubboRequest } from '../harness/dubbo-frame.ts'
+import * as trpcFrames from '../harness/trpc-frame.ts'
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const request = (name: string, bytes: Buffer): Sample => ({ name, side: 'downstream', bytes })
@@ -34,6 +38,37 @@ const dubboSamples: CodecSamples = {
     reply('heartbeat reply', dubboHeartbeatReply(3)),
   ],
   large: (bytes) => request('large', dubboRequest({ id: 1, body: Buffer.alloc(bytes) })),
+}
+
+const brpcSamples: CodecSamples = {
+  definition: brpc,
+  samples: [
+    request('request', brpcRequest({ id: 42, logId: 7, timeoutMs: 500, payload: 'abc', attachment: 'xyz' })),
+    request('wide id', brpcRequest({ id: -(2n ** 62n), userFields: { a: '1' } })),
+    reply('reply', brpcReply({ id: 42, payload: 'abc' })),
+    reply('failed', brpcReply({ id: 42, errorCode: 1001, errorText: 'no' })),
+  ],
+  large: (bytes) => request('large', brpcRequest({ id: 1, payload: Buffer.alloc(bytes) })),
+}
+
+const stream = 101
+const trpcSamples: CodecSamples = {
+  definition: trpc,
+  samples: [
+    request('call', trpcFrames.trpcRequest({ id: 42, timeoutMs: 500, transInfo: { a: '1' }, body: 'abc' })),
+    request('one-way', trpcFrames.trpcRequest({ id: 7, callType: 1, version: 0 })),
+    request('init', trpcFrames.trpcInit({ stream, transInfo: { a: '1' } })),
+    request('data', trpcFrames.trpcData(stream, 'abc')),
+    request('close', trpcFrames.trpcClose({ stream })),
+    request('reset', trpcFrames.trpcClose({ stream, isReset: true, ret: 161, message: 'gone' })),
+    reply('reply', trpcFrames.trpcReply({ id: 42, transInfo: { b: '2' }, body: 'abc' })),
+    reply('failed', trpcFrames.trpcReply({ id: 42, ret: -1, errorMsg: 'no' })),
+    reply('opened', trpcFrames.trpcInitReply({ stream })),
+    { ...reply('refused', trpcFrames.trpcInitReply({ stream, ret: 12, message: 'no func' })), ids: false },
+    reply('feedback', trpcFrames.trpcFeedback(stream, 4096)),
+    reply('returned', trpcFrames.trpcClose({ stream })),
+  ],
+  large: (bytes) => request('large', trpcFrames.trpcRequest({ id: 1, body: Buffer.alloc(bytes) })),
 }
 
 function framed(message: Buffer): Buffer {
@@ -79,7 +114,10 @@ const unframedThriftSamples: CodecSamples = {
   large: (bytes) => request('large, unframed', manyFields(bytes)),
 }
 
-export const corpus: readonly CodecSamples[] = [awesomerpcSamples, dubboSamples, thriftSamples, ...allSamples]
+export const corpus: readonly CodecSamples[] = [
+  ...[awesomerpcSamples, brpcSamples, dubboSamples, thriftSamples, trpcSamples],
+  ...allSamples,
+]
 
 /** The corpus, and further ways in which a message can be long. */
 export const largeCorpus: readonly CodecSamples[] = [...corpus, unframedThriftSamples]

@@ -3,6 +3,7 @@
 export { type Answer, answerOf } from './answers.ts'
 export { type AwesomerpcFrame, awesomerpcFrame } from './awesomerpc-frame.ts'
 export * from './behaviours.ts'
+export { brpcReply, brpcRequest } from './brpc-frame.ts'
 export { EchoConnection } from './echo-connection.ts'
 export { EchoServer, type EchoServerOptions, type Handler, startEchoServer } from './echo-server.ts'
 export {
@@ -34,3 +35,12 @@ export {
   testMetaProtocol,
   testRoute,
 } from './test-proxy.ts'
+export {
+  trpcClose,
+  trpcData,
+  trpcFeedback,
+  trpcInit,
+  trpcInitReply,
+  trpcReply,
+  trpcRequest,
+} from './trpc-frame.ts'

@@ -5,12 +5,14 @@
 
 import { fileURLToPath } from 'node:url'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { brpc } from '@meltemi/codecs/brpc'
 import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
+import { trpc } from '@meltemi/codecs/trpc'
 import { proxyFilters } from '@meltemi/proxy/filters'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
-export const codecs: readonly CodecDefinition[] = [awesomerpc, dubbo, thrift]
+export const codecs: readonly CodecDefinition[] = [awesomerpc, brpc, dubbo, thrift, trpc]
 
 export const filters: readonly FilterDefinition[] = [...proxyFilters]
 

@@ -42,6 +42,11 @@ export interface Codec {
   healthCheck?(id: number, out: ByteWriter): void
   /** Writes "this stream is over" for the stream that `opened` began. Without it each stream has a connection of its own. */
   resetStream?(opened: Metadata, streamId: number, out: ByteWriter): void
+  /**
+   * Writes to the client that the stream that `opened` began, and that the service has answered, has failed. Without it
+   * `onError` says so, as it does of streams that the service has not answered.
+   */
+  failStream?(opened: Metadata, failure: Failure, out: ByteWriter): void
   /** Writes "no new requests on this connection", said when draining. */
   goAway?(out: ByteWriter): void
 }

@@ -86,4 +86,14 @@ export const brokenReplies: readonly BrokenCodec[] = [
       },
     }),
   }),
+  // closes the stream as if all were well
+  breakCodec('H5', {
+    input: ['4d000000190300000000000000000700000003000000000000'],
+    methods: (right) => ({
+      // biome-ignore format: the line that is named
+      failStream(opened, _failure, out) { // H5
+        right.resetStream?.(opened, opened.streamId, out)
+      },
+    }),
+  }),
 ]

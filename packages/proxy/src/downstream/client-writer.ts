@@ -3,7 +3,7 @@ import type { Socket } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
 import { writeMessage } from '../upstream/write-message.ts'
 import type { ListenerContext } from './listener-context.ts'
-import { writeLocalReply } from './local-reply.ts'
+import { writeLocalReply, writeStreamError } from './local-reply.ts'
 
 export interface WriterOwner {
   /** The client takes less than it is sent. */
@@ -60,15 +60,24 @@ export class ClientWriter {
 
   /** Returns the bytes of the local reply; 0 when the codec cannot write it. */
   error(request: Metadata, cause: Failure): number {
+    const before = this.#outbox.writer.length
+    return this.#count(writeLocalReply(this.#codec, request, cause, this.#outbox.writer), before)
+  }
+
+  /** Ends a stream that the service has answered; returns the bytes, 0 when the codec cannot write them. */
+  streamError(opened: Metadata, cause: Failure): number {
+    const before = this.#outbox.writer.length
+    return this.#count(writeStreamError(this.#codec, opened, cause, this.#outbox.writer), before)
+  }
+
+  #count(isWritten: boolean, before: number): number {
     const { stats } = this.#listener
-    const { writer } = this.#outbox
-    const before = writer.length
-    if (!writeLocalReply(this.#codec, request, cause, writer)) {
+    if (!isWritten) {
       stats.localResponseError.add(1)
       this.#owner.onUnanswerable()
       return 0
     }
-    const bytes = writer.length - before
+    const bytes = this.#outbox.writer.length - before
     stats.localResponseBusinessException.add(1)
     this.#written()
     return bytes

@@ -276,7 +276,8 @@ export class DownstreamConnection
 
   resetByUpstream(stream: Stream, cause: Failure): void {
     this.listener.stats.streamReset.add(1)
-    if (!this.#isClosed) this.#writer.error(stream.opened, cause)
+    if (!this.#isClosed && stream.isAnswered) this.#writer.streamError(stream.opened, cause)
+    else if (!this.#isClosed) this.#writer.error(stream.opened, cause)
     this.forget(stream)
   }
 

@@ -18,6 +18,7 @@ export class Stream implements OpenStream, DrainWaiter {
   readonly #client: Client<never, Stream>
   #upstream: UpstreamConnection | null = null
   #ticket = 0
+  #isAnswered = false
   #isClientClosed = false
   #isServerClosed = false
   #isOver = false
@@ -28,6 +29,11 @@ export class Stream implements OpenStream, DrainWaiter {
 
   get isOpen(): boolean {
     return this.#upstream !== null
+  }
+
+  /** The client has got a frame of the service. */
+  get isAnswered(): boolean {
+    return this.#isAnswered
   }
 
   /** The client will send no more frames. */
@@ -76,6 +82,7 @@ export class Stream implements OpenStream, DrainWaiter {
     if (message.status === ResponseStatus.Error) this.status = ResponseStatus.Error
     this.#client.sendFrame(this, message)
     if (this.#isOver) return
+    this.#isAnswered = true
     if (message.type === MessageType.StreamCloseOneWay) this.#isServerClosed = true
     else if (message.type !== MessageType.StreamData && message.type !== MessageType.StreamInit)
       this.#isServerClosed = this.#isClientClosed = true

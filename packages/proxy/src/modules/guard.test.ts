@@ -54,7 +54,10 @@ test('the version is noted while its code runs, and not after it, whatever it do
 test('hooks are there when the codec has them, and only then', () => {
   const running = new Int32Array(2)
   const bare = guardCodec(spy(running, []), ID, running).create('upstream', undefined)
-  const hooks = ['patchIds', 'heartbeatReply', 'serviceHeartbeat', 'healthCheck', 'resetStream', 'goAway'] as const
+  const hooks = [
+    ...(['patchIds', 'heartbeatReply', 'serviceHeartbeat', 'healthCheck'] as const),
+    ...(['resetStream', 'failStream', 'goAway'] as const),
+  ]
   for (const hook of hooks) assert.equal(bare[hook], undefined, hook)
   let id = 0
   const full = spy(running, [], {

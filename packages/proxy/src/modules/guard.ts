@@ -58,6 +58,7 @@ class GuardedCodec implements Codec {
   serviceHeartbeat?: NonNullable<Codec['serviceHeartbeat']>
   healthCheck?: NonNullable<Codec['healthCheck']>
   resetStream?: NonNullable<Codec['resetStream']>
+  failStream?: NonNullable<Codec['failStream']>
   goAway?: NonNullable<Codec['goAway']>
 
   constructor(codec: Codec, id: number, running: Running) {
@@ -69,6 +70,7 @@ class GuardedCodec implements Codec {
     if (codec.serviceHeartbeat !== undefined) this.serviceHeartbeat = this.#serviceHeartbeat
     if (codec.healthCheck !== undefined) this.healthCheck = this.#healthCheck
     if (codec.resetStream !== undefined) this.resetStream = this.#resetStream
+    if (codec.failStream !== undefined) this.failStream = this.#failStream
     if (codec.goAway !== undefined) this.goAway = this.#goAway
   }
 
@@ -148,6 +150,16 @@ class GuardedCodec implements Codec {
     this.#running[0] = this.#id
     try {
       this.#codec.resetStream?.(opened, streamId, out)
+    } finally {
+      this.#running[0] = before
+    }
+  }
+
+  #failStream(opened: Metadata, failure: Failure, out: ByteWriter): void {
+    const before = this.#running[0] as number
+    this.#running[0] = this.#id
+    try {
+      this.#codec.failStream?.(opened, failure, out)
     } finally {
       this.#running[0] = before
     }

@@ -30,6 +30,7 @@ export function checkHooks(trial: Trial): void {
       if (reply.requestId !== message.requestId) throw new Fault('heartbeat', 'its reply has another id')
     }
     if (message.type === MessageType.StreamInit && codec.resetStream) checkReset(trial, message)
+    if (message.type === MessageType.StreamInit && codec.failStream) checkFailedStream(trial, message)
   }
 }
 
@@ -45,6 +46,17 @@ function checkReset(trial: Trial, opened: Metadata): void {
   if (messages.length === 1 && messages[0]?.streamId === OTHER_STREAM) return
   const ids = messages.map(({ streamId }) => streamId).join(', ')
   throw new Fault('reset', 'resetStream does not write one message of its stream', `streams ${ids}`)
+}
+
+/** The client reads one message that ends its stream with an error. */
+function checkFailedStream(trial: Trial, opened: Metadata): void {
+  if (trial.input.side === 'upstream') return
+  const failure = failureOf(ERROR_TYPES[trial.random.below(ERROR_TYPES.length)] as ErrorType)
+  const bytes = writing('failStream', (out) => createReplier(trial).failStream?.(opened, failure, out))
+  const { type, status, streamId } = readReply(trial, bytes, 'error reply')
+  const isError = status === ResponseStatus.Error || type === MessageType.Error
+  if (isError && streamId === opened.streamId) return
+  throw new Fault('error reply', 'failStream does not end its stream with an error', bytes.toString('hex'))
 }
 
 function checkErrorReply(trial: Trial, request: Metadata): void {

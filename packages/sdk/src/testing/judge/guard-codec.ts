@@ -37,6 +37,7 @@ const METHODS: readonly (keyof Codec)[] = [
   'serviceHeartbeat',
   'healthCheck',
   'resetStream',
+  'failStream',
   'goAway',
 ]
 

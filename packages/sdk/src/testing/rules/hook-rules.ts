@@ -6,12 +6,13 @@ import type { CodecMethod } from '../judge/guard-codec.ts'
 import type { Fault, Rule } from '../judge/rule.ts'
 import type { Subject } from '../judge/subject.ts'
 import { type Sample, written } from '../sample.ts'
+import { ERROR_TYPES, failureOf } from './failures.ts'
 
 /** The smallest and the largest id that a health check gets. */
 const CHECK_IDS = [1, 0x7fffffff]
 const STREAM_IDS = [1, 0x7fffffff]
 
-type Hook = 'heartbeatReply' | 'healthCheck' | 'resetStream' | 'goAway'
+type Hook = 'heartbeatReply' | 'healthCheck' | 'resetStream' | 'failStream' | 'goAway'
 
 export const hookRules: readonly Rule[] = [
   {
@@ -57,6 +58,18 @@ export const hookRules: readonly Rule[] = [
       withHook(subject, 'resetStream') ??
       subject.samplesWith('no sample opens a stream', ({ type }) => type === MessageType.StreamInit),
     check: resetFault,
+  },
+  {
+    id: 'H5',
+    title: 'A stream that fails is ended by one message that says so',
+    about:
+      'When the service of an open stream is gone the client reads a closing frame with status Error, or an error, with ' +
+      'the stream id under which it has opened the stream: else it would wait for ever, or believe that all is well.',
+    needs: ['D2'],
+    inputs: (subject) =>
+      withHook(subject, 'failStream') ??
+      subject.samplesWith('no sample opens a stream', ({ type }) => type === MessageType.StreamInit),
+    check: failureFault,
   },
 ]
 
@@ -143,17 +156,41 @@ function resetFault(subject: Subject, input: Sample): Fault | undefined {
       const bytes = written((out) => codec.resetStream?.(opened, streamId, out))
       const fault = hookFault(
         { method: 'resetStream', bytes, found: subject.tryDecode({ ...input, bytes }) },
-        (message) => {
-          if (message.type !== MessageType.StreamCloseTwoWay && message.type !== MessageType.Error) {
-            return `its type is ${message.type}`
-          }
-          return message.streamId === streamId ? undefined : `streamId is ${message.streamId} instead of ${streamId}`
-        },
+        (message) => notEnding(message) ?? streamDifference(streamId, message),
       )
       if (fault !== undefined) return fault
     }
   }
   return undefined
+}
+
+function failureFault(subject: Subject, input: Sample): Fault | undefined {
+  const opening = subject.decode(input).filter(({ type }) => type === MessageType.StreamInit)
+  for (const opened of opening) {
+    const codec = subject.create('downstream', input.config)
+    for (const type of ERROR_TYPES) {
+      const bytes = written((out) => codec.failStream?.(opened, failureOf(type), out))
+      const fault = hookFault(
+        { method: 'failStream', bytes, found: subject.tryAnswer({ ...input, side: 'downstream' }, bytes) },
+        (message) => notEnding(message) ?? notFailed(message) ?? streamDifference(opened.streamId, message),
+      )
+      if (fault !== undefined) return fault
+    }
+  }
+  return undefined
+}
+
+function notEnding({ type }: Metadata): string | undefined {
+  const isEnd = type === MessageType.StreamCloseTwoWay || type === MessageType.Error
+  return isEnd ? undefined : `its type is ${type}`
+}
+
+function notFailed({ type, status }: Metadata): string | undefined {
+  return type === MessageType.Error || status === ResponseStatus.Error ? undefined : 'its status is Ok'
+}
+
+function streamDifference(expected: number, { streamId }: Metadata): string | undefined {
+  return streamId === expected ? undefined : `streamId is ${streamId} instead of ${expected}`
 }
 
 function idDifference({ definition }: Subject, id: MessageId, { requestId }: Metadata): string | undefined {

@@ -1,0 +1,1 @@
+export { brpc } from './codec.ts'
