@@ -2,12 +2,15 @@ import type { ClusterConfig } from './cluster.ts'
 import type { DynamicConfig } from './config-source.ts'
 import type { SocketAddress } from './endpoint.ts'
 import type { ListenerConfig } from './listener.ts'
+import type { TracingProvider } from './tracing.ts'
 
 export interface NodeConfig {
   readonly id: string
   readonly cluster: string
   /** JSON object. */
   readonly metadata: Readonly<Record<string, unknown>>
+  /** Of its locality; undefined: not said. */
+  readonly zone?: string
 }
 
 /** Everything the proxy runs on; plain data that goes to worker threads by structured clone. */
@@ -20,4 +23,8 @@ export interface ProxyConfig {
   readonly dynamic: DynamicConfig
   /** Module files named by `bootstrap_extensions`. */
   readonly modules: readonly string[]
+  /** Of listeners that are traced and say nothing of their own. */
+  readonly tracingProvider?: TracingProvider
+  /** BYTES_RECEIVED and BYTES_SENT of access logs have changed places, as in the reference. */
+  readonly referenceByteCounters?: boolean
 }
