@@ -22,6 +22,7 @@ import { RouteTable } from '../routing/table.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import { UpstreamProtocol, type UpstreamProtocolParts } from '../upstream/protocol.ts'
+import { buildObservation, type ObservationParts } from './build-observation.ts'
 import { sameName } from './same-name.ts'
 
 /** What listeners run that is not the proxy's own. */
@@ -38,6 +39,7 @@ export interface BuildContext extends ProxyCode {
   readonly clusters: ClusterManager
   readonly routes: RouteSlots
   readonly seriesBudget: SeriesBudget
+  readonly observation: ObservationParts
   overloadLevel(): number
   logBadBytes(remoteAddress: string, reason: string): void
 }
@@ -106,14 +108,15 @@ function buildWith(parts: MetaParts): MetaProtocolService {
   const filters = buildFilters(parts)
   const routesKey = config.rds === undefined ? undefined : rdsKey(config.rds)
   const routes = routesKey === undefined ? new RouteSlot(new RouteTable(config.routes)) : build.routes.slot(routesKey)
-  // after all that may throw, for it has to be released
+  // from here on there is something to release
+  const observation = buildObservation(listener, config, code[0], metrics, build.observation)
   const requestMetrics = new RequestMetrics(build.metrics, statPrefix, build.seriesBudget, stats.requestUntold)
   return {
     kind: 'meta-protocol',
     code,
     filters,
     routesKey,
-    metrics: releasedWith(metrics, requestMetrics),
+    metrics: releasedWith(metrics, [requestMetrics, observation]),
     context: {
       thread,
       listener,
@@ -126,6 +129,8 @@ function buildWith(parts: MetaParts): MetaProtocolService {
       requestMetrics,
       pickRequest: new PickRequest(thread.random),
       mirroring: new Mirroring(mirrorStats(metrics, applicationProtocol, statPrefix), build.overloadLevel),
+      ...observation,
+      isObserved: observation.tracing !== null || observation.accessLogs.length > 0 || filters.length > 0,
       overloadLevel: build.overloadLevel,
       onFilterException: (error) => {
         stats.filterException.add(1)
@@ -136,9 +141,9 @@ function buildWith(parts: MetaParts): MetaProtocolService {
   }
 }
 
-function releasedWith(metrics: HeldMetrics, other: { release(): void }): HeldMetrics {
+function releasedWith(metrics: HeldMetrics, others: readonly { release(): void }[]): HeldMetrics {
   const release = () => {
-    other.release()
+    for (const other of others) other.release()
     metrics.release()
   }
   return { ...metrics, release }

@@ -20,6 +20,8 @@ export class ClientWriter {
   readonly #listener: ListenerContext
   readonly #owner: WriterOwner
   readonly #outbox: Outbox
+  /** Of the message that was written last. */
+  lastBytes = 0
 
   constructor(codec: Codec, socket: Socket, listener: ListenerContext, owner: WriterOwner) {
     this.#codec = codec
@@ -47,8 +49,11 @@ export class ClientWriter {
 
   /** False when the codec cannot encode it; then nothing was written. */
   message(message: Metadata, mutation: Mutation, requestId: Metadata['requestId'], streamId: number): boolean {
+    const { writer } = this.#outbox
+    const before = writer.length
     try {
-      writeMessage(this.#codec, message, mutation, requestId, streamId, this.#outbox.writer)
+      writeMessage(this.#codec, message, mutation, requestId, streamId, writer)
+      this.lastBytes = writer.length - before
     } catch (error: unknown) {
       this.#listener.stats.codecException.add(1)
       this.#listener.thread.onCodecException(error, this.#listener.protocol.definition)
@@ -60,10 +65,14 @@ export class ClientWriter {
 
   error(request: Metadata, cause: Failure): void {
     const { stats } = this.#listener
-    if (writeLocalReply(this.#codec, request, cause, this.#outbox.writer)) {
+    const { writer } = this.#outbox
+    const before = writer.length
+    if (writeLocalReply(this.#codec, request, cause, writer)) {
+      this.lastBytes = writer.length - before
       stats.localResponseBusinessException.add(1)
       this.#written()
     } else {
+      this.lastBytes = 0
       stats.localResponseError.add(1)
       this.#owner.onUnanswerable()
     }

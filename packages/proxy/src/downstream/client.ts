@@ -1,5 +1,6 @@
 import type { ConnectionInfo, Failure, Metadata } from '@meltemi/sdk'
 import type { StreamSink } from '../filters/router/router-context.ts'
+import type { RecordedConnection } from '../observe/record.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { ListenerContext } from './listener-context.ts'
 
@@ -14,7 +15,9 @@ export interface OpenStream extends StreamSink {
 }
 
 /** A connection, as the exchanges and streams on it see it. */
-export interface Client<Exchange extends Answerable, Stream extends OpenStream> extends ConnectionInfo {
+export interface Client<Exchange extends Answerable, Stream extends OpenStream>
+  extends ConnectionInfo,
+    RecordedConnection {
   readonly listener: ListenerContext
   /** The upstream connection this client owns: see Affinity. */
   readonly pinned: UpstreamConnection | null

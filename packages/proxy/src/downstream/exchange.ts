@@ -15,9 +15,12 @@ import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import { keepSmall } from '../filters/router/keep-small.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import { routeRequest } from '../filters/router/router.ts'
-import type { RouterContext, StreamSink, Try } from '../filters/router/router-context.ts'
+import type { RouterContext, StreamEnd, StreamObserver, StreamSink, Try } from '../filters/router/router-context.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
+import type { ExchangeRecord, RecordedConnection } from '../observe/record.ts'
 import { ResponseKind } from '../observe/request-metrics.ts'
+import type { ExchangeSpan } from '../observe/tracing/exchange-span.ts'
+import type { TrySpan } from '../observe/tracing/try-span.ts'
 import type { CompiledRoute } from '../routing/route.ts'
 import type { RouteTable } from '../routing/table.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
@@ -36,10 +39,11 @@ const Phase = { Filtering: 0, Paused: 1, Waiting: 2, Over: 3 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
 const REQUEST_ID_KEY = 'x-request-id'
+const PROTOCOL_KEY = 'x-meta-protocol-application-protocol'
 const NO_SLOTS: unknown[] = Object.freeze([]) as unknown as unknown[]
 
 /** One request with its reply, from decode to its end, which comes exactly once. */
-export class Exchange implements RouterContext, RouteInfo, TimerNode {
+export class Exchange implements RouterContext, RouteInfo, TimerNode, ExchangeRecord, StreamObserver {
   timerNext: TimerNode | null = null
   timerPrev: TimerNode | null = null
   timerTick = 0
@@ -55,6 +59,14 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   readonly startedMs: number
   /** Ordered protocols: replies that wait for the exchanges before this one. */
   heldReplies: Metadata[] | null = null
+  /** null: it is not traced. */
+  span: ExchangeSpan | null = null
+  /** Written to the client so far. */
+  bytesSent = 0
+  bytesReceived: number
+  endedMs = 0
+  repliedMs = 0
+  isClientGone = false
   readonly #connection: Client<Exchange, never>
   readonly #listener: ListenerContext
   #route: CompiledRoute | null = null
@@ -73,12 +85,13 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     this.request = request
     this.streamSink = streamSink
     this.startedMs = nowMs
+    this.bytesReceived = request.message.length
     this.slots = listener.chain.length === 0 ? NO_SLOTS : new Array<unknown>(listener.chain.length).fill(undefined)
     this.#connection = connection
     this.#listener = listener
   }
 
-  get connection(): ConnectionInfo {
+  get connection(): ConnectionInfo & RecordedConnection {
     return this.#connection
   }
 
@@ -93,6 +106,34 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
 
   get cluster(): string {
     return this.#cluster
+  }
+
+  get routeName(): string {
+    return this.name
+  }
+
+  get attempts(): number {
+    return this.attempt === null ? 0 : 1
+  }
+
+  get sentMs(): number {
+    return this.attempt === null ? 0 : this.attempt.sentMs
+  }
+
+  get upstreamAddress(): string {
+    return this.attempt === null ? '' : this.attempt.endpoint.address
+  }
+
+  get upstreamLocalAddress(): string {
+    return this.attempt === null ? '' : this.attempt.localAddress
+  }
+
+  get traceId(): string {
+    return this.span === null ? '' : this.span.traceId
+  }
+
+  get isObserved(): boolean {
+    return this.#listener.isObserved
   }
 
   get requestMutation(): Mutation {
@@ -160,6 +201,15 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     for (const change of route.requestChanges) this.mutateRequest(change.key, change.value)
   }
 
+  beginTry(cluster: string): TrySpan | null {
+    if (this.span === null) return null
+    const span = this.span.beginTry(this, cluster, this.thread.turn.nowMs)
+    // as in the reference, what the route says counts more
+    const route = this.#route
+    if (route !== null) for (const change of route.requestChanges) this.mutateRequest(change.key, change.value)
+    return span
+  }
+
   armTimeout(delayMs: number): void {
     const { nowMs } = this.thread.turn
     // a filter may have kept it for a while: that counts
@@ -174,7 +224,12 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   }
 
   start(): void {
-    if (this.#listener.config.generateRequestId) this.#ensureRequestId()
+    const { tracing, isObserved, routes, needsRequestId } = this.#listener
+    if (isObserved || routes.table.readsProtocol) {
+      this.request.set(PROTOCOL_KEY, this.#listener.config.applicationProtocol)
+    }
+    if (tracing !== null) this.span = tracing.begin(this)
+    else if (needsRequestId) this.#ensureRequestId()
     if (this.#listener.chain.length > 0) this.#runFilters()
     else this.#runRouter()
   }
@@ -206,6 +261,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   deliver(reply: Metadata): void {
     if (this.#phase === Phase.Over) return
     this.reply = reply
+    if (this.repliedMs === 0) this.repliedMs = this.thread.turn.nowMs
     if (reply.last) this.thread.timers.cancel(this)
     this.#countReply(reply)
     const route = this.#route
@@ -249,8 +305,18 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   /** The client is gone: nobody is answered. */
   abort(): void {
     if (this.#phase === Phase.Over) return
+    this.isClientGone = true
     this.attempt?.cancel()
     this.finish()
+  }
+
+  /** Only now is a stream that this has opened over. */
+  onStreamEnd({ bytesReceived, bytesSent, failure: cause, isClientGone }: StreamEnd): void {
+    this.bytesReceived += bytesReceived
+    this.bytesSent += bytesSent
+    this.failure = cause
+    this.isClientGone = isClientGone
+    this.#record()
   }
 
   finish(): void {
@@ -263,7 +329,28 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     stats.requestActive.add(-1)
     stats.requestTimeMs.record(durationMs)
     requestMetrics.record(this.request, this.#cluster, this.#responseKind(), durationMs)
+    if (this.span !== null || this.#listener.accessLogs.length > 0) this.#recordAtEnd()
     this.#connection.remove(this)
+  }
+
+  /** Of a stream that is the end of the stream. */
+  #recordAtEnd(): void {
+    if (this.streamSink?.observe(this)) keepSmall(this.request)
+    else this.#record()
+  }
+
+  /** For logs and traces. */
+  #record(): void {
+    // what stands for a client that has not spoken yet
+    if (this.request.message.length === 0) return
+    const { accessLogs, onFilterException } = this.#listener
+    this.endedMs = this.thread.turn.nowMs
+    try {
+      this.span?.end(this)
+      for (let at = 0; at < accessLogs.length; at++) accessLogs[at]?.write(this)
+    } catch (error: unknown) {
+      onFilterException(error)
+    }
   }
 
   /** As the reference: routable, and sent on where the codec can add properties. */
@@ -271,7 +358,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
     if (this.request.find(REQUEST_ID_KEY) !== undefined) return
     const id = randomUUID()
     this.request.set(REQUEST_ID_KEY, id)
-    this.mutateRequest(REQUEST_ID_KEY, id)
+    if (this.#listener.canChangeRequests) this.mutateRequest(REQUEST_ID_KEY, id)
   }
 
   #runFilters(): void {

@@ -1,4 +1,5 @@
 import { type Failure, MessageType, type Metadata, Mutation } from '@meltemi/sdk'
+import type { StreamObserver } from '../filters/router/router-context.ts'
 import type { DrainWaiter, UpstreamConnection } from '../upstream/connection.ts'
 import type { Client, OpenStream } from './client.ts'
 
@@ -10,6 +11,10 @@ import type { Client, OpenStream } from './client.ts'
  */
 export class Stream implements OpenStream, DrainWaiter {
   readonly opened: Metadata
+  /** Of frames, on their way to the client. */
+  bytesSent = 0
+  #bytesReceived = 0
+  #observer: StreamObserver | null = null
   readonly #client: Client<never, Stream>
   #upstream: UpstreamConnection | null = null
   #ticket = 0
@@ -32,6 +37,12 @@ export class Stream implements OpenStream, DrainWaiter {
   constructor(client: Client<never, Stream>, opened: Metadata) {
     this.#client = client
     this.opened = opened
+  }
+
+  observe(observer: StreamObserver): boolean {
+    if (this.#isOver || this.#upstream === null) return false
+    this.#observer = observer
+    return true
   }
 
   onOpened(connection: UpstreamConnection, ticket: number): void {
@@ -75,15 +86,17 @@ export class Stream implements OpenStream, DrainWaiter {
     this.#isOver = true
     this.#resumeClient()
     this.#client.resetByUpstream(this, cause)
+    this.#tell(cause, false)
   }
 
-  /** The client is gone, or the exchange that should have opened it has ended otherwise. */
-  abort(): void {
+  /** The client is gone, or the exchange that should have opened it has ended otherwise. `cause`: it was us. */
+  abort(cause: Failure | null = null): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#early.length = 0
     this.#resumeClient()
     this.#upstream?.resetStream(this.opened, this.#ticket)
+    this.#tell(cause, cause === null)
   }
 
   onUpstreamDrain(): void {
@@ -105,6 +118,7 @@ export class Stream implements OpenStream, DrainWaiter {
   #forward(message: Metadata): void {
     if (this.#isOver) return
     const upstream = this.#upstream as UpstreamConnection
+    this.#bytesReceived += message.message.length
     upstream.sendStream(message, Mutation.none, this, this.#ticket)
     if (message.type === MessageType.StreamCloseOneWay) this.#isClientClosed = true
     else if (message.type === MessageType.StreamCloseTwoWay) {
@@ -130,5 +144,12 @@ export class Stream implements OpenStream, DrainWaiter {
     this.#isOver = true
     this.#resumeClient()
     this.#client.forget(this)
+    this.#tell(null, false)
+  }
+
+  #tell(failure: Failure | null, isClientGone: boolean): void {
+    const observer = this.#observer
+    this.#observer = null
+    observer?.onStreamEnd({ bytesReceived: this.#bytesReceived, bytesSent: this.bytesSent, failure, isClientGone })
   }
 }

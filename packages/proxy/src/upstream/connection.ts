@@ -78,6 +78,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   readonly #outbox: Outbox
   readonly #rewritesIds: boolean
   readonly #startedMs: number
+  #localAddress = ''
   #cause: CloseCause = 'remote'
   #detail = ''
   #isWaitingForDrain = false
@@ -134,6 +135,26 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   /** `ip:port` of the endpoint. */
   get address(): string {
     return this.pool.endpoint.address
+  }
+
+  /** `ip:port` of our end; known from `rememberAddress` on. */
+  get localAddress(): string {
+    return this.#localAddress
+  }
+
+  get localHost(): string {
+    return this.#socket.localAddress
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort
+  }
+
+  /** A socket that is closed cannot tell any more. */
+  rememberAddress(): void {
+    if (this.#localAddress !== '') return
+    const { localAddress, localPort } = this.#socket
+    this.#localAddress = localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`
   }
 
   /**
