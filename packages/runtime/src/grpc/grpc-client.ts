@@ -2,7 +2,6 @@ import type {
   DescMessage,
   DescMethodBiDiStreaming,
   DescMethodUnary,
-  MessageInitShape,
   MessageShape,
 } from '@bufbuild/protobuf'
 import {

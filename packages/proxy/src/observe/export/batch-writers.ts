@@ -1,5 +1,6 @@
 import type { Clock, MetricRegistry } from '@meltemi/runtime'
 import { BatchWriter } from './batch-writer.ts'
+import { statsOf } from './export-stats.ts'
 import type { Destination, Outlet } from './outlet.ts'
 
 const FLUSH_MS = 1_000
@@ -51,24 +52,7 @@ export class BatchWriters {
   }
 
   #create(destination: Destination): BatchWriter {
-    const names = batchStatNames(destination)
-    const stats = {
-      dropped: this.#metrics.counter(names.dropped),
-      flushedByTimer: this.#metrics.counter(names.flushedByTimer),
-    }
+    const stats = statsOf(destination, this.#metrics)
     return new BatchWriter({ destination, outlet: this.#outlet, clock: this.#clock, stats, flushMs: FLUSH_MS })
   }
-}
-
-/** Names of stats, Envoy's where it has them. */
-export function batchStatNames(destination: Destination): { readonly dropped: string; readonly flushedByTimer: string } {
-  if (destination.kind === 'log') {
-    return { dropped: 'filesystem.write_dropped', flushedByTimer: 'filesystem.flushed_by_timer' }
-  }
-  const prefix = tracerStatPrefix(destination.provider.kind)
-  return { dropped: `${prefix}.spans_dropped`, flushedByTimer: `${prefix}.timer_flushed` }
-}
-
-export function tracerStatPrefix(kind: 'zipkin' | 'otlp-grpc' | 'otlp-http'): string {
-  return kind === 'zipkin' ? 'tracing.zipkin' : 'tracing.opentelemetry'
 }

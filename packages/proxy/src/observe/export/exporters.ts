@@ -1,8 +1,9 @@
 import type { Clock, Logger, MetricRegistry, Timer } from '@meltemi/runtime'
-import { LogFile, logFileStats } from './log-file.ts'
+import { logFileStats, spanStats } from './export-stats.ts'
+import { LogFile } from './log-file.ts'
 import type { Batch, Destination } from './outlet.ts'
 import type { Sink } from './sink.ts'
-import { SpanExporter, spanExporterStats } from './span-exporter.ts'
+import { SpanExporter } from './span-exporter.ts'
 import type { CollectorAddress } from './span-reporter.ts'
 
 /** Files and connections that nobody has used for so long are closed. */
@@ -68,7 +69,7 @@ export class Exporters {
     if (destination.kind === 'log') {
       return new LogFile({ sink: destination.sink, clock, logger, stats: logFileStats(metrics) })
     }
-    return new SpanExporter({ destination, clock, logger, stats: spanExporterStats(metrics, destination), addressesOf })
+    return new SpanExporter({ destination, clock, logger, stats: spanStats(metrics, destination.provider.kind), addressesOf })
   }
 
   #schedule(): void {

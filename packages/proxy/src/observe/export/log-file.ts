@@ -1,7 +1,8 @@
 import { close, fstat, open, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import type { LogSink } from '@meltemi/api/model'
-import type { Clock, Counter, Gauge, Logger, MetricRegistry } from '@meltemi/runtime'
+import type { Clock, Logger } from '@meltemi/runtime'
+import type { LogFileStats } from './export-stats.ts'
 import { LOG_FILE_FLAGS, LOG_FILE_MODE } from './log-file-flags.ts'
 import type { Sink, WaitingBatch } from './sink.ts'
 import { WaitingBatches } from './waiting-batches.ts'
@@ -16,27 +17,6 @@ const STREAM_FDS = { stdout: 1, stderr: 2 } as const
 const openFile = promisify(open)
 const closeFile = promisify(close)
 const statFile = promisify(fstat)
-
-export interface LogFileStats {
-  readonly buffered: Counter
-  readonly completed: Counter
-  readonly failed: Counter
-  readonly dropped: Counter
-  readonly reopenFailed: Counter
-  readonly totalBuffered: Gauge
-}
-
-/** By Envoy's names; `write_dropped` is ours. */
-export function logFileStats(metrics: MetricRegistry): LogFileStats {
-  return {
-    buffered: metrics.counter('filesystem.write_buffered'),
-    completed: metrics.counter('filesystem.write_completed'),
-    failed: metrics.counter('filesystem.write_failed'),
-    dropped: metrics.counter('filesystem.write_dropped'),
-    reopenFailed: metrics.counter('filesystem.reopen_failed'),
-    totalBuffered: metrics.gauge('filesystem.write_total_buffered'),
-  }
-}
 
 export interface LogFileParts {
   readonly sink: LogSink

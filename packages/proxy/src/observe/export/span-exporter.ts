@@ -1,5 +1,5 @@
-import type { Clock, Counter, Logger, MetricRegistry } from '@meltemi/runtime'
-import { tracerStatPrefix } from './batch-writers.ts'
+import type { Clock, Logger } from '@meltemi/runtime'
+import type { SpanStats } from './export-stats.ts'
 import type { SpanDestination } from './outlet.ts'
 import type { Sink, WaitingBatch } from './sink.ts'
 import { type CollectorAddress, createSpanReporter, type SpanReporter } from './span-reporter.ts'
@@ -9,32 +9,9 @@ import { WaitingBatches } from './waiting-batches.ts'
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 const MAX_REPORT_BYTES = 1024 * 1024
 
-export interface SpanExporterStats {
-  readonly spansSent: Counter
-  readonly spansDropped: Counter
-  readonly reportsSent: Counter
-  readonly reportsDropped: Counter
-  readonly reportsFailed: Counter
-  readonly skippedNoCluster: Counter
-}
-
-/** By Envoy's names; `spans_dropped` is ours. */
-export function spanExporterStats(metrics: MetricRegistry, destination: SpanDestination): SpanExporterStats {
-  const prefix = tracerStatPrefix(destination.provider.kind)
-  const counter = (name: string) => metrics.counter(`${prefix}.${name}`)
-  return {
-    spansSent: counter('spans_sent'),
-    spansDropped: counter('spans_dropped'),
-    reportsSent: counter('reports_sent'),
-    reportsDropped: counter('reports_dropped'),
-    reportsFailed: counter('reports_failed'),
-    skippedNoCluster: counter('reports_skipped_no_cluster'),
-  }
-}
-
 export interface SpanExporterParts {
   readonly destination: SpanDestination
-  readonly stats: SpanExporterStats
+  readonly stats: SpanStats
   readonly clock: Clock
   readonly logger: Logger
   /** Of the endpoints of a cluster, as it is now. */
@@ -64,7 +41,7 @@ export class SpanExporter implements Sink {
 
   take(bytes: Uint8Array, count: number, done: () => void): void {
     if (this.#isClosing || !this.#waiting.add({ bytes, count, done })) {
-      this.#parts.stats.spansDropped.add(count)
+      this.#parts.stats.dropped.add(count)
       done()
       return
     }
@@ -95,9 +72,9 @@ export class SpanExporter implements Sink {
   /** Those of a report that was still under way at the end are settled already. */
   #settle(batches: readonly WaitingBatch[], isSent: boolean): void {
     if (!this.#waiting.settle(batches)) return
-    const { spansSent, spansDropped } = this.#parts.stats
+    const { sent, dropped } = this.#parts.stats
     const count = batches.reduce((sum, batch) => sum + batch.count, 0)
-    ;(isSent ? spansSent : spansDropped).add(count)
+    ;(isSent ? sent : dropped).add(count)
   }
 
   async #report(batches: readonly WaitingBatch[]): Promise<boolean> {
