@@ -28,7 +28,10 @@ const packageFolder = (name) => dirname(resolve(`${name}/package.json`))
 const ENVOY_ROOTS = [
   'envoy/config/bootstrap/v3/bootstrap.proto',
   'envoy/config/ratelimit/v3/rls.proto',
+  'envoy/config/trace/v3/opentelemetry.proto',
+  'envoy/config/trace/v3/zipkin.proto',
   'envoy/extensions/access_loggers/file/v3/file.proto',
+  'envoy/extensions/access_loggers/stream/v3/stream.proto',
   'envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto',
   'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto',
   'envoy/extensions/load_balancing_policies/least_request/v3/least_request.proto',

@@ -143,8 +143,24 @@ const BAD_FILES: readonly BadFile[] = [
   },
   {
     kind: 'not supported yet',
-    text: changed('route_config:', 'tracing: {}\n                route_config:'),
-    expected: /typed_config\.tracing: tracing is not supported yet$/,
+    text: changed('static_resources:', 'hds_config: {}\nstatic_resources:'),
+    expected: /hds_config: hds_config is not supported yet$/,
+  },
+  {
+    kind: 'bad format of a log',
+    text: changed(
+      'route_config:',
+      `access_log: [{ name: log, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: log.txt, log_format: { text_format_source: { inline_string: "%START%" } } } }]\n                route_config:`,
+    ),
+    expected: /text_format_source\.inline_string: there is no operator %START%, known are: ACCESS_LOG_TYPE, /,
+  },
+  {
+    kind: 'collector that is not there',
+    text: changed(
+      'route_config:',
+      `tracing: { provider: { name: zipkin, typed_config: { "@type": type.googleapis.com/envoy.config.trace.v3.ZipkinConfig, collector_cluster: zipkin, collector_endpoint: /api/v2/spans, collector_endpoint_version: HTTP_JSON } } }\n                route_config:`,
+    ),
+    expected: /collector_cluster: there is no cluster "zipkin"$/,
   },
 ]
 
@@ -269,6 +285,15 @@ const BAD_SERVES: readonly BadServe[] = [
     build: (taken) => ({ config: ANY_PORTS, args: ['--admin-address', `127.0.0.1:${taken}`] }),
     expected:
       /^error: admin pages cannot listen on 127\.0\.0\.1:\d+: the port is in use, choose another by --admin-address$/,
+  },
+  {
+    kind: 'log that cannot be written',
+    build: () => {
+      const type = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog'
+      const log = `access_log: [{ name: log, typed_config: { "@type": ${type}, path: /nowhere/log } }]`
+      return { config: ANY_PORTS.replace('route_config:', `${log}\n                route_config:`) }
+    },
+    expected: /^error: listener 'greeter' cannot write its access log \/nowhere\/log: ENOENT$/,
   },
   {
     kind: 'module that fails in a worker',

@@ -2,6 +2,7 @@ import type { Logger, MergedRegistry } from '@meltemi/runtime'
 import type { Configure } from './config/configure.ts'
 import type { LiveConfig } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
+import type { Exporters } from './observe/export/exporters.ts'
 import type { EndpointStatus } from './proxy.ts'
 
 /** The threads that carry traffic, however many there are. */
@@ -34,6 +35,8 @@ export interface DataPlaneOptions {
   readonly live: LiveConfig
   readonly modules: readonly ModuleVersion[]
   readonly metrics: MergedRegistry
+  /** Where access logs and spans of all threads go. */
+  readonly exporters: Exporters
   readonly overload: SharedArrayBuffer
   /** Of the whole process. */
   readonly memoryLimitBytes: number

@@ -37,7 +37,7 @@ export class MainThread implements DataPlane {
   }
 
   async start(): Promise<void> {
-    const { live, modules, metrics, overload, logger, drainMs } = this.#options
+    const { live, modules, metrics, overload, logger, drainMs, exporters } = this.#options
     const code = await this.#code.load(modules)
     if (this.#isStopped) return
     const level = new SharedOverloadLevel(overload)
@@ -51,6 +51,13 @@ export class MainThread implements DataPlane {
       metrics,
       share: this.#limits,
       drainMs,
+      outlet: {
+        // it limits itself what it takes
+        send: (batch) => {
+          exporters.take(batch, () => {})
+          return true
+        },
+      },
       overloadLevel: () => level.current,
       log: (severity, message, fields) => logger.limited(message, 10)?.[severity](message, fields),
       onCodecFault: (codec, error) => {

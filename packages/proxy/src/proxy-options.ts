@@ -36,6 +36,8 @@ export interface RunningProxy {
   /** Resolves with the exit code when everything has ended. */
   readonly done: Promise<number>
   readonly configure: Configure
+  /** Access logs that were renamed get new files under their names. */
+  reopenLogs(): void
   /** Not ready any more, then no new connections, then goodbye; ends when the last connection has, or when the time is over. */
   drain(): void
   /** Ends now. */

@@ -14,6 +14,7 @@ import type { LiveConfig } from './config/live-config.ts'
 import type { DataPlane } from './data-plane.ts'
 import { describeLine } from './describe-line.ts'
 import type { ModuleStore } from './module-store.ts'
+import type { Exporters } from './observe/export/exporters.ts'
 import type { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { VERSION } from './version.ts'
@@ -34,6 +35,7 @@ export interface ProcessParts {
   readonly dataPlane: DataPlane
   readonly modules: ModuleStore
   readonly xds: XdsConfig
+  readonly exporters: Exporters
 }
 
 /**
@@ -117,6 +119,10 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     return this.#parts.logger.setLevel(level, component)
   }
 
+  reopenLogs(): void {
+    this.#parts.exporters.reopenLogs()
+  }
+
   drainListeners(): void {
     void this.#parts.dataPlane.drain()
   }
@@ -172,11 +178,12 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     this.#isStopping = true
     const wasLive = this.#state !== 'PRE_INITIALIZING'
     this.#state = 'DRAINING'
-    const { dataPlane, budget, logger, modules, xds } = this.#parts
+    const { dataPlane, budget, logger, modules, xds, exporters } = this.#parts
     budget.stop()
     await xds.close()
     modules.close()
     await dataPlane.stop()
+    await exporters.close()
     await this.#admin?.close()
     if (wasLive) logger.info('stopped')
     logger.flush()

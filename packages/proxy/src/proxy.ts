@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { type Locality, type NamedRoutes, NO_CHANGE, type ProxyConfig } from '@meltemi/api/model'
 import type { Clock, GroupedRegistry } from '@meltemi/runtime'
 import type { CodecDefinition } from '@meltemi/sdk'
@@ -9,7 +10,13 @@ import { PeerCache } from './filters/metadata-exchange/peer-cache.ts'
 import { withoutVersions } from './modules/module-version.ts'
 import type { Network } from './net/network.ts'
 import { Flusher } from './net/outbox.ts'
+import { BatchWriters } from './observe/export/batch-writers.ts'
+import { NO_OUTLET, type Outlet } from './observe/export/outlet.ts'
 import { SeriesBudget } from './observe/series-budget.ts'
+import { IncomingContext } from './observe/tracing/incoming-context.ts'
+import { RequestIds } from './observe/tracing/request-ids.ts'
+import { TraceIds } from './observe/tracing/trace-ids.ts'
+import { WallClock } from './observe/wall-clock.ts'
 import { RouteSlots } from './routing/route-slots.ts'
 import { ClusterManager } from './upstream/cluster-manager.ts'
 import type { ThreadContext } from './upstream/context.ts'
@@ -30,6 +37,8 @@ export interface ProxyParts extends ProxyCode {
   readonly share: LimitShare
   /** How long connections of a listener that is removed have to finish; 30 s if not said. */
   readonly drainMs?: number
+  /** Where access logs and spans go; nowhere if not said. */
+  readonly outlet?: Outlet
   /** 0 normal … 3; read for every request, so it must cost nothing. */
   overloadLevel(): number
   log(level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>): void
@@ -67,6 +76,7 @@ export class Proxy {
   readonly #clusters: ClusterManager
   readonly #routes: RouteSlots
   readonly #listeners: ListenerManager
+  readonly #writers: BatchWriters
   #isStopped = false
 
   /** Throws an Error when the configuration cannot be built. */
@@ -103,9 +113,11 @@ export class Proxy {
       seriesBudget.forget(name)
       mesh.seriesBudget.forget(name)
     }
+    this.#writers = new BatchWriters(parts.outlet ?? NO_OUTLET, clock, metrics)
     const build = {
       node: config.node,
       thread: this.#thread,
+      observation: this.#observation(),
       metrics,
       clusters: this.#clusters,
       routes: this.#routes,
@@ -196,6 +208,7 @@ export class Proxy {
     this.#clusters.stop()
     this.#thread.flusher.flush()
     this.#thread.timers.stop()
+    this.#writers.flush()
   }
 
   endpoints(): EndpointStatus[] {
@@ -221,6 +234,21 @@ export class Proxy {
       }
     }
     return statuses
+  }
+
+  /** What logs and traces of this thread have in common. */
+  #observation() {
+    const { config, clock, random } = this.#parts
+    const { id, cluster, locality } = config.node
+    const ids = new TraceIds()
+    const wallClock = new WallClock(clock)
+    return {
+      writers: this.#writers,
+      tracing: { ids, requestIds: new RequestIds(ids), incoming: new IncomingContext(), random, wallClock },
+      node: { id, cluster, zone: locality?.zone ?? '' },
+      hostname: hostname(),
+      referenceByteCounters: config.referenceByteCounters ?? false,
+    }
   }
 
   /** The last step of overload: the connections that hold the most memory go, one a listener and step. */

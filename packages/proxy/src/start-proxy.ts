@@ -4,6 +4,7 @@ import { LiveConfig } from './config/live-config.ts'
 import type { CodeFault } from './data-plane.ts'
 import { MainThread } from './main-thread.ts'
 import { ModuleStore } from './module-store.ts'
+import { Exporters } from './observe/export/exporters.ts'
 import { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { ProxyProcess } from './proxy-process.ts'
@@ -24,8 +25,15 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     onChange: (level) => logger.warn('memory: overload level changed', { level, usedBytes: budget.usedBytes }),
   })
   const modules = new ModuleStore({ live, modules: options.modules, metrics, logger: logger.child('codecs') })
+  const exporters = new Exporters({
+    clock: systemClock,
+    logger: logger.child('observe'),
+    metrics,
+    addressesOf: (cluster) => live.addressesOf(cluster),
+  })
   const parts = {
     live,
+    exporters,
     modules: options.modules,
     metrics,
     overload: budget.shared,
@@ -36,7 +44,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   }
   const dataPlane = options.concurrency === 0 ? new MainThread(parts) : new Workers(parts, options.concurrency)
   const xds = new XdsConfig({ config, options: options.xds, logger, metrics, modules, dataPlane })
-  const running = new ProxyProcess({ options, live, logger, metrics, budget, dataPlane, modules, xds })
+  const running = new ProxyProcess({ options, live, logger, metrics, budget, dataPlane, modules, xds, exporters })
   try {
     await running.start()
   } finally {

@@ -3,6 +3,7 @@ import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalRegistry, type MetricNews, type PublishMetric, systemClock } from '@meltemi/runtime'
 import { nodeNetwork } from './net/node-network.ts'
+import type { Outlet } from './observe/export/outlet.ts'
 import { SharedOverloadLevel } from './observe/overload-level.ts'
 import { Proxy, SHED_LEVEL } from './proxy.ts'
 import { ThreadCode } from './thread-code.ts'
@@ -20,6 +21,8 @@ import {
 
 const LOG_LINES_PER_SECOND = 10
 const MIB = 1024 * 1024
+/** Of access logs and spans that the main thread has not dealt with; more is thrown away. */
+const MAX_OUTLET_BYTES = 16 * MIB
 
 /** What goes to the main thread. Metrics come many at once, and a message costs more than what is in it. */
 class Mail {
@@ -34,6 +37,12 @@ class Mail {
   send(message: FromWorker): void {
     this.#sendNews()
     parentPort?.postMessage(message)
+  }
+
+  /** What it tells of goes with its memory. */
+  sendBatch(batch: Parameters<Outlet['send']>[0]): void {
+    this.#sendNews()
+    parentPort?.postMessage({ kind: 'batch', batch } satisfies FromWorker, [batch.bytes.buffer])
   }
 
   #sendNews(): void {
@@ -67,6 +76,7 @@ async function run(start: WorkerStart): Promise<void> {
     metrics: new LocalRegistry(mail.metric),
     share: limits,
     drainMs: start.drainMs,
+    outlet: outletOf(vitals),
     overloadLevel: () => overload.current,
     log: limitedLog(),
     onCodecFault: (codec, error) => {
@@ -113,6 +123,19 @@ class Answers {
       default:
         return question satisfies never
     }
+  }
+}
+
+/** To the main thread, which takes the bytes off the count when it has dealt with them. */
+function outletOf(vitals: Int32Array): Outlet {
+  return {
+    send: (batch) => {
+      const { length } = batch.bytes
+      if (Atomics.load(vitals, Vital.OutletBytes) + length > MAX_OUTLET_BYTES) return false
+      Atomics.add(vitals, Vital.OutletBytes, length)
+      mail.sendBatch(batch)
+      return true
+    },
   }
 }
 

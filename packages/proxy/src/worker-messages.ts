@@ -1,6 +1,7 @@
 import type { MetricNews } from '@meltemi/runtime'
 import type { WholeConfig } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
+import type { Batch } from './observe/export/outlet.ts'
 import type { ThreadUpdate } from './thread-updates.ts'
 import type { NamedCells } from './upstream/shared-limits.ts'
 
@@ -25,6 +26,8 @@ export const Vital = {
   LastRun: 2,
   /** MiB that JavaScript and buffers take, without what connections are known to hold. */
   HeldMib: 3,
+  /** Bytes of access logs and spans that the main thread was given and has not dealt with yet. */
+  OutletBytes: 4,
 } as const
 export const VITAL_CELLS: number = Object.keys(Vital).length
 
@@ -48,6 +51,8 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly message: string; readonly code: string }
   | { readonly kind: 'metrics'; readonly news: readonly MetricNews[] }
   | { readonly kind: 'answer'; readonly question: number; readonly value: unknown }
+  /** Lines of access logs, or spans. */
+  | { readonly kind: 'batch'; readonly batch: Batch }
   /** Code of this module version threw where it may not. */
   | { readonly kind: 'fault'; readonly module: number; readonly text: string }
   | {

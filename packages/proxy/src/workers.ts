@@ -177,8 +177,10 @@ export class Workers implements DataPlane {
 
   /** Starts a thread; rejects when it cannot begin to serve. */
   #launch(member: Member): Promise<void> {
-    const { live, overload, metrics, logger, drainMs } = this.#options
+    const { live, overload, metrics, logger, drainMs, exporters } = this.#options
     const name = member.begin(this.#modules)
+    // of this thread: the member's may be those of another one by then
+    const vitals = new Int32Array(member.vitals)
     const start: WorkerStart = {
       ...live.whole(),
       modules: this.#modules,
@@ -197,6 +199,10 @@ export class Workers implements DataPlane {
       worker.on('message', (message: FromWorker) => {
         if (message.kind === 'metrics') for (const news of message.news) publish(news)
         else if (message.kind === 'answer') member.answer(message.question, message.value)
+        else if (message.kind === 'batch') {
+          const { length } = message.batch.bytes
+          exporters.take(message.batch, () => Atomics.sub(vitals, Vital.OutletBytes, length))
+        }
         else if (message.kind === 'fault') this.#onFault('threw', message.module, message.text)
         else if (message.kind === 'log')
           logger[message.level](message.message, { worker: member.index, ...message.fields })

@@ -5,6 +5,7 @@ import type {
   NodeConfig,
   ProxyConfig,
   SocketAddress,
+  TracingProvider,
 } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertAddress } from './address.ts'
@@ -14,6 +15,7 @@ import type { SourceContext, ValidateOptions } from './convert-context.ts'
 import { convertDynamicResources, requireNodeId, sourceContext } from './dynamic-resources.ts'
 import { convertListener } from './listener.ts'
 import { convertLocality } from './locality.ts'
+import { convertTracer } from './tracer.ts'
 
 const MODULES_TYPE = 'meltemi.v1.Modules'
 
@@ -25,7 +27,8 @@ export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOpti
   const clusters = convertClusters(resources, sources)
   const clusterNames = dynamic.clusters === undefined ? new Set(clusters.map((cluster) => cluster.name)) : undefined
   const connectionLimits = convertConnectionLimits(bootstrap)
-  const context = { options, clusterNames, connectionLimits, sources, isDelivered: false }
+  const tracingProvider = convertBootstrapTracer(bootstrap, clusterNames)
+  const context = { options, clusterNames, connectionLimits, sources, isDelivered: false, tracingProvider }
   const listeners = convertListeners(resources, (listener) => convertListener(listener, context))
   requireNodeId(bootstrap, { dynamic, clusters, listeners })
   return {
@@ -36,6 +39,7 @@ export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOpti
     listeners,
     dynamic: { ...dynamic, ...limitsOfLaterListeners(dynamic, connectionLimits, listeners) },
     modules: convertModules(bootstrap),
+    ...(tracingProvider === undefined ? {} : { tracingProvider }),
   }
 }
 
@@ -48,6 +52,14 @@ function limitsOfLaterListeners(
   if (dynamic.listeners === undefined) checkConnectionLimits(limits, listeners)
   if (dynamic.listeners === undefined || limits.size === 0) return {}
   return { connectionLimits: new Map([...limits].map(([name, { limit }]) => [name, limit])) }
+}
+
+function convertBootstrapTracer(
+  bootstrap: ConfigMessage,
+  clusters: ReadonlySet<string> | undefined,
+): TracingProvider | undefined {
+  const http = bootstrap.message('tracing')?.message('http')
+  return http === undefined ? undefined : convertTracer(http, clusters)
 }
 
 function convertNode(node: ConfigMessage | undefined): NodeConfig {

@@ -1,3 +1,4 @@
+import type { TracingProvider } from '../model/index.ts'
 import type { ConnectionLimit } from './connection-limits.ts'
 
 /** What a codec says about itself, as far as configuration can go wrong. */
@@ -33,6 +34,8 @@ export interface ConvertContext {
   readonly sources: SourceContext
   /** It came from a control plane, which may bring modules too. */
   readonly isDelivered: boolean
+  /** Of the bootstrap: where spans go of those who do not say it. */
+  readonly tracingProvider?: TracingProvider | undefined
 }
 
 /** Where configuration can come from. */

@@ -34,7 +34,7 @@ function convertExact(text: string): StringMatch {
   return { kind: text === '' ? 'prefix' : 'exact', text, ignoreCase: false }
 }
 
-function convertString(matcher: ConfigMessage | undefined): StringMatch {
+export function convertString(matcher: ConfigMessage | undefined): StringMatch {
   const ignoreCase = matcher?.flag('ignore_case') ?? false
   if (matcher?.has('safe_regex')) {
     if (ignoreCase) matcher.error('ignore_case', 'has no effect on safe_regex, write (?i) into the expression')

@@ -171,13 +171,6 @@ describe('routes', () => {
   })
 })
 
-test('tracing and access logs are refused by name', () => {
-  const text = `${ROUTE}, tracing: {}, access_log: [{name: file}]`
-  assert.deepEqual(problems('c', text), [
-    'tracing: tracing is not supported yet',
-    'access_log: access_log is not supported yet',
-  ])
-})
 
 test('the extension fields set bounds and timeouts, 0s disabling a timeout with a warning', () => {
   const text = `${ROUTE}, max_message_bytes: 5, max_in_flight_per_connection: 6, request_timeout: 0s, max_downstream_buffer: 7,

@@ -2,9 +2,11 @@ import type { CodecConfig, MetaProtocolConfig, RdsConfig } from '../model/index.
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertCodec } from './codec.ts'
 import { convertConfigSource } from './config-source.ts'
+import { convertAccessLogs } from './access-log.ts'
 import type { ConvertContext } from './convert-context.ts'
 import { convertFilters } from './filters.ts'
 import { convertRouteTable, type RouteContext } from './route.ts'
+import { convertTracing } from './tracing.ts'
 
 const MEBIBYTE = 1024 * 1024
 
@@ -24,8 +26,18 @@ export function convertMetaProtocolProxy(proxy: ConfigMessage, context: ConvertC
     routes: routes === undefined ? { name: '', routes: [] } : convertRouteTable(routes, routeContext(codec, context)),
     rds: rds === undefined ? undefined : convertRds(rds, context),
     generateRequestId: proxy.flag('generate_request_id') ?? false,
+    ...convertObservation(proxy, context),
     ...convertBounds(proxy),
   }
+}
+
+function convertObservation(
+  proxy: ConfigMessage,
+  context: ConvertContext,
+): Pick<MetaProtocolConfig, 'tracing' | 'accessLogs'> {
+  const tracing = convertTracing(proxy, context)
+  const accessLogs = convertAccessLogs(proxy)
+  return { ...(tracing === undefined ? {} : { tracing }), ...(accessLogs.length === 0 ? {} : { accessLogs }) }
 }
 
 function convertRds(rds: ConfigMessage, { sources }: ConvertContext): RdsConfig | undefined {

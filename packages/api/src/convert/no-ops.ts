@@ -99,5 +99,25 @@ export const noOps: readonly NoOp[] = [
     field: 'codec',
     why: 'Where `protocol.codec` is set too, which overrides it.',
   },
+  {
+    message: 'envoy.config.trace.v3.Tracing.Http',
+    field: 'name',
+    why: 'A label: tracers are found by their type URL.',
+  },
+  {
+    message: 'envoy.config.accesslog.v3.AccessLog',
+    field: 'name',
+    why: 'A label: access loggers are found by their type URL.',
+  },
+  {
+    message: 'envoy.config.accesslog.v3.RuntimeFilter',
+    field: 'runtime_key',
+    why: 'Runtime layers set limits of connections only; the share that is written counts.',
+  },
+  {
+    message: 'envoy.config.core.v3.RuntimeUInt32',
+    field: 'runtime_key',
+    why: 'Runtime layers set limits of connections only; the value that is written counts.',
+  },
   { message: 'envoy.type.matcher.v3.RegexMatcher', field: 'google_re2', why: 'RE2 is the only syntax there is.' },
 ]

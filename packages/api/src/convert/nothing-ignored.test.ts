@@ -74,7 +74,8 @@ describe('what is documented as a no-op', () => {
 /** A bootstrap in which each message that the loader accepts occurs, with proto names; a fresh copy each time. */
 function everyAcceptedMessage(): Json {
   return {
-    node: { id: 'id', cluster: 'cluster', metadata: { NAME: 'name' } },
+    node: { id: 'id', cluster: 'cluster', metadata: { NAME: 'name' }, locality: { zone: 'zone' } },
+    tracing: { http: tracer(zipkin()) },
     admin: { address: address('127.0.0.1', 15000) },
     static_resources: {
       listeners: [metaProtocolListener(), rdsListener(), tcpListener()],
@@ -138,12 +139,104 @@ function metaProtocolProxy(): Json {
     max_downstream_buffer: 100,
     generate_request_id: true,
     partial_message_timeout: '5s',
+    tracing: tracing(tracer(otlpOverGrpc())),
+    access_log: [
+      accessLog('file.v3.FileAccessLog', { path: '/log', log_format: textFormat() }, everyLogFilter()),
+      accessLog('stream.v3.StdoutAccessLog', { log_format: jsonFormat() }),
+      accessLog('file.v3.FileAccessLog', { path: '/log', format: '%DURATION%' }),
+      accessLog('stream.v3.StderrAccessLog', { log_format: { text_format: '%DURATION%' } }),
+    ],
+  }
+}
+
+function tracing(provider: Json): Json {
+  const percent = (value: number) => ({ value })
+  return {
+    client_sampling: percent(5),
+    random_sampling: percent(6),
+    overall_sampling: percent(7),
+    verbose: true,
+    max_tag_length: 8,
+    provider,
+    propagation: ['b3', 'w3c'],
+  }
+}
+
+function tracer(config: Json): Json {
+  return { name: 'tracer', typed_config: config }
+}
+
+function zipkin(): Json {
+  return {
+    '@type': 'type.googleapis.com/envoy.config.trace.v3.ZipkinConfig',
+    collector_cluster: 'one',
+    collector_endpoint: '/api/v2/spans',
+    trace_id_128bit: true,
+    shared_span_context: false,
+    collector_endpoint_version: 'HTTP_JSON',
+    collector_hostname: 'zipkin',
+  }
+}
+
+function otlpOverGrpc(): Json {
+  const grpc_service = {
+    envoy_grpc: { cluster_name: 'one', authority: 'collector' },
+    timeout: '5s',
+    initial_metadata: [{ key: 'a', value: 'b' }],
+  }
+  return { '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig', grpc_service, service_name: 'me' }
+}
+
+function otlpOverHttp(): Json {
+  const http_service = {
+    http_uri: { uri: 'http://collector/v1/traces', cluster: 'one', timeout: '5s' },
+    request_headers_to_add: [{ header: { key: 'a', value: 'b' } }],
+  }
+  return { '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig', http_service }
+}
+
+function accessLog(type: string, config: Json, filter?: Json): Json {
+  const typed_config = { '@type': `type.googleapis.com/envoy.extensions.access_loggers.${type}`, ...config }
+  return { name: 'log', ...(filter === undefined ? {} : { filter }), typed_config }
+}
+
+function textFormat(): Json {
+  return { text_format_source: { inline_string: '%START_TIME% %REQ(A?B):5%' }, omit_empty_values: true }
+}
+
+function jsonFormat(): Json {
+  return {
+    json_format: { b: '%DURATION%', a: ['x'] },
+    json_format_options: { sort_properties: true },
+    omit_empty_values: true,
+  }
+}
+
+function everyLogFilter(): Json {
+  const comparison = (op: string) => ({ op, value: { default_value: 5, runtime_key: 'key' } })
+  const string_match = { exact: 'a' }
+  const matcher = { filter: 'aeraki.meta_protocol.request', path: [{ key: 'k' }], value: { string_match }, invert: true }
+  const percent_sampled = { numerator: 5, denominator: 'TEN_THOUSAND' }
+  return {
+    and_filter: {
+      filters: [
+        { status_code_filter: { comparison: comparison('GE') } },
+        { duration_filter: { comparison: comparison('LE') } },
+        { or_filter: { filters: [{ not_health_check_filter: {} }, { traceable_filter: {} }] } },
+        { runtime_filter: { runtime_key: 'key', percent_sampled, use_independent_randomness: true } },
+        { header_filter: { header: { name: 'method', string_match } } },
+        { response_flag_filter: { flags: ['UF'] } },
+        { metadata_filter: { matcher, match_if_key_not_found: false } },
+        { log_type_filter: { types: ['DownstreamEnd'], exclude: true } },
+      ],
+    },
   }
 }
 
 function rdsListener(): Json {
   const { route_config: _, ...proxy } = metaProtocolProxy() as { route_config: unknown }
-  const typed_config = { ...proxy, rds: { route_config_name: 'routes', config_source: { ads: {} } } }
+  const rds = { route_config_name: 'routes', config_source: { ads: {} } }
+  const typed_config = { ...proxy, rds, tracing: tracing(tracer(otlpOverHttp())) }
   return {
     name: 'rds',
     address: address('127.0.0.1', 9092),

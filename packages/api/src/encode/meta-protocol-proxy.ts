@@ -1,11 +1,14 @@
-import { create } from '@bufbuild/protobuf'
+import { create, fromJson, type JsonValue } from '@bufbuild/protobuf'
 import { type Any, anyPack, durationFromMs } from '@bufbuild/protobuf/wkt'
 import {
   type CodecSchema,
   type MetaProtocolFilterSchema,
   MetaProtocolProxySchema,
+  TracingSchema,
 } from '../gen/aeraki/meta_protocol_proxy/v1alpha/meta_protocol_proxy_pb.ts'
+import { AccessLogSchema } from '../gen/envoy/config/accesslog/v3/accesslog_pb.ts'
 import type { CodecConfig, FilterConfig, MetaProtocolConfig } from '../model/index.ts'
+import { messageRegistry } from './message-registry.ts'
 import { anyFromJson } from './any.ts'
 import { configSourceInit } from './config-source.ts'
 import type { Init } from './init.ts'
@@ -30,7 +33,17 @@ function proxyInit(proxy: MetaProtocolConfig): ProxyInit {
     routeSpecifier: routeSpecifierInit(proxy),
     metaProtocolFilters: [...proxy.filters.map(filterInit), { name: ROUTER }],
     generateRequestId: proxy.generateRequestId,
+    ...observationInit(proxy),
     ...boundsInit(proxy),
+  }
+}
+
+/** As they were configured. */
+function observationInit({ tracing, accessLogs = [] }: MetaProtocolConfig): ProxyInit {
+  const options = { registry: messageRegistry }
+  return {
+    ...(tracing === undefined ? {} : { tracing: fromJson(TracingSchema, tracing.source as JsonValue, options) }),
+    accessLog: accessLogs.map(({ source }) => fromJson(AccessLogSchema, source as JsonValue, options)),
   }
 }
 

@@ -2,6 +2,7 @@ import type { ClusterConfig } from './cluster.ts'
 import type { DynamicConfig } from './config-source.ts'
 import type { Locality, SocketAddress } from './endpoint.ts'
 import type { ListenerConfig } from './listener.ts'
+import type { TracingProvider } from './tracing.ts'
 
 export interface NodeConfig {
   readonly id: string
@@ -10,6 +11,8 @@ export interface NodeConfig {
   readonly metadata: Readonly<Record<string, unknown>>
   /** Where the proxy runs; default: not known. */
   readonly locality?: Locality
+  /** Of its locality; undefined: not said. */
+  readonly zone?: string
 }
 
 /** Everything the proxy runs on; plain data that goes to worker threads by structured clone. */
@@ -24,4 +27,8 @@ export interface ProxyConfig {
   readonly dynamic: DynamicConfig
   /** Module files named by `bootstrap_extensions`. */
   readonly modules: readonly string[]
+  /** Of listeners that are traced and say nothing of their own. */
+  readonly tracingProvider?: TracingProvider
+  /** BYTES_RECEIVED and BYTES_SENT of access logs have changed places, as in the reference. */
+  readonly referenceByteCounters?: boolean
 }

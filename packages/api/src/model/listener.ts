@@ -1,6 +1,8 @@
+import type { AccessLogConfig } from './access-log.ts'
 import { type ConfigSource, sourceKey } from './config-source.ts'
 import type { SocketAddress } from './endpoint.ts'
 import type { RouteTableConfig } from './route.ts'
+import type { TracingConfig } from './tracing.ts'
 
 export interface CodecConfig {
   /** Registered name of the codec. */
@@ -40,6 +42,10 @@ export interface MetaProtocolConfig {
   /** 0: none; default 15,000. */
   readonly partialMessageTimeoutMs: number
   readonly generateRequestId: boolean
+  /** undefined: nothing is traced. */
+  readonly tracing?: TracingConfig
+  /** undefined: none. */
+  readonly accessLogs?: readonly AccessLogConfig[]
 }
 
 export interface TcpProxyConfig {

@@ -96,6 +96,10 @@ export class ConfigMessage implements Spot {
     return field?.fieldKind === 'enum' ? (field.enum.values[0]?.name ?? '') : ''
   }
 
+  enumNames(name: string): readonly string[] {
+    return this.#items(name).flatMap((item) => (item.kind === 'enum' ? [item.name] : []))
+  }
+
   /** Rounded up, so that no wait becomes none. `0s` is 0, which means disabled everywhere: a warning says so. */
   durationMs(name: string): number | undefined {
     const value = this.#take(name)

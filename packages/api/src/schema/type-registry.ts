@@ -6,7 +6,10 @@ import { file_aeraki_meta_protocol_proxy_filters_local_ratelimit_v1alpha_local_r
 import { file_aeraki_meta_protocol_proxy_filters_metadata_exchange_v1alpha_metadata_exchange } from '../gen/aeraki/meta_protocol_proxy/filters/metadata_exchange/v1alpha/metadata_exchange_pb.ts'
 import { file_aeraki_meta_protocol_proxy_filters_router_v1alpha_router } from '../gen/aeraki/meta_protocol_proxy/filters/router/v1alpha/router_pb.ts'
 import { file_aeraki_meta_protocol_proxy_v1alpha_meta_protocol_proxy } from '../gen/aeraki/meta_protocol_proxy/v1alpha/meta_protocol_proxy_pb.ts'
+import { file_envoy_config_trace_v3_opentelemetry } from '../gen/envoy/config/trace/v3/opentelemetry_pb.ts'
+import { file_envoy_config_trace_v3_zipkin } from '../gen/envoy/config/trace/v3/zipkin_pb.ts'
 import { file_envoy_extensions_access_loggers_file_v3_file } from '../gen/envoy/extensions/access_loggers/file/v3/file_pb.ts'
+import { file_envoy_extensions_access_loggers_stream_v3_stream } from '../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.ts'
 import { file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol } from '../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts'
 import { file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy } from '../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts'
 import { file_envoy_extensions_load_balancing_policies_least_request_v3_least_request } from '../gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.ts'
@@ -31,7 +34,10 @@ export const typeRegistry = createRegistry(
   file_aeraki_meta_protocol_proxy_filters_metadata_exchange_v1alpha_metadata_exchange,
   file_aeraki_meta_protocol_proxy_filters_router_v1alpha_router,
   file_aeraki_meta_protocol_proxy_v1alpha_meta_protocol_proxy,
+  file_envoy_config_trace_v3_opentelemetry,
+  file_envoy_config_trace_v3_zipkin,
   file_envoy_extensions_access_loggers_file_v3_file,
+  file_envoy_extensions_access_loggers_stream_v3_stream,
   file_envoy_extensions_filters_listener_proxy_protocol_v3_proxy_protocol,
   file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy,
   file_envoy_extensions_load_balancing_policies_least_request_v3_least_request,

@@ -1,5 +1,5 @@
 import type { ConvertContext, SourceContext, ValidateOptions } from '../convert/convert-context.ts'
-import type { ProxyConfig } from '../model/index.ts'
+import type { ProxyConfig, TracingProvider } from '../model/index.ts'
 
 /** What resources of a control plane are checked against: the bootstrap that they come to. */
 export interface ResourceContext {
@@ -7,6 +7,8 @@ export interface ResourceContext {
   readonly sources: SourceContext
   /** By listener name. */
   readonly connectionLimits: ReadonlyMap<string, number>
+  /** Where spans go of those who do not say it. */
+  readonly tracingProvider?: TracingProvider | undefined
 }
 
 export function resourceContext(config: ProxyConfig, options: ValidateOptions): ResourceContext {
@@ -18,10 +20,11 @@ export function resourceContext(config: ProxyConfig, options: ValidateOptions): 
       staticClusters: new Set(fixed.map(({ name }) => name)),
     },
     connectionLimits: config.dynamic.connectionLimits ?? new Map(),
+    tracingProvider: config.tracingProvider,
   }
 }
 
-export function convertContext({ options, sources, connectionLimits }: ResourceContext): ConvertContext {
+export function convertContext({ options, sources, connectionLimits, tracingProvider }: ResourceContext): ConvertContext {
   const limits = [...connectionLimits].map(([name, limit]) => [name, { limit }] as const)
-  return { options, sources, clusterNames: undefined, connectionLimits: new Map(limits), isDelivered: true }
+  return { options, sources, clusterNames: undefined, connectionLimits: new Map(limits), isDelivered: true, tracingProvider }
 }

@@ -22,6 +22,7 @@ interface ProxyFlags extends SourceFlags {
   readonly logLevel: LogLevel
   readonly allowUnknownFields?: true
   readonly memoryLimitBytes?: number
+  readonly referenceByteCounters?: true
 }
 
 const DEFAULT_ADMIN_ADDRESS: SocketAddress = { host: '127.0.0.1', port: 15_000 }
@@ -55,6 +56,7 @@ Control plane:
 
 Signals:
   SIGTERM or SIGINT drains: no new connections, /ready says 503, requests in flight finish. A second one exits at once.
+  SIGUSR1 has access logs that were renamed begin new files.
 
 Exit code: 0 after a drain or a valid configuration, 1 for anything wrong, with one line on stderr per fault.
 `
@@ -131,6 +133,13 @@ export function createProxyCommand(console: Console, result: { exitCode: number 
         .default('info'),
     )
     .addOption(new Option('--allow-unknown-fields', 'unknown fields are warnings instead of errors'))
+    .addOption(
+      option(
+        '--reference-byte-counters',
+        'BYTES_RECEIVED and BYTES_SENT of access logs change places, as in MetaProtocol Proxy',
+        'REFERENCE_BYTE_COUNTERS',
+      ),
+    )
   return command
     .addOption(
       option(
@@ -159,7 +168,7 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
   }
   const { serve } = await import('./serve.ts') // validation needs no data plane
   return serve({
-    config,
+    config: flags.referenceByteCounters ? { ...config, referenceByteCounters: true } : config,
     bootstrap,
     modules,
     watchModules: flags.watch ?? false,

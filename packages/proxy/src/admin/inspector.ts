@@ -75,6 +75,8 @@ export interface ProxyInspector {
   logLevels(): ReadonlyMap<string, LogLevel>
   /** Of one component, or of all; false when there is no such component. */
   setLogLevel(level: LogLevel, component?: string): boolean
+  /** Access logs that were renamed get new files under their names. */
+  reopenLogs(): void
   /** Accepts no more connections; those that exist go on. */
   drainListeners(): void
   /** Ends the process in an orderly way. */

@@ -10,6 +10,7 @@ import { loggingRoutes } from './logging.ts'
 import { memoryRoute } from './memory.ts'
 import { quitRoute } from './quit.ts'
 import { readyRoute } from './ready.ts'
+import { reopenLogsRoute } from './reopen-logs.ts'
 import { serverInfoRoute } from './server-info.ts'
 import { prometheusRoute, statsRoute } from './stats.ts'
 
@@ -40,6 +41,7 @@ function adminRoutes(inspector: ProxyInspector): AdminRoute[] {
     memoryRoute(inspector),
     quitRoute(inspector),
     readyRoute(inspector),
+    reopenLogsRoute(inspector),
     serverInfoRoute(inspector),
     statsRoute(inspector),
     prometheusRoute(inspector),

@@ -25,6 +25,7 @@ import { RouteTable } from '../routing/table.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import { UpstreamProtocol, type UpstreamProtocolParts } from '../upstream/protocol.ts'
+import { buildObservation, type ObservationParts } from './build-observation.ts'
 import { sameName } from './same-name.ts'
 
 /** What listeners run that is not the proxy's own. */
@@ -43,6 +44,7 @@ export interface BuildContext extends ProxyCode {
   readonly routes: RouteSlots
   readonly seriesBudget: SeriesBudget
   readonly mesh: Mesh
+  readonly observation: ObservationParts
   overloadLevel(): number
   logBadBytes(remoteAddress: string, reason: string): void
 }
@@ -112,7 +114,9 @@ function buildWith(parts: MetaParts): MetaProtocolService {
   const filters = buildFilters(parts)
   const routesKey = config.rds === undefined ? undefined : rdsKey(config.rds)
   const routes = routesKey === undefined ? new RouteSlot(new RouteTable(config.routes)) : build.routes.slot(routesKey)
-  // after all that may throw, for it has to be released
+  const chain = new FilterChain(filters)
+  // from here on there is something to release
+  const observation = buildObservation(listener, config, code[0], metrics, build.observation)
   const requestMetrics = new RequestMetrics(build.metrics, statPrefix, build.seriesBudget, stats.requestUntold)
   for (const filter of filters) filter.retain?.()
   return {
@@ -120,19 +124,22 @@ function buildWith(parts: MetaParts): MetaProtocolService {
     code,
     filters,
     routesKey,
-    metrics: releasedWith(metrics, [requestMetrics, ...filters]),
+    metrics: releasedWith(metrics, [requestMetrics, observation, ...filters]),
     context: {
       thread,
       listener,
       config,
       protocol,
-      chain: new FilterChain(filters),
+      chain,
       routes,
       clusters,
       stats,
       requestMetrics,
       pickRequest: new PickRequest(thread.random),
       mirroring: new Mirroring(mirrorStats(metrics, applicationProtocol, statPrefix), build.overloadLevel),
+      ...observation,
+      isRecorded: observation.accessLogs.length > 0 || chain.hasEnd,
+      isObserved: observation.tracing !== null || observation.accessLogs.length > 0 || filters.length > 0,
       overloadLevel: build.overloadLevel,
       onFilterException: (error) => {
         stats.filterException.add(1)

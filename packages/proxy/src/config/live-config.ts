@@ -7,6 +7,7 @@ import type {
   NamedRoutes,
   ProxyConfig,
   RouteTableConfig,
+  SocketAddress,
 } from '@meltemi/api/model'
 import { keepsEndpoints } from '../upstream/keeps-endpoints.ts'
 import type { VersionOf } from './configure.ts'
@@ -88,6 +89,12 @@ export class LiveConfig {
     const clusters = this.config.clusters.map((cluster) => this.#withEndpoints(cluster))
     const routes = [...this.#routes].map(([key, { config: table }]) => ({ key, table }))
     return { config: { ...this.config, clusters }, routes }
+  }
+
+  /** Of the endpoints of a cluster that can be used; empty: it is not there, or has none. */
+  addressesOf(cluster: string): readonly SocketAddress[] {
+    const endpoints = this.#endpoints.get(cluster)?.config ?? this.#clusters.get(cluster)?.config.endpoints ?? []
+    return endpoints.filter(({ healthy }) => healthy).map(({ address }) => address)
   }
 
   /** The change with a port for each listener that has one and does not ask for another. */

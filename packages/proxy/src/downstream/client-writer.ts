@@ -20,6 +20,8 @@ export class ClientWriter {
   readonly #listener: ListenerContext
   readonly #owner: WriterOwner
   readonly #outbox: Outbox
+  /** Of the message that was written last. */
+  lastBytes = 0
 
   constructor(codec: Codec, socket: Socket, listener: ListenerContext, owner: WriterOwner) {
     this.#codec = codec
@@ -47,8 +49,11 @@ export class ClientWriter {
 
   /** False when the codec cannot encode it; then nothing was written. */
   message(message: Metadata, mutation: Mutation, requestId: Metadata['requestId'], streamId: number): boolean {
+    const { writer } = this.#outbox
+    const before = writer.length
     try {
-      writeMessage(this.#codec, message, mutation, requestId, streamId, this.#outbox.writer)
+      writeMessage(this.#codec, message, mutation, requestId, streamId, writer)
+      this.lastBytes = writer.length - before
     } catch (error: unknown) {
       this.#listener.stats.codecException.add(1)
       this.#listener.thread.onCodecException(error, this.#listener.protocol.definition)
@@ -58,29 +63,27 @@ export class ClientWriter {
     return true
   }
 
-  /** Returns the bytes of the local reply; 0 when the codec cannot write it. */
-  error(request: Metadata, cause: Failure): number {
+  error(request: Metadata, cause: Failure): void {
     const before = this.#outbox.writer.length
-    return this.#count(writeLocalReply(this.#codec, request, cause, this.#outbox.writer), before)
+    this.#count(writeLocalReply(this.#codec, request, cause, this.#outbox.writer), before)
   }
 
-  /** Ends a stream that the service has answered; returns the bytes, 0 when the codec cannot write them. */
-  streamError(opened: Metadata, cause: Failure): number {
+  /** Ends a stream that the service has answered. */
+  streamError(opened: Metadata, cause: Failure): void {
     const before = this.#outbox.writer.length
-    return this.#count(writeStreamError(this.#codec, opened, cause, this.#outbox.writer), before)
+    this.#count(writeStreamError(this.#codec, opened, cause, this.#outbox.writer), before)
   }
 
-  #count(isWritten: boolean, before: number): number {
+  #count(isWritten: boolean, before: number): void {
     const { stats } = this.#listener
-    if (!isWritten) {
+    this.lastBytes = this.#outbox.writer.length - before
+    if (isWritten) {
+      stats.localResponseBusinessException.add(1)
+      this.#written()
+    } else {
       stats.localResponseError.add(1)
       this.#owner.onUnanswerable()
-      return 0
     }
-    const bytes = this.#outbox.writer.length - before
-    stats.localResponseBusinessException.add(1)
-    this.#written()
-    return bytes
   }
 
   /** Throws what the codec throws. */

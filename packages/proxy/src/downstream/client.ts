@@ -1,5 +1,6 @@
-import type { ConnectionInfo, Failure, Metadata, ResponseStatus } from '@meltemi/sdk'
+import type { ConnectionInfo, Failure, Metadata } from '@meltemi/sdk'
 import type { StreamSink } from '../filters/router/router-context.ts'
+import type { RecordedConnection } from '../observe/record.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { ListenerContext } from './listener-context.ts'
 
@@ -8,32 +9,15 @@ export interface Answerable {
   readonly request: Metadata
 }
 
-/** Told once of the end of a stream. */
-export interface StreamWatcher {
-  onStreamEnd(): void
-}
-
-/** A stream, as its connection and the exchange that has opened it see it. */
+/** A stream, as its connection sees it. */
 export interface OpenStream extends StreamSink {
   readonly opened: Metadata
-  /** The service has it. */
-  readonly isOpen: boolean
-  /** Of the frames behind the opening, sent on to the service. */
-  readonly clientBytes: number
-  /** Of the frames of the service. */
-  readonly serverBytes: number
-  /** Why it has ended by a reset; null: it has not. */
-  readonly failure: Failure | null
-  /** The client has left before its end. */
-  readonly isClientGone: boolean
-  /** Error as soon as a frame of the service says so. */
-  readonly status: ResponseStatus
-  /** Tells this one of its end, at once when it is over already. */
-  watch(watcher: StreamWatcher): void
 }
 
 /** A connection, as the exchanges and streams on it see it. */
-export interface Client<Exchange extends Answerable, Stream extends OpenStream> extends ConnectionInfo {
+export interface Client<Exchange extends Answerable, Stream extends OpenStream>
+  extends ConnectionInfo,
+    RecordedConnection {
   readonly listener: ListenerContext
   /** The upstream connection this client owns: see Affinity. */
   readonly pinned: UpstreamConnection | null

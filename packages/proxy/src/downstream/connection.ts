@@ -72,6 +72,7 @@ export class DownstreamConnection
     this.#reading = new Reading(socket, stats.flowControlPaused)
     this.#deadlines = new Deadlines(this, listener)
     this.#order = protocol.definition.correlation === 'order' ? new ReplyOrder(this.#exchanges, this) : null
+    if (listener.isObserved) rememberAddresses(socket)
     stats.cxTotal.add(1)
     stats.cxActive.add(1)
   }
@@ -82,6 +83,14 @@ export class DownstreamConnection
 
   get remotePort(): number {
     return Number(this.properties.get('proxy_protocol.source_port') ?? this.#socket.remotePort)
+  }
+
+  get directRemoteAddress(): string {
+    return this.#socket.remoteAddress
+  }
+
+  get directRemotePort(): number {
+    return this.#socket.remotePort
   }
 
   get localAddress(): string {
@@ -242,18 +251,23 @@ export class DownstreamConnection
     const { request } = exchange
     this.#deadlines.lastActivityMs = this.listener.thread.turn.nowMs
     if (this.#writer.message(reply, exchange.replyMutation, request.requestId, request.streamId)) {
+      exchange.bytesSent += this.#writer.lastBytes
       if (reply.last) exchange.finish()
       return
     }
     const cause = failure(FAILURES.badResponse, 'meta protocol response: cannot encode')
     exchange.failure = cause
-    exchange.replyBytes = this.#writer.error(request, cause)
+    this.#writer.error(request, cause)
+    exchange.bytesSent += this.#writer.lastBytes
     exchange.attempt?.cancel()
     exchange.finish()
   }
 
   writeLocalReply(exchange: Exchange, cause: Failure): void {
-    if (!this.#isClosed) exchange.replyBytes += this.#writer.error(exchange.request, cause)
+    if (!this.#isClosed) {
+      this.#writer.error(exchange.request, cause)
+      exchange.bytesSent += this.#writer.lastBytes
+    }
     exchange.finish()
   }
 
@@ -268,7 +282,10 @@ export class DownstreamConnection
 
   sendFrame(stream: Stream, message: Metadata): void {
     this.#deadlines.lastActivityMs = this.listener.thread.turn.nowMs
-    if (this.#writer.message(message, Mutation.none, message.requestId, stream.opened.streamId)) return
+    if (this.#writer.message(message, Mutation.none, message.requestId, stream.opened.streamId)) {
+      stream.bytesSent += this.#writer.lastBytes
+      return
+    }
     const cause = failure(FAILURES.badResponse, 'meta protocol response: cannot encode')
     stream.abort(cause)
     this.resetByUpstream(stream, cause)
@@ -508,4 +525,10 @@ export class DownstreamConnection
     this.#heldBack.release()
     this.#pinning.close()
   }
+}
+
+/** A socket that is closed cannot tell them, unless it was asked before. */
+function rememberAddresses(socket: Socket): void {
+  void socket.remoteAddress
+  void socket.localAddress
 }

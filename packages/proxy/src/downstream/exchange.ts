@@ -11,15 +11,17 @@ import {
   ResponseStatus,
   type RouteInfo,
 } from '@meltemi/sdk'
-import type { FilterChain } from '../filters/chain.ts'
 import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import type { EndedExchange } from '../filters/proxy-filter.ts'
 import { keepSmall } from '../filters/router/keep-small.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import { routeRequest } from '../filters/router/router.ts'
-import type { RouterContext, Try } from '../filters/router/router-context.ts'
+import type { RouterContext, StreamEnd, StreamObserver, StreamSink, Try } from '../filters/router/router-context.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
+import type { ExchangeRecord, RecordedConnection } from '../observe/record.ts'
 import { ResponseKind } from '../observe/request-metrics.ts'
+import type { ExchangeSpan } from '../observe/tracing/exchange-span.ts'
+import type { TrySpan } from '../observe/tracing/try-span.ts'
 import type { CompiledRoute } from '../routing/route.ts'
 import type { RouteTable } from '../routing/table.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
@@ -27,7 +29,7 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import type { UpstreamProtocol } from '../upstream/protocol.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
-import type { Client, OpenStream, StreamWatcher } from './client.ts'
+import type { Client } from './client.ts'
 import type { ListenerContext } from './listener-context.ts'
 
 /*
@@ -38,10 +40,11 @@ const Phase = { Filtering: 0, Paused: 1, Waiting: 2, Over: 3 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
 const REQUEST_ID_KEY = 'x-request-id'
+const PROTOCOL_KEY = 'x-meta-protocol-application-protocol'
 const NO_SLOTS: unknown[] = Object.freeze([]) as unknown as unknown[]
 
 /** One request with its reply, from decode to its end, which comes exactly once. */
-export class Exchange implements RouterContext, RouteInfo, EndedExchange, StreamWatcher, TimerNode {
+export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExchange, ExchangeRecord, StreamObserver {
   timerNext: TimerNode | null = null
   timerPrev: TimerNode | null = null
   timerTick = 0
@@ -52,16 +55,20 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
   reply: Metadata | null = null
   failure: Failure | null = null
   attempt: Try | null = null
-  readonly streamSink: OpenStream | null
+  readonly streamSink: StreamSink | null
   readonly slots: unknown[]
   readonly startedMs: number
-  endedMs = 0
-  /** Of the replies of the service as they came, or of the local reply. */
-  replyBytes = 0
-  isClientGone = false
-  isComplete = false
   /** Ordered protocols: replies that wait for the exchanges before this one. */
   heldReplies: Metadata[] | null = null
+  /** null: it is not traced. */
+  span: ExchangeSpan | null = null
+  /** Written to the client so far. */
+  bytesSent = 0
+  bytesReceived: number
+  endedMs = 0
+  repliedMs = 0
+  isClientGone = false
+  isComplete = false
   readonly #connection: Client<Exchange, never>
   readonly #listener: ListenerContext
   #route: CompiledRoute | null = null
@@ -75,17 +82,18 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
   #isInReplyFilter = false
   #isFailedAgain = false
 
-  constructor(connection: Client<Exchange, never>, request: Metadata, streamSink: OpenStream | null, nowMs: number) {
+  constructor(connection: Client<Exchange, never>, request: Metadata, streamSink: StreamSink | null, nowMs: number) {
     const { listener } = connection
     this.request = request
     this.streamSink = streamSink
     this.startedMs = nowMs
+    this.bytesReceived = request.message.length
     this.slots = listener.chain.length === 0 ? NO_SLOTS : new Array<unknown>(listener.chain.length).fill(undefined)
     this.#connection = connection
     this.#listener = listener
   }
 
-  get connection(): ConnectionInfo {
+  get connection(): ConnectionInfo & RecordedConnection {
     return this.#connection
   }
 
@@ -100,6 +108,34 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
 
   get cluster(): string {
     return this.#cluster
+  }
+
+  get routeName(): string {
+    return this.name
+  }
+
+  get attempts(): number {
+    return this.attempt === null ? 0 : 1
+  }
+
+  get sentMs(): number {
+    return this.attempt === null ? 0 : this.attempt.sentMs
+  }
+
+  get upstreamAddress(): string {
+    return this.attempt === null ? '' : this.attempt.endpoint.address
+  }
+
+  get upstreamLocalAddress(): string {
+    return this.attempt === null ? '' : this.attempt.localAddress
+  }
+
+  get traceId(): string {
+    return this.span === null ? '' : this.span.traceId
+  }
+
+  get isObserved(): boolean {
+    return this.#listener.isObserved
   }
 
   get requestMutation(): Mutation {
@@ -155,14 +191,6 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
     return this.endedMs - this.startedMs
   }
 
-  get bytesReceived(): number {
-    return this.request.message.length + (this.streamSink === null ? 0 : this.streamSink.clientBytes)
-  }
-
-  get bytesSent(): number {
-    return this.replyBytes + (this.streamSink === null ? 0 : this.streamSink.serverBytes)
-  }
-
   mutateRequest(key: string, value: string | undefined): void {
     if (this.#requestMutation === Mutation.none) this.#requestMutation = new Mutation()
     this.#requestMutation.set(key, value)
@@ -179,6 +207,15 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
     for (const change of route.requestChanges) this.mutateRequest(change.key, change.value)
   }
 
+  beginTry(cluster: string): TrySpan | null {
+    if (this.span === null) return null
+    const span = this.span.beginTry(this, cluster, this.thread.turn.nowMs)
+    // as in the reference, what the route says counts more
+    const route = this.#route
+    if (route !== null) for (const change of route.requestChanges) this.mutateRequest(change.key, change.value)
+    return span
+  }
+
   armTimeout(delayMs: number): void {
     const { nowMs } = this.thread.turn
     // a filter may have kept it for a while: that counts
@@ -193,7 +230,12 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
   }
 
   start(): void {
-    if (this.#listener.config.generateRequestId) this.#ensureRequestId()
+    const { tracing, isObserved, routes, needsRequestId } = this.#listener
+    if (isObserved || routes.table.readsProtocol) {
+      this.request.set(PROTOCOL_KEY, this.#listener.config.applicationProtocol)
+    }
+    if (tracing !== null) this.span = tracing.begin(this)
+    else if (needsRequestId) this.#ensureRequestId()
     if (this.#listener.chain.length > 0) this.#runFilters()
     else this.#runRouter()
   }
@@ -225,7 +267,7 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
   deliver(reply: Metadata): void {
     if (this.#phase === Phase.Over) return
     this.reply = reply
-    this.replyBytes += reply.message.length
+    if (this.repliedMs === 0) this.repliedMs = this.thread.turn.nowMs
     if (reply.last) this.thread.timers.cancel(this)
     this.#countReply(reply)
     const route = this.#route
@@ -275,6 +317,17 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
     this.finish()
   }
 
+  /** Only now is a stream that this has opened over. */
+  onStreamEnd(end: StreamEnd): void {
+    this.bytesReceived += end.bytesReceived
+    this.bytesSent += end.bytesSent
+    this.failure = end.failure
+    this.isClientGone = end.isClientGone
+    this.isComplete = end.isComplete
+    this.endedMs = this.thread.turn.nowMs
+    this.#record()
+  }
+
   finish(): void {
     if (this.#phase === Phase.Over) return
     this.#phase = Phase.Over
@@ -285,24 +338,28 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
     stats.requestActive.add(-1)
     stats.requestTimeMs.record(this.durationMs)
     requestMetrics.record(this.request, this.#cluster, this.#responseKind(), this.durationMs)
-    if (chain.hasEnd) this.#tellEnd(chain)
+    if (this.span !== null || this.#listener.isRecorded) this.#recordAtEnd()
     this.#connection.remove(this)
   }
 
-  onStreamEnd(): void {
-    const { failure, isClientGone, status } = this.streamSink as OpenStream
-    this.endedMs = this.thread.turn.nowMs
-    this.failure = failure
-    this.isClientGone = isClientGone
-    this.isComplete = status === ResponseStatus.Ok
-    this.#listener.chain.end(this, this.#listener.onFilterException)
+  /** Of a stream that is the end of the stream. */
+  #recordAtEnd(): void {
+    if (this.streamSink?.observe(this)) keepSmall(this.request)
+    else this.#record()
   }
 
-  /** Now, or when the stream that it has opened is over. */
-  #tellEnd(chain: FilterChain): void {
-    const stream = this.streamSink
-    if (stream !== null && stream.isOpen && this.failure === null) stream.watch(this)
-    else chain.end(this, this.#listener.onFilterException)
+  /** For filters, traces and logs. */
+  #record(): void {
+    // what stands for a client that has not spoken yet
+    if (this.request.message.length === 0) return
+    const { chain, accessLogs, onFilterException } = this.#listener
+    chain.end(this, onFilterException)
+    try {
+      this.span?.end(this)
+      for (let at = 0; at < accessLogs.length; at++) accessLogs[at]?.write(this)
+    } catch (error: unknown) {
+      onFilterException(error)
+    }
   }
 
   /** As the reference: routable, and sent on where the codec can add properties. */
@@ -310,7 +367,7 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
     if (this.request.find(REQUEST_ID_KEY) !== undefined) return
     const id = randomUUID()
     this.request.set(REQUEST_ID_KEY, id)
-    this.mutateRequest(REQUEST_ID_KEY, id)
+    if (this.#listener.canChangeRequests) this.mutateRequest(REQUEST_ID_KEY, id)
   }
 
   #runFilters(): void {

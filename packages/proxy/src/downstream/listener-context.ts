@@ -2,7 +2,9 @@ import type { ListenerConfig, MetaProtocolConfig } from '@meltemi/api/model'
 import type { FilterChain } from '../filters/chain.ts'
 import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
+import type { AccessLog } from '../observe/access-log/access-log.ts'
 import type { RequestMetrics } from '../observe/request-metrics.ts'
+import type { Tracing } from '../observe/tracing/tracing.ts'
 import type { RouteSlot } from '../routing/route-slots.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
@@ -23,6 +25,17 @@ export interface ListenerContext {
   readonly requestMetrics: RequestMetrics
   readonly pickRequest: PickRequest
   readonly mirroring: Mirroring
+  /** null: nothing is traced. */
+  readonly tracing: Tracing | null
+  readonly accessLogs: readonly AccessLog[]
+  /** There are logs, traces or filters that look at the properties of messages. */
+  readonly isObserved: boolean
+  /** There are logs or filters that want to know what has become of each exchange. */
+  readonly isRecorded: boolean
+  /** Every request has an `x-request-id`; where it is traced it has one anyway. */
+  readonly needsRequestId: boolean
+  /** The codec can write other properties into requests. */
+  readonly canChangeRequests: boolean
   /** 0 normal … 3: see docs/operations.md, overload. */
   overloadLevel(): number
   /** A filter threw: its own fault. */

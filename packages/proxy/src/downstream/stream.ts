@@ -1,6 +1,7 @@
 import { type Failure, MessageType, type Metadata, Mutation, ResponseStatus } from '@meltemi/sdk'
+import type { StreamObserver } from '../filters/router/router-context.ts'
 import type { DrainWaiter, UpstreamConnection } from '../upstream/connection.ts'
-import type { Client, OpenStream, StreamWatcher } from './client.ts'
+import type { Client, OpenStream } from './client.ts'
 
 /**
  * One open stream: frames pass both ways until both sides have closed, or one resets.
@@ -10,11 +11,10 @@ import type { Client, OpenStream, StreamWatcher } from './client.ts'
  */
 export class Stream implements OpenStream, DrainWaiter {
   readonly opened: Metadata
-  clientBytes = 0
-  serverBytes = 0
-  failure: Failure | null = null
-  isClientGone = false
-  status: ResponseStatus = ResponseStatus.Ok
+  /** Of frames, on their way to the client. */
+  bytesSent = 0
+  #bytesReceived = 0
+  #observer: StreamObserver | null = null
   readonly #client: Client<never, Stream>
   #upstream: UpstreamConnection | null = null
   #ticket = 0
@@ -23,7 +23,7 @@ export class Stream implements OpenStream, DrainWaiter {
   #isServerClosed = false
   #isOver = false
   #hasPaused = false
-  #watcher: StreamWatcher | null = null
+  #hasFailed = false
   /** Frames that came before the upstream connection was there. */
   readonly #early: Metadata[] = []
 
@@ -44,6 +44,12 @@ export class Stream implements OpenStream, DrainWaiter {
   constructor(client: Client<never, Stream>, opened: Metadata) {
     this.#client = client
     this.opened = opened
+  }
+
+  observe(observer: StreamObserver): boolean {
+    if (this.#isOver || this.#upstream === null) return false
+    this.#observer = observer
+    return true
   }
 
   onOpened(connection: UpstreamConnection, ticket: number): void {
@@ -71,15 +77,9 @@ export class Stream implements OpenStream, DrainWaiter {
     this.#forward(message)
   }
 
-  watch(watcher: StreamWatcher): void {
-    this.#watcher = watcher
-    if (this.#isOver) this.#tellEnd()
-  }
-
   onReply(message: Metadata): void {
     if (this.#isOver) return
-    this.serverBytes += message.message.length
-    if (message.status === ResponseStatus.Error) this.status = ResponseStatus.Error
+    if (message.status === ResponseStatus.Error) this.#hasFailed = true
     this.#client.sendFrame(this, message)
     if (this.#isOver) return
     this.#isAnswered = true
@@ -93,22 +93,19 @@ export class Stream implements OpenStream, DrainWaiter {
   onUpstreamFailure(cause: Failure): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.failure = cause
     this.#resumeClient()
     this.#client.resetByUpstream(this, cause)
-    this.#tellEnd()
+    this.#tell(cause, false)
   }
 
-  /** The client is gone, or the exchange that should have opened it has ended otherwise; or there is a `cause`. */
+  /** The client is gone, or the exchange that should have opened it has ended otherwise. `cause`: it was us. */
   abort(cause: Failure | null = null): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.failure = cause
-    this.isClientGone = cause === null
     this.#early.length = 0
     this.#resumeClient()
     this.#upstream?.resetStream(this.opened, this.#ticket)
-    this.#tellEnd()
+    this.#tell(cause, cause === null)
   }
 
   onUpstreamDrain(): void {
@@ -130,7 +127,7 @@ export class Stream implements OpenStream, DrainWaiter {
   #forward(message: Metadata): void {
     if (this.#isOver) return
     const upstream = this.#upstream as UpstreamConnection
-    this.clientBytes += message.message.length
+    this.#bytesReceived += message.message.length
     upstream.sendStream(message, Mutation.none, this, this.#ticket)
     if (message.type === MessageType.StreamCloseOneWay) this.#isClientClosed = true
     else if (message.type === MessageType.StreamCloseTwoWay) {
@@ -156,12 +153,14 @@ export class Stream implements OpenStream, DrainWaiter {
     this.#isOver = true
     this.#resumeClient()
     this.#client.forget(this)
-    this.#tellEnd()
+    this.#tell(null, false)
   }
 
-  #tellEnd(): void {
-    const watcher = this.#watcher
-    this.#watcher = null
-    watcher?.onStreamEnd()
+  #tell(failure: Failure | null, isClientGone: boolean): void {
+    const observer = this.#observer
+    this.#observer = null
+    const isComplete = failure === null && !isClientGone && !this.#hasFailed
+    const bytes = { bytesReceived: this.#bytesReceived, bytesSent: this.bytesSent }
+    observer?.onStreamEnd({ ...bytes, failure, isClientGone, isComplete })
   }
 }

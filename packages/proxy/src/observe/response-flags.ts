@@ -17,8 +17,30 @@ const BY_TYPE: Readonly<Record<number, string>> = {
   [ErrorType.Fault]: 'FI',
 }
 
+/** Envoy's long forms. */
+const LONG_FORMS: Readonly<Record<string, string>> = {
+  NR: 'NoRouteFound',
+  NC: 'NoClusterFound',
+  UH: 'NoHealthyUpstream',
+  UF: 'UpstreamConnectionFailure',
+  UC: 'UpstreamConnectionTermination',
+  UO: 'UpstreamOverflow',
+  UT: 'UpstreamRequestTimeout',
+  UPE: 'UpstreamProtocolError',
+  RL: 'RateLimited',
+  UAEX: 'UnauthorizedExternalService',
+  FI: 'FaultInjected',
+  DC: 'DownstreamConnectionTermination',
+  DPE: 'DownstreamProtocolError',
+  OM: 'OverloadManagerTerminated',
+}
+
 /** Envoy's flag for what went wrong; empty: nothing did. */
 export function responseFlag(failure: Failure | null, isClientGone: boolean): string {
   if (failure === null) return isClientGone ? CLIENT_LEFT : NO_FLAG
   return BY_CODE.get(failure.code) ?? BY_TYPE[failure.type] ?? NO_FLAG
+}
+
+export function longResponseFlag(flag: string): string {
+  return LONG_FORMS[flag] ?? flag
 }

@@ -12,6 +12,8 @@ import type { RouteTableConfig } from '@meltemi/api'
 import type { Metadata } from '@meltemi/sdk'
 import { CompiledRoute } from './route.ts'
 
+const PROTOCOL_KEY = 'x-meta-protocol-application-protocol'
+
 class ExactIndex {
   /** Lower case. */
   readonly name: string
@@ -36,6 +38,8 @@ interface ExactCondition {
 export class RouteTable {
   readonly name: string
   readonly routes: readonly CompiledRoute[]
+  /** A route looks at the protocol's name, which few do. */
+  readonly readsProtocol: boolean
   readonly #indexes: readonly ExactIndex[]
   readonly #rest: readonly number[]
 
@@ -46,6 +50,7 @@ export class RouteTable {
     const { indexes, rest } = buildIndexes(this.routes)
     this.#indexes = indexes
     this.#rest = rest
+    this.readsProtocol = this.routes.some(readsProtocol)
   }
 
   match(metadata: Metadata): CompiledRoute | null {
@@ -70,6 +75,10 @@ export class RouteTable {
     }
     return best
   }
+}
+
+function readsProtocol({ matchers, hashKeys }: CompiledRoute): boolean {
+  return matchers.some(({ name }) => name === PROTOCOL_KEY) || hashKeys.includes(PROTOCOL_KEY)
 }
 
 /** Each route is indexed under its rarest exact condition, so that the lists stay short. */

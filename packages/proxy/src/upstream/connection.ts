@@ -80,6 +80,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   readonly #outbox: Outbox
   readonly #rewritesIds: boolean
   readonly #startedMs: number
+  #localAddress = ''
   #cause: CloseCause = 'remote'
   #detail = ''
   #isWaitingForDrain = false
@@ -132,6 +133,31 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   /** Somebody waits for a reply or has a stream open; false also when only replies to those who gave up are due. */
   get isAwaited(): boolean {
     return this.correlator.waiting > 0 || (this.streams !== null && this.streams.size > 0)
+  }
+
+  /** `ip:port` of the endpoint. */
+  get address(): string {
+    return this.pool.endpoint.address
+  }
+
+  /** `ip:port` of our end; known from `rememberAddress` on. */
+  get localAddress(): string {
+    return this.#localAddress
+  }
+
+  get localHost(): string {
+    return this.#socket.localAddress
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort
+  }
+
+  /** A socket that is closed cannot tell any more. */
+  rememberAddress(): void {
+    if (this.#localAddress !== '') return
+    const { localAddress, localPort } = this.#socket
+    this.#localAddress = localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`
   }
 
   /**

@@ -2,7 +2,6 @@ import type {
   DescMessage,
   DescMethodBiDiStreaming,
   DescMethodUnary,
-  MessageInitShape,
   MessageShape,
 } from '@bufbuild/protobuf'
 import {
@@ -35,6 +34,8 @@ export interface GrpcClientOptions {
   /** `host:port`; an IPv6 address in brackets. */
   readonly address: string
   readonly tls?: GrpcClientTls
+  /** What the server is told that it is called; the address if not said. */
+  readonly authority?: string
   /** Of one message; 64 MiB. A larger one ends its call with RESOURCE_EXHAUSTED. */
   readonly maxReceiveBytes?: number
   /** A server that says nothing for so long is asked whether it is there; 30,000. */
@@ -48,6 +49,8 @@ export interface CallSettings {
   readonly deadlineMs?: number
   /** Ends the call with CANCELLED. */
   readonly signal?: AbortSignal
+  /** Sent along; names in lower case. */
+  readonly headers?: readonly (readonly [name: string, value: string])[]
 }
 
 /** Calls one server over one connection, which it makes when it is needed. */
@@ -61,7 +64,7 @@ export interface GrpcClient {
   /** Rejects with a GrpcError. */
   call<Sent extends DescMessage, Received extends DescMessage>(
     method: DescMethodUnary<Sent, Received>,
-    request: MessageInitShape<Sent>,
+    request: OutgoingMessage<Sent>,
     settings?: CallSettings,
   ): Promise<MessageShape<Received>>
   /** Ends the connection, and with it every call. */
@@ -96,7 +99,7 @@ class ChannelClient implements GrpcClient {
       path,
       requestSerialize,
       responseDeserialize,
-      new Metadata(),
+      headersOf(settings),
       options,
     )
     const release = this.#keep(call, settings.signal)
@@ -105,7 +108,7 @@ class ChannelClient implements GrpcClient {
 
   call<Sent extends DescMessage, Received extends DescMessage>(
     method: DescMethodUnary<Sent, Received>,
-    request: MessageInitShape<Sent>,
+    request: OutgoingMessage<Sent>,
     settings: CallSettings = {},
   ): Promise<MessageShape<Received>> {
     const { path, requestSerialize, responseDeserialize } = toMethodDefinition(method)
@@ -120,7 +123,7 @@ class ChannelClient implements GrpcClient {
         requestSerialize,
         responseDeserialize,
         request,
-        new Metadata(),
+        headersOf(settings),
         callOptions(settings),
         answer,
       )
@@ -217,6 +220,7 @@ function channelOptions(options: GrpcClientOptions): ChannelOptions {
     'grpc.enable_http_proxy': 0,
     'grpc.enable_channelz': 0,
     'grpc.service_config_disable_resolution': 1,
+    ...(options.authority === undefined ? {} : { 'grpc.default_authority': options.authority }),
     ...(serverName === undefined
       ? {}
       : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
@@ -226,6 +230,12 @@ function channelOptions(options: GrpcClientOptions): ChannelOptions {
 function credentialsOf(tls: GrpcClientTls | undefined) {
   if (tls === undefined) return credentials.createInsecure()
   return credentials.createSsl(tls.authorities ?? null, tls.privateKey ?? null, tls.certificates ?? null)
+}
+
+function headersOf({ headers = [] }: CallSettings): Metadata {
+  const metadata = new Metadata()
+  for (const [name, value] of headers) metadata.add(name, value)
+  return metadata
 }
 
 function callOptions({ deadlineMs }: CallSettings): CallOptions {

@@ -1,5 +1,6 @@
 import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk'
 import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
+import type { TrySpan } from '../../observe/tracing/try-span.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
@@ -8,11 +9,16 @@ import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
 
+const SERVER_ADDRESS_KEY = 'x-meta-protocol-real-server-address'
+
 /** One try of one request at one endpoint. */
 export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   readonly cluster: Cluster
   readonly endpoint: Target
+  sentMs = 0
   readonly #context: RouterContext
+  /** null: it is not traced. */
+  readonly #span: TrySpan | null
   readonly #startedMs: number
   #pool: Pool | null = null
   #connection: UpstreamConnection | null = null
@@ -24,7 +30,12 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     this.cluster = cluster
     this.endpoint = endpoint
     this.#startedMs = context.thread.turn.nowMs
+    this.#span = context.beginTry(cluster.name)
     bookRequest(cluster, endpoint)
+  }
+
+  get localAddress(): string {
+    return this.#connection === null ? '' : this.#connection.localAddress
   }
 
   start(pool: Pool): void {
@@ -67,9 +78,10 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
       this.#wrongId(reply, connection)
       return
     }
+    if (this.#context.isObserved) reply.set(SERVER_ADDRESS_KEY, this.endpoint.address)
     if (reply.last) {
       noteReply(this.cluster, this.endpoint, this.#startedMs)
-      this.#finish()
+      this.#finish(null, reply)
     }
     this.#context.deliver(reply)
     if (!reply.last && !this.#isOver) this.#context.holdBack(connection)
@@ -92,15 +104,17 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   cancel(): void {
     if (this.#isOver) return
     noteNoReply(this.cluster, this.endpoint, this.#startedMs)
-    this.#finish()
+    this.#finish(null, null, true)
     this.cluster.context.stats.rqCancelled.add(1)
     this.#pool?.cancel(this)
     if (this.#connection !== null && this.#ticket !== 0) this.#connection.abandon(this.#ticket)
   }
 
   #send(connection: UpstreamConnection): void {
-    const { request, requestMutation, streamSink } = this.#context
+    const { request, requestMutation, streamSink, thread } = this.#context
     this.#connection = connection
+    this.sentMs = thread.turn.nowMs
+    if (this.#context.isObserved) this.#observe(connection)
     try {
       if (streamSink !== null) {
         const ticket = connection.sendStream(request, requestMutation, streamSink, 0)
@@ -121,6 +135,12 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     }
   }
 
+  /** For those who want to know where it went. */
+  #observe(connection: UpstreamConnection): void {
+    connection.rememberAddress()
+    this.#context.request.set(SERVER_ADDRESS_KEY, this.endpoint.address)
+  }
+
   #wrongId(reply: Metadata, connection: UpstreamConnection): void {
     const { request, protocol } = this.#context
     this.#ticket = 0
@@ -137,13 +157,30 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   #failed(cause: Failure): void {
     this.endpoint.requestsFailed++
     noteNoReply(this.cluster, this.endpoint, this.#startedMs)
-    this.#finish()
+    this.#finish(cause)
     this.#context.fail(cause)
   }
 
-  #finish(): void {
+  #finish(cause: Failure | null = null, reply: Metadata | null = null, isCancelled = false): void {
     if (this.#isOver) return
     this.#isOver = true
     closeRequest(this.cluster, this.endpoint, this.#startedMs)
+    if (this.#span !== null) this.#endSpan(this.#span, cause, reply, isCancelled)
+  }
+
+  #endSpan(span: TrySpan, cause: Failure | null, reply: Metadata | null, isCancelled: boolean): void {
+    const { endpoint } = this
+    const connection = this.#connection
+    span.end(this.#context.thread.turn.nowMs, {
+      host: endpoint.host,
+      port: endpoint.port,
+      address: endpoint.address,
+      localAddress: connection === null ? '' : connection.localHost,
+      localPort: connection === null ? 0 : connection.localPort,
+      // the exchange's, where that is why it was given up
+      failure: cause ?? (isCancelled ? this.#context.failure : null),
+      reply,
+      isCancelled,
+    })
   }
 }

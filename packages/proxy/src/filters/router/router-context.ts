@@ -1,11 +1,13 @@
 import type { Failure, FilterContext, Metadata } from '@meltemi/sdk'
 import type { CompiledRoute } from '../../routing/route.ts'
 import type { RouteTable } from '../../routing/table.ts'
+import type { TrySpan } from '../../observe/tracing/try-span.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { ClusterManager } from '../../upstream/cluster-manager.ts'
 import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { ThreadContext } from '../../upstream/context.ts'
 import type { UpstreamProtocol } from '../../upstream/protocol.ts'
+import type { Target } from '../../upstream/target.ts'
 import type { Mirroring } from '../mirror/mirroring.ts'
 import type { PickRequest } from './pick-request.ts'
 
@@ -22,11 +24,15 @@ export interface RouterContext extends FilterContext {
   readonly pinned: UpstreamConnection | null
   /** Set for a message that opens a stream. */
   readonly streamSink: StreamSink | null
-  /** The try under way. */
+  /** The try under way, or the last one. */
   attempt: Try | null
+  /** There are logs, traces or filters that want to know where it went. */
+  readonly isObserved: boolean
   /** The listener's, in milliseconds; 0: none. */
   readonly defaultTimeoutMs: number
   setRoute(route: CompiledRoute, cluster: string): void
+  /** Begins the span of a try, whose service is told of it; null: the request is not traced. */
+  beginTry(cluster: string): TrySpan | null
   /** Starts the request's deadline. */
   armTimeout(delayMs: number): void
   /** From now on the client owns this connection. */
@@ -45,10 +51,33 @@ export interface RouterContext extends FilterContext {
 /** A try, as the exchange sees it. */
 export interface Try {
   readonly cluster: Cluster
+  readonly endpoint: Target
+  /** `ip:port` of our end of its connection; empty: there was none. */
+  readonly localAddress: string
+  /** When it left for the service; 0: it did not. */
+  readonly sentMs: number
   /** The exchange has ended otherwise. */
   cancel(): void
 }
 
 export interface StreamSink extends ReplySink {
   onOpened(connection: UpstreamConnection, ticket: number): void
+  /** Tells of its end, once. False: there is nothing to wait for, it is over or was not opened. */
+  observe(observer: StreamObserver): boolean
+}
+
+/** What came of a stream. */
+export interface StreamEnd {
+  /** Of frames, without the message that has opened it. */
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  /** null: both sides have closed it. */
+  readonly failure: Failure | null
+  readonly isClientGone: boolean
+  /** It has come to its end without an error. */
+  readonly isComplete: boolean
+}
+
+export interface StreamObserver {
+  onStreamEnd(end: StreamEnd): void
 }

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { createLogger, MergedRegistry, systemClock } from '@meltemi/runtime'
+import { checkLogFile } from './check-log-file.ts'
+import { logFileStats } from './export-stats.ts'
+import { LogFile } from './log-file.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'meltemi-log-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+function setUp(path: string) {
+  const metrics = new MergedRegistry()
+  const lines: string[] = []
+  const logger = createLogger({ destination: { write: (line: string) => void lines.push(line) } })
+  const file = new LogFile({ sink: { kind: 'file', path }, clock: systemClock, logger, stats: logFileStats(metrics) })
+  const write = (text: string, count = 1) =>
+    new Promise<void>((resolve) => file.take(Buffer.from(text), count, resolve))
+  const stat = (name: string) => {
+    const [metric] = metrics.read((candidate) => candidate === `filesystem.${name}`)
+    return metric?.kind === 'histogram' ? undefined : metric?.value
+  }
+  return { file, write, stat, lines }
+}
+
+test('what is taken is appended, in order', async () => {
+  const path = join(folder, 'plain')
+  const { file, write, stat } = setUp(path)
+  await write('a\n')
+  await Promise.all([write('b\n'), write('c\n'), write('d\n')])
+  assert.equal(readFileSync(path, 'utf8'), 'a\nb\nc\nd\n')
+  assert.equal(stat('write_buffered'), 4)
+  assert.equal(stat('write_total_buffered'), 0)
+  await file.close(1000)
+  assert.equal(file.isIdle, true)
+  const again = setUp(path)
+  await again.write('e\n')
+  await again.file.close(1000)
+  assert.equal(readFileSync(path, 'utf8'), 'a\nb\nc\nd\ne\n')
+})
+
+test('a file that was renamed gets a new one when it is reopened', async () => {
+  const path = join(folder, 'rotated')
+  const { file, write } = setUp(path)
+  await write('a\n')
+  renameSync(path, `${path}.1`)
+  await write('b\n')
+  file.reopen()
+  await write('c\n')
+  await file.close(1000)
+  assert.equal(readFileSync(`${path}.1`, 'utf8'), 'a\nb\n')
+  assert.equal(readFileSync(path, 'utf8'), 'c\n')
+})
+
+test('what cannot be written is lost, counted and told, and what follows is tried again', async () => {
+  const path = join(folder, 'later', 'log')
+  const { file, write, stat, lines } = setUp(path)
+  await write('a\nb\n', 2)
+  assert.deepEqual([stat('write_dropped'), stat('write_failed'), stat('reopen_failed')], [2, 1, 1])
+  assert.match(lines[0] ?? '', /access log cannot be written.*ENOENT/)
+  mkdirSync(join(folder, 'later'))
+  await write('c\n')
+  await file.close(1000)
+  assert.equal(readFileSync(path, 'utf8'), 'c\n')
+})
+
+test('a pipe that nobody empties holds up nobody: what does not fit is lost, the rest comes when it is read', async () => {
+  const path = join(folder, 'pipe')
+  execFileSync('mkfifo', [path])
+  // takes nothing until it is told to
+  const reader = spawn('sh', ['-c', `exec 3<"${path}"; read go; exec cat <&3`], { stdio: ['pipe', 'pipe', 'ignore'] })
+  const chunks: Buffer[] = []
+  reader.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  const { file, stat } = setUp(path)
+  const whole = `${'x'.repeat(1024 * 1024 - 1)}\n`
+  // until the reader has opened it
+  for (let isOpen = false; !isOpen; ) {
+    try {
+      checkLogFile(path, 'test')
+      isOpen = true
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  let settled = 0
+  const startedMs = performance.now()
+  for (let n = 0; n < 6; n++) file.take(Buffer.from(whole), 1, () => settled++)
+  assert.ok(performance.now() - startedMs < 500)
+  assert.equal(stat('write_dropped'), 2)
+  assert.equal(settled, 2)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  assert.equal(settled, 2)
+  reader.stdin.end('go\n')
+  await file.close(5000)
+  await once(reader, 'close')
+  assert.equal(settled, 6)
+  assert.equal(Buffer.concat(chunks).toString(), whole.repeat(4))
+})
+
+test('a pipe that is not read does not keep the process from ending', async () => {
+  const path = join(folder, 'stuck')
+  execFileSync('mkfifo', [path])
+  const reader = spawn('sh', ['-c', `exec 3<"${path}"; read go`], { stdio: ['pipe', 'ignore', 'ignore'] })
+  const { file, stat } = setUp(path)
+  for (let isOpen = false; !isOpen; ) {
+    try {
+      checkLogFile(path, 'test')
+      isOpen = true
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  let settled = 0
+  file.take(Buffer.alloc(1024 * 1024), 7, () => settled++)
+  await file.close(100)
+  assert.deepEqual([settled, stat('write_dropped'), stat('write_total_buffered')], [1, 7, 0])
+  reader.stdin.end()
+  await once(reader, 'close')
+})
+
+test('a place that cannot be written to is refused with why', () => {
+  assert.throws(() => checkLogFile(join(folder, 'none', 'log'), 'l'), {
+    message: `listener 'l' cannot write its access log ${join(folder, 'none', 'log')}: ENOENT`,
+  })
+  assert.throws(() => checkLogFile(folder, 'l'), /EISDIR$/)
+  checkLogFile(join(folder, 'made'), 'l')
+  assert.equal(readFileSync(join(folder, 'made'), 'utf8'), '')
+})

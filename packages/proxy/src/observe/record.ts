@@ -1,0 +1,39 @@
+import type { ConnectionInfo, Failure, Metadata } from '@meltemi/sdk'
+
+/** The client of an exchange, as logs and traces know it. */
+export interface RecordedConnection extends ConnectionInfo {
+  /** Of the socket, whatever a PROXY header said. */
+  readonly directRemoteAddress: string
+  readonly directRemotePort: number
+}
+
+/** An exchange that is over, as logs and traces see it; the exchange itself. Times are those of the thread's turn clock. */
+export interface ExchangeRecord {
+  readonly request: Metadata
+  /** The last one; null: none came from the service. */
+  readonly reply: Metadata | null
+  /** Why the proxy had to answer, or could not; null: it did not have to. */
+  readonly failure: Failure | null
+  readonly connection: RecordedConnection
+  /** Empty: none matched, or it has no name. */
+  readonly routeName: string
+  /** Empty: none was chosen. */
+  readonly cluster: string
+  readonly startedMs: number
+  readonly endedMs: number
+  /** When the first reply came from the service; 0: none did. */
+  readonly repliedMs: number
+  /** When the last try left for the service; 0: none did. */
+  readonly sentMs: number
+  readonly bytesReceived: number
+  readonly bytesSent: number
+  /** `ip:port` of the endpoint that was tried last; empty: none was. */
+  readonly upstreamAddress: string
+  /** `ip:port` of our end of the connection to it; empty: there was none. */
+  readonly upstreamLocalAddress: string
+  readonly attempts: number
+  /** The client left before its answer. */
+  readonly isClientGone: boolean
+  /** In hex; empty: it is not traced. */
+  readonly traceId: string
+}

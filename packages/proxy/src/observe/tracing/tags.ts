@@ -1,0 +1,38 @@
+import { type Failure, MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
+import { responseFlag } from '../response-flags.ts'
+
+/** Tags of a span: key and value in turn; values that are too long are cut. */
+export class Tags {
+  readonly pairs: string[] = []
+  readonly #maxLength: number
+
+  constructor(maxLength: number) {
+    this.#maxLength = maxLength
+  }
+
+  add(key: string, value: string): void {
+    this.pairs.push(key, value.length > this.#maxLength ? value.slice(0, this.#maxLength) : value)
+  }
+
+  addCluster(cluster: string): void {
+    if (cluster === '') return
+    this.add('upstream_cluster', cluster)
+    this.add('upstream_cluster.name', cluster)
+  }
+
+  /** By Envoy's names. */
+  addFailure(failure: Failure | null, isClientGone: boolean): void {
+    const flag = responseFlag(failure, isClientGone)
+    if (flag !== '') this.add('response_flags', flag)
+    if (failure !== null) this.add('response_code_details', failure.code)
+  }
+
+  addProperties(prefix: string, message: Metadata): void {
+    for (let at = 0; at < message.size; at++) this.add(prefix + message.key(at), message.value(at))
+  }
+}
+
+/** What a reply says went wrong; null: nothing. */
+export function replyError(reply: Metadata): string | null {
+  return reply.status === ResponseStatus.Error || reply.type === MessageType.Error ? 'the service says failure' : null
+}
