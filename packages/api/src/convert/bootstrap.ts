@@ -1,18 +1,12 @@
-import type {
-  ClusterConfig,
-  DynamicConfig,
-  ListenerConfig,
-  NodeConfig,
-  ProxyConfig,
-  SocketAddress,
-} from '../model/index.ts'
+import type { ClusterConfig, DynamicConfig, ListenerConfig, NodeConfig, ProxyConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
-import { convertAddress } from './address.ts'
+import { convertAdmin } from './admin.ts'
 import { convertCluster } from './cluster.ts'
 import { type ConnectionLimit, checkConnectionLimits, convertConnectionLimits } from './connection-limits.ts'
 import type { SourceContext, ValidateOptions } from './convert-context.ts'
 import { convertDynamicResources, requireNodeId, sourceContext } from './dynamic-resources.ts'
 import { convertListener } from './listener.ts'
+import { convertStatsConfig } from './stats-config.ts'
 
 const MODULES_TYPE = 'meltemi.v1.Modules'
 
@@ -27,13 +21,15 @@ export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOpti
   const context = { options, clusterNames, connectionLimits, sources, isDelivered: false }
   const listeners = convertListeners(resources, (listener) => convertListener(listener, context))
   requireNodeId(bootstrap, { dynamic, clusters, listeners })
+  const stats = convertStatsConfig(bootstrap)
   return {
     node: convertNode(bootstrap.message('node')),
-    admin: convertAdmin(bootstrap.message('admin')),
+    ...convertAdmin(bootstrap.message('admin')),
     clusters,
     listeners,
     dynamic: { ...dynamic, ...limitsOfLaterListeners(dynamic, connectionLimits, listeners) },
     modules: convertModules(bootstrap),
+    ...(stats === undefined ? {} : { stats }),
   }
 }
 
@@ -54,13 +50,6 @@ function convertNode(node: ConfigMessage | undefined): NodeConfig {
     cluster: node?.text('cluster') ?? '',
     metadata: (node?.json('metadata') as NodeConfig['metadata'] | undefined) ?? {},
   }
-}
-
-function convertAdmin(admin: ConfigMessage | undefined): SocketAddress | undefined {
-  // Envoy's admin page wants a log file to be named; the usual answer is to have none.
-  const log = admin?.text('access_log_path') ?? ''
-  if (log !== '' && log !== '/dev/null') admin?.error('access_log_path', 'anything but /dev/null is not supported yet')
-  return admin?.has('address') ? convertAddress(admin, 'address', 'ip') : undefined
 }
 
 function convertClusters(resources: ConfigMessage | undefined, sources: SourceContext): readonly ClusterConfig[] {

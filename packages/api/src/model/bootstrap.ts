@@ -2,6 +2,7 @@ import type { ClusterConfig } from './cluster.ts'
 import type { DynamicConfig } from './config-source.ts'
 import type { SocketAddress } from './endpoint.ts'
 import type { ListenerConfig } from './listener.ts'
+import type { StatsConfig } from './stats-config.ts'
 
 export interface NodeConfig {
   readonly id: string
@@ -20,4 +21,8 @@ export interface ProxyConfig {
   readonly dynamic: DynamicConfig
   /** Module files named by `bootstrap_extensions`. */
   readonly modules: readonly string[]
+  /** Files that say who has called the admin pages; undefined: none. */
+  readonly adminAccessLogs?: readonly string[]
+  /** undefined: Envoy's defaults. */
+  readonly stats?: StatsConfig
 }
