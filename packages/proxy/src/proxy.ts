@@ -42,12 +42,18 @@ export interface EndpointStatus {
   readonly hostname: string
   readonly weight: number
   readonly healthy: boolean
+  /** 0, the highest, if not said. */
+  readonly priority?: number
+  /** undefined: it has none. */
+  readonly locality?: { readonly region: string; readonly zone: string; readonly subZone: string }
   readonly cxActive: number
   readonly cxTotal: number
   readonly cxConnectFail: number
   readonly rqActive: number
   readonly rqTotal: number
   readonly rqError: number
+  readonly rqSuccess: number
+  readonly rqTimeout: number
 }
 
 const DEFAULT_DRAIN_MS = 30_000
@@ -202,6 +208,8 @@ export class Proxy {
           rqActive: endpoint.activeRequests,
           rqTotal: endpoint.requestsTotal,
           rqError: endpoint.requestsFailed,
+          rqSuccess: endpoint.requestsSucceeded,
+          rqTimeout: endpoint.requestsTimedOut,
         })
       }
     }

@@ -65,6 +65,11 @@ export function regexFault(pattern: string): string | undefined {
   }
 }
 
+/** How many groups a regular expression in RE2 syntax has. Throws for one that is not valid. */
+export function regexGroups(pattern: string): number {
+  return RE2JS.compile(pattern).groupCount()
+}
+
 /** Whether a regular expression in RE2 syntax fits the whole text. Throws for one that is not valid. */
 export function regexFits(pattern: string, text: string): boolean {
   return RE2JS.compile(pattern).matches(text)

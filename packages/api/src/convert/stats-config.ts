@@ -1,4 +1,3 @@
-import { RE2JS } from 're2js'
 import {
   type HistogramBucketsConfig,
   labelOfTag,
@@ -7,7 +6,7 @@ import {
   type StatTagConfig,
 } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
-import { convertStringMatch, regexFault } from './match.ts'
+import { convertStringMatch, regexFault, regexGroups } from './match.ts'
 
 /** Envoy's names for parts of stats that this proxy has too; they become labels without a regex of one's own. */
 export const DEFAULT_TAGS: ReadonlySet<string> = new Set([
@@ -73,8 +72,7 @@ function convertTag(tag: ConfigMessage, name: string): StatTagConfig | undefined
 function tagPatternFault(pattern: string): string | undefined {
   const fault = regexFault(pattern)
   if (fault !== undefined) return fault
-  const hasGroup = RE2JS.compile(pattern).groupCount() > 0
-  return hasGroup ? undefined : 'expected a group, which says what is taken out of the name'
+  return regexGroups(pattern) > 0 ? undefined : 'expected a group, which says what is taken out of the name'
 }
 
 function convertMatcher(matcher: ConfigMessage | undefined): StatsMatcherConfig | undefined {

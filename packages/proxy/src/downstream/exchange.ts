@@ -169,7 +169,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode {
   onTimer(): void {
     this.thread.turn.refresh()
     this.#listener.stats.requestTimeout.add(1)
-    this.attempt?.cluster.context.stats.rqTimeout.add(1)
+    this.attempt?.timedOut()
     this.fail(failure(FAILURES.requestTimeout, this.#cluster))
   }
 

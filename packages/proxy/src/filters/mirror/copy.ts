@@ -3,7 +3,7 @@ import { type Failure, type MessageId, MessageType, type Metadata, type Mutation
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
-import { bookRequest, closeRequest } from '../../upstream/request-books.ts'
+import { bookReply, bookRequest, bookTimeout, closeRequest } from '../../upstream/request-books.ts'
 import type { Target } from '../../upstream/target.ts'
 import type { TimerNode } from '../../util/timer-wheel.ts'
 import { keepSmall } from '../router/keep-small.ts'
@@ -94,7 +94,10 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
       this.#ticket = 0
       this.#fail()
       connection.close('local')
-    } else if (reply.last) this.#complete()
+    } else if (reply.last) {
+      bookReply(this.#endpoint, reply)
+      this.#complete()
+    }
   }
 
   onUpstreamFailure(_cause: Failure): void {
@@ -111,6 +114,7 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
     const { turn, stats } = this.#cluster.context
     turn.refresh()
     stats.rqTimeout.add(1)
+    bookTimeout(this.#endpoint)
     this.#end(this.#mirroring.stats.timeout)
     this.#pool?.cancel(this)
     if (this.#ticket !== 0) this.#connection?.abandon(this.#ticket)

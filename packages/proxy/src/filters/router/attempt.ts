@@ -3,7 +3,7 @@ import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
-import { bookRequest, closeRequest } from '../../upstream/request-books.ts'
+import { bookReply, bookRequest, bookTimeout, closeRequest } from '../../upstream/request-books.ts'
 import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
@@ -67,7 +67,10 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
       this.#wrongId(reply, connection)
       return
     }
-    if (reply.last) this.#finish()
+    if (reply.last) {
+      bookReply(this.endpoint, reply)
+      this.#finish()
+    }
     this.#context.deliver(reply)
     if (!reply.last && !this.#isOver) this.#context.holdBack(connection)
   }
@@ -83,6 +86,11 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     this.#finish()
     this.#context.complete()
     connection.pool.onRoom(connection)
+  }
+
+  timedOut(): void {
+    this.cluster.context.stats.rqTimeout.add(1)
+    if (!this.#isOver) bookTimeout(this.endpoint)
   }
 
   /** The exchange ended otherwise: nobody waits for the reply any more. */

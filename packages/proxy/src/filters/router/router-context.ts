@@ -45,6 +45,8 @@ export interface RouterContext extends FilterContext {
 /** A try, as the exchange sees it. */
 export interface Try {
   readonly cluster: Cluster
+  /** The exchange ends now, because its reply has not come in time. */
+  timedOut(): void
   /** The exchange has ended otherwise. */
   cancel(): void
 }
