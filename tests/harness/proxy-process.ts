@@ -20,10 +20,12 @@ export interface ProxyProcessOptions {
   readonly filter?: object
   readonly listener?: object
   readonly cluster?: object
-  /** Of the bootstrap. */
-  readonly node?: object
+  /** Further fields of the bootstrap, as JSON. */
+  readonly bootstrap?: object
   /** Further command line arguments. */
   readonly arguments?: readonly string[]
+  /** Of the admin pages; default: 127.0.0.1. */
+  readonly adminHost?: string
 }
 
 export class ProxyProcess implements AsyncDisposable {
@@ -85,7 +87,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   const [port, adminPort] = [await freePort(), await freePort()]
   const file = join(folder, 'proxy.json')
   writeFileSync(file, JSON.stringify(bootstrap(options, port)))
-  const own = ['proxy', '-c', file, '--admin-address', `127.0.0.1:${adminPort}`]
+  const own = ['proxy', '-c', file, '--admin-address', `${options.adminHost ?? '127.0.0.1'}:${adminPort}`]
   const all = ['--conditions=meltemi-source', CLI, ...own, ...(options.arguments ?? [])]
   const proxy = new ProxyProcess(
     spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'] }),
@@ -133,7 +135,7 @@ function bootstrap(options: ProxyProcessOptions, port: number): object {
   }
   const endpoints = options.endpoints.map((endpoint) => ({ endpoint: { address: address(endpoint) } }))
   return {
-    ...(options.node === undefined ? {} : { node: options.node }),
+    ...options.bootstrap,
     static_resources: {
       listeners: [
         {

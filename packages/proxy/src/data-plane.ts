@@ -1,4 +1,5 @@
 import type { Logger, MergedRegistry } from '@meltemi/runtime'
+import type { ProfileKind } from './admin/inspector.ts'
 import type { Configure } from './config/configure.ts'
 import type { LiveConfig } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
@@ -13,6 +14,8 @@ export interface DataPlane {
   stop(): Promise<void>
   /** Of all threads that answer in time. */
   endpoints(): Promise<readonly EndpointStatus[]>
+  /** Of a worker thread, as JSON; undefined when there is none of that number, or when it does not answer. */
+  profile(kind: ProfileKind, worker: number, durationMs: number): Promise<string | undefined>
   /**
    * Runs these versions from now on, for new connections: in all threads, or in none, and then it rejects with why.
    * `isUrgent`: threads that start meanwhile have them at once, and a thread that cannot take them is replaced.

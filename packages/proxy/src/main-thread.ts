@@ -91,6 +91,11 @@ export class MainThread implements DataPlane {
     return Promise.resolve(this.#proxy?.endpoints() ?? [])
   }
 
+  /** There is no thread but the main one. */
+  profile(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
   async #update(update: ThreadUpdate, commit: () => void): Promise<readonly string[]> {
     const updates = this.#updates
     if (updates === undefined || this.#isStopped) return ['the proxy does not run']

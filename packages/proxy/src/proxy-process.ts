@@ -1,10 +1,13 @@
 import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
 import type { AdminServer, Logger, LogLevel, MergedRegistry } from '@meltemi/runtime'
+import { AdminAccessLog } from './admin/access-log.ts'
 import type {
+  CertificateSet,
   EndpointReport,
   MemoryReport,
   ModuleChange,
   ModuleReport,
+  ProfileKind,
   ProxyInspector,
   ServerState,
 } from './admin/inspector.ts'
@@ -17,6 +20,8 @@ import type { ModuleStore } from './module-store.ts'
 import type { Exporters } from './observe/export/exporters.ts'
 import type { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
+import { ServerStats } from './server-stats.ts'
+import { takeProfile } from './take-profile.ts'
 import { VERSION } from './version.ts'
 import type { XdsConfig } from './xds-config.ts'
 
@@ -24,7 +29,6 @@ import type { XdsConfig } from './xds-config.ts'
 const ANNOUNCE_SHARE = 0.1
 const ANNOUNCE_MAX_MS = 5000
 const POLL_MS = 50
-const ACTIVE_CONNECTIONS = /^listener\..*\.downstream_cx_active$/
 
 export interface ProcessParts {
   readonly options: ProxyOptions
@@ -50,18 +54,26 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   readonly version = VERSION
   readonly startedAtMs = Date.now()
   readonly commandLineOptions: Readonly<Record<string, unknown>>
+  readonly workers: number
   readonly done: Promise<number>
   readonly #parts: ProcessParts
+  readonly #stats: ServerStats
   readonly #resolveDone: (code: number) => void
+  readonly #accessLog: AdminAccessLog
   #admin: AdminServer | undefined
   #state: ServerState = 'PRE_INITIALIZING'
+  /** Somebody wants it to look as if it drained. */
+  #isFailing = false
   #isStopping = false
 
   constructor(parts: ProcessParts) {
     const { promise, resolve } = Promise.withResolvers<number>()
     this.live = parts.live
     this.metrics = parts.metrics
-    const { config: _, bootstrap, modules, xds, ...commandLineOptions } = parts.options
+    this.workers = parts.options.concurrency
+    this.#stats = new ServerStats(parts.metrics, this.workers, this.startedAtMs)
+    const { config, bootstrap, modules, xds, ...commandLineOptions } = parts.options
+    this.#accessLog = new AdminAccessLog(config.adminAccessLogs ?? [], parts.logger.child('admin'))
     this.bootstrap = bootstrap
     const xdsCacheFolder = xds?.cacheFolder
     this.commandLineOptions = { ...commandLineOptions, xdsCacheFolder, modules: modules.map(({ path }) => path) }
@@ -85,7 +97,25 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   }
 
   state(): ServerState {
-    return this.#state
+    return this.#state === 'LIVE' && this.#isFailing ? 'DRAINING' : this.#state
+  }
+
+  updateStats(): void {
+    this.#stats.update(this.state())
+  }
+
+  setHealthCheck(isFailing: boolean): void {
+    if (this.#isFailing !== isFailing) this.#parts.logger.info('health check', { isFailing })
+    this.#isFailing = isFailing
+  }
+
+  /** None: no configuration leads to TLS yet. */
+  certificates(): readonly CertificateSet[] {
+    return []
+  }
+
+  async profile(kind: ProfileKind, thread: number | 'main', durationMs: number): Promise<string | undefined> {
+    return thread === 'main' ? takeProfile(kind, durationMs) : this.#parts.dataPlane.profile(kind, thread, durationMs)
   }
 
   endpoints(): Promise<readonly EndpointReport[]> {
@@ -94,7 +124,8 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
 
   memory(): MemoryReport {
     const { limitBytes, usedBytes, level } = this.#parts.budget
-    return { limitBytes, usedBytes, overloadLevel: level }
+    const [allocatedBytes, heapBytes] = this.#stats.heap()
+    return { limitBytes, usedBytes, overloadLevel: level, allocatedBytes, heapBytes }
   }
 
   modules(): readonly ModuleReport[] {
@@ -135,13 +166,14 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     const { dataPlane, budget, logger, modules, options } = this.#parts
     try {
       // first, so that a port in use is known before any other opens
-      this.#admin = await this.#startAdmin(options.adminAddress)
+      this.#admin = await this.#startAdmin(options.adminAddress, options.config.adminAccessLogs ?? [])
       await dataPlane.start()
     } catch (error: unknown) {
       await this.stop()
       throw error
     }
     if (this.#isStopping) return
+    this.#stats.onStarted()
     budget.start()
     modules.start(dataPlane, options.watchModules)
     await this.#startXds()
@@ -156,7 +188,9 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     this.#state = 'INITIALIZING'
     try {
       await this.#parts.xds.start(() => {
-        if (this.#state === 'INITIALIZING') this.#state = 'LIVE'
+        if (this.#state !== 'INITIALIZING') return
+        this.#state = 'LIVE'
+        this.#stats.onInitialized()
       })
     } catch (error: unknown) {
       await this.stop()
@@ -185,14 +219,22 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     await dataPlane.stop()
     await exporters.close()
     await this.#admin?.close()
+    await this.#accessLog.close()
     if (wasLive) logger.info('stopped')
     logger.flush()
     this.#resolveDone(0)
   }
 
-  async #startAdmin(address: SocketAddress): Promise<AdminServer> {
+  async #startAdmin(address: SocketAddress, logFiles: readonly string[]): Promise<AdminServer> {
+    const { logger } = this.#parts
+    const onReply = logFiles.length === 0 ? {} : { onReply: this.#accessLog.add }
     try {
-      return await startAdmin({ address, inspector: this, logger: this.#parts.logger.child('admin') })
+      await this.#accessLog.open()
+    } catch (cause: unknown) {
+      throw new Error(`the log of the admin pages cannot be written: ${(cause as Error).message}`, { cause })
+    }
+    try {
+      return await startAdmin({ address, inspector: this, logger: logger.child('admin'), ...onReply })
     } catch (cause: unknown) {
       const { code, message } = cause as NodeJS.ErrnoException
       const why = code === 'EADDRINUSE' ? 'the port is in use, choose another by --admin-address' : message
@@ -211,18 +253,10 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     // load balancers must have time to see that this one is not ready
     await delay(Math.min(drainMs * ANNOUNCE_SHARE, ANNOUNCE_MAX_MS))
     await dataPlane.drain()
-    while (this.#activeConnections() > 0 && performance.now() < endMs && !this.#isStopping) await delay(POLL_MS)
-    const left = this.#activeConnections()
+    while (this.#stats.activeConnections() > 0 && performance.now() < endMs && !this.#isStopping) await delay(POLL_MS)
+    const left = this.#stats.activeConnections()
     if (left > 0) logger.warn('drain time is over', { connections: left })
     await this.stop()
-  }
-
-  #activeConnections(): number {
-    let sum = 0
-    for (const metric of this.#parts.metrics.read((name) => ACTIVE_CONNECTIONS.test(name))) {
-      if (metric.kind !== 'histogram') sum += metric.value
-    }
-    return sum
   }
 }
 

@@ -62,6 +62,8 @@ export interface EndpointStatus {
   readonly rqActive: number
   readonly rqTotal: number
   readonly rqError: number
+  readonly rqSuccess: number
+  readonly rqTimeout: number
 }
 
 const DEFAULT_DRAIN_MS = 30_000
@@ -230,6 +232,8 @@ export class Proxy {
           rqActive: endpoint.activeRequests,
           rqTotal: endpoint.requestsTotal,
           rqError: endpoint.requestsFailed,
+          rqSuccess: endpoint.requestsSucceeded,
+          rqTimeout: endpoint.requestsTimedOut,
         })
       }
     }

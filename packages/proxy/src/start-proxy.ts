@@ -1,6 +1,7 @@
 import { createLogger, MergedRegistry, systemClock, tryParseLogLevel } from '@meltemi/runtime'
 import { choosePorts } from './choose-ports.ts'
 import { LiveConfig } from './config/live-config.ts'
+import { ManagerStats } from './config/manager-stats.ts'
 import type { CodeFault } from './data-plane.ts'
 import { MainThread } from './main-thread.ts'
 import { ModuleStore } from './module-store.ts'
@@ -18,6 +19,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const ports = await choosePorts(options.config.listeners, options.concurrency > 0)
   const config = { ...options.config, listeners: ports.listeners }
   const live = new LiveConfig(config, Date.now(), withoutWaiting(config))
+  new ManagerStats(metrics).follow(live)
   const budget = new MemoryBudget({
     clock: systemClock,
     metrics,

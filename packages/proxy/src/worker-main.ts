@@ -2,10 +2,13 @@
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalRegistry, type MetricNews, type PublishMetric, systemClock } from '@meltemi/runtime'
+import type { ProfileKind } from './admin/inspector.ts'
 import { nodeNetwork } from './net/node-network.ts'
 import type { Outlet } from './observe/export/outlet.ts'
 import { SharedOverloadLevel } from './observe/overload-level.ts'
 import { Proxy, SHED_LEVEL } from './proxy.ts'
+import { HeapStats } from './server-stats.ts'
+import { takeProfile } from './take-profile.ts'
 import { ThreadCode } from './thread-code.ts'
 import { ThreadUpdates } from './thread-updates.ts'
 import { HandedLimits } from './upstream/shared-limits.ts'
@@ -23,6 +26,8 @@ const LOG_LINES_PER_SECOND = 10
 const MIB = 1024 * 1024
 /** Of access logs and spans that the main thread has not dealt with; more is thrown away. */
 const MAX_OUTLET_BYTES = 16 * MIB
+/** What the heap holds is told once a second. */
+const HEAP_STATS_BEATS = 10
 
 /** What goes to the main thread. Metrics come many at once, and a message costs more than what is in it. */
 class Mail {
@@ -63,7 +68,8 @@ async function run(start: WorkerStart): Promise<void> {
   const vitals = new Int32Array(start.vitals)
   const code = new ThreadCode(vitals.subarray(Vital.Running, Vital.LastRun + 1))
   const overload = new SharedOverloadLevel(start.overload)
-  const pulse = startPulse(vitals, overload)
+  const metrics = new LocalRegistry(mail.metric)
+  const pulse = startPulse(vitals, overload, new HeapStats(metrics))
   const limits = new HandedLimits(start.workers, start.worker)
   limits.take(start.limits)
   const proxy = new Proxy({
@@ -73,7 +79,7 @@ async function run(start: WorkerStart): Promise<void> {
     network: nodeNetwork,
     clock: systemClock,
     random: createRandom(),
-    metrics: new LocalRegistry(mail.metric),
+    metrics,
     share: limits,
     drainMs: start.drainMs,
     outlet: outletOf(vitals),
@@ -112,6 +118,8 @@ class Answers {
     switch (question.kind) {
       case 'endpoints':
         return this.#proxy.endpoints()
+      case 'profile':
+        return profile(question.what, question.durationMs)
       case 'prepare':
         return this.#updates.prepare(question.update)
       case 'use':
@@ -139,16 +147,28 @@ function outletOf(vitals: Int32Array): Outlet {
   }
 }
 
+/** undefined, with a line in the log, when there is too much of it. */
+async function profile(kind: ProfileKind, durationMs: number): Promise<string | undefined> {
+  try {
+    return await takeProfile(kind, durationMs)
+  } catch (error: unknown) {
+    tell({ kind: 'log', level: 'warn', message: 'no profile', fields: { error: String(error) } })
+    return undefined
+  }
+}
+
 interface Pulse {
   /** What connections are known to hold. */
   heldBytes: () => number
 }
 
-function startPulse(vitals: Int32Array, overload: SharedOverloadLevel): Pulse {
+function startPulse(vitals: Int32Array, overload: SharedOverloadLevel, heap: HeapStats): Pulse {
   const pulse: Pulse = { heldBytes: () => 0 }
+  let beats = 0
   setInterval(() => {
     Atomics.add(vitals, Vital.Beats, 1)
     vitals[Vital.HeldMib] = overload.current < SHED_LEVEL ? 0 : unexplainedBytes(pulse) / MIB
+    if (beats++ % HEAP_STATS_BEATS === 0) heap.update()
   }, HEARTBEAT_MS)
   return pulse
 }

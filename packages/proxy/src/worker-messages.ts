@@ -1,4 +1,5 @@
 import type { MetricNews } from '@meltemi/runtime'
+import type { ProfileKind } from './admin/inspector.ts'
 import type { WholeConfig } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 import type { Batch } from './observe/export/outlet.ts'
@@ -42,6 +43,8 @@ export type Question =
   | { readonly kind: 'endpoints' }
   /** See ThreadUpdates. Answer: string[], why not. */
   | { readonly kind: 'prepare'; readonly update: ThreadUpdate }
+  /** Answer: JSON, after that time; undefined where there was too much of it. */
+  | { readonly kind: 'profile'; readonly what: ProfileKind; readonly durationMs: number }
   /** Put in force what was prepared last, or forget it. Answer: true. */
   | { readonly kind: 'use' }
   | { readonly kind: 'discard' }

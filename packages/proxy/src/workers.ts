@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { NO_CHANGE } from '@meltemi/api/model'
 import type { Counter, Gauge } from '@meltemi/runtime'
+import type { ProfileKind } from './admin/inspector.ts'
 import { addNames, hasNames, noNames } from './config/live-config.ts'
 import type { CodeFault, DataPlane, DataPlaneOptions } from './data-plane.ts'
 import { LiveChanges } from './live-changes.ts'
@@ -16,6 +17,8 @@ const CHECK_MS = 100
 const LATE_CHECK_MS = 250
 /** Loading code that was tried before takes milliseconds; names of new clusters may take two seconds. */
 const PREPARE_MS = 5000
+/** To put a profile together, and hand it over. */
+const PROFILE_MS = 5000
 /** On a busy machine, for each cluster and listener. */
 const PREPARE_EACH_MS = 20
 /** How often a change is tried anew when all workers end while they prepare it. */
@@ -110,6 +113,11 @@ export class Workers implements DataPlane {
   async endpoints(): Promise<readonly EndpointStatus[]> {
     const answers = await Promise.all(this.#members.map((member) => member.ask({ kind: 'endpoints' })))
     return answers.flatMap((answer) => (answer as readonly EndpointStatus[] | undefined) ?? [])
+  }
+
+  async profile(kind: ProfileKind, worker: number, durationMs: number): Promise<string | undefined> {
+    const question = { kind: 'profile', what: kind, durationMs } as const
+    return (await this.#members[worker]?.ask(question, durationMs + PROFILE_MS)) as string | undefined
   }
 
   async #load(modules: readonly ModuleVersion[], isUrgent: boolean): Promise<void> {

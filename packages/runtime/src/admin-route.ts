@@ -1,5 +1,7 @@
 export interface AdminRequest {
   readonly query: URLSearchParams
+  /** It comes from this machine. */
+  readonly isLocal: boolean
 }
 
 export interface AdminReply {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type AdminCall, CallWatch } from './admin-call.ts'
 import { type AdminAddress, closeServer, listen, refuseBadBytes } from './admin-listen.ts'
-import type { AdminReply, AdminRoute } from './admin-route.ts'
+import type { AdminReply, AdminRequest, AdminRoute } from './admin-route.ts'
 import type { Logger } from './logger.ts'
 import { findRefusal, type GuardOptions } from './request-guard.ts'
 
@@ -10,6 +11,7 @@ const MAX_CONNECTIONS = 64
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 const IDLE_TIMEOUT_MS = 60_000
+const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/
 
 export interface AdminServerOptions {
   readonly address: AdminAddress
@@ -17,6 +19,8 @@ export interface AdminServerOptions {
   readonly logger: Logger
   readonly allowedHosts?: readonly string[]
   readonly token?: string
+  /** Told of each request when its reply has left, or its connection has gone. */
+  readonly onReply?: (call: AdminCall) => void
 }
 
 /** A small HTTP server for operators. */
@@ -58,6 +62,8 @@ class RequestHandler {
   readonly #guard: GuardOptions
   readonly #logger: Logger
   readonly #endpoints: string
+  readonly #onReply: AdminServerOptions['onReply']
+  readonly #isUnixSocket: boolean
 
   constructor(options: AdminServerOptions) {
     for (const route of options.routes) {
@@ -65,16 +71,20 @@ class RequestHandler {
     }
     this.#guard = { allowedHosts: options.allowedHosts ?? [], token: options.token }
     this.#logger = options.logger
+    this.#onReply = options.onReply
+    this.#isUnixSocket = 'socketPath' in options.address
     this.#endpoints = formatEndpoints(options.routes)
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const call = new CallWatch(request, response, this.#onReply)
     try {
-      const isBodyRead = await drainBody(request)
+      call.bytesReceived = await drainBody(request)
+      const isBodyRead = call.bytesReceived <= MAX_BODY_BYTES
       const reply = isBodyRead ? await this.#reply(request) : { status: 413, body: 'the body is too large\n' }
       if (!isBodyRead) response.setHeader('connection', 'close')
       if (reply.afterwards !== undefined) response.once('close', reply.afterwards)
-      send(response, reply)
+      call.bytesSent = send(response, reply)
     } catch (error: unknown) {
       this.#logger.limited('admin request', 5)?.warn('admin request failed', { error, path: request.url })
       response.destroy()
@@ -90,12 +100,12 @@ class RequestHandler {
     const method = request.method === 'HEAD' ? 'GET' : request.method
     const route = routes.find((candidate) => candidate.method === method)
     if (route === undefined) return { status: 405, body: `use ${routes.map((r) => r.method).join(' or ')}\n` }
-    return this.#run(route, url.searchParams)
+    return this.#run(route, { query: url.searchParams, isLocal: this.#isUnixSocket || isLoopback(request) })
   }
 
-  async #run(route: AdminRoute, query: URLSearchParams): Promise<AdminReply> {
+  async #run(route: AdminRoute, request: AdminRequest): Promise<AdminReply> {
     try {
-      return await route.handle({ query })
+      return await route.handle(request)
     } catch (error: unknown) {
       this.#logger.error('admin endpoint failed', { path: route.path, error })
       return { status: 500, body: 'internal error, see the log\n' }
@@ -109,18 +119,24 @@ export function formatEndpoints(routes: readonly AdminRoute[]): string {
   return sorted.map((route) => `  ${route.method.padEnd(4)} ${route.path}: ${route.description}\n`).join('')
 }
 
-/** No endpoint has a body; false when there is more than anyone would send by mistake. */
-async function drainBody(request: IncomingMessage): Promise<boolean> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return false
+/** No endpoint has a body. Returns its bytes; stops reading where there are more than anyone would send by mistake. */
+async function drainBody(request: IncomingMessage): Promise<number> {
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > MAX_BODY_BYTES) return announced
   let bytes = 0
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += Buffer.byteLength(chunk)
-    if (bytes > MAX_BODY_BYTES) return false
+    if (bytes > MAX_BODY_BYTES) break
   }
-  return true
+  return bytes
 }
 
-function send(response: ServerResponse, reply: AdminReply): void {
+function isLoopback({ socket: { remoteAddress } }: IncomingMessage): boolean {
+  return remoteAddress !== undefined && LOOPBACK.test(remoteAddress)
+}
+
+/** Returns the bytes of the body. */
+function send(response: ServerResponse, reply: AdminReply): number {
   const body = Buffer.from(reply.body)
   response.writeHead(reply.status ?? 200, {
     'content-type': reply.contentType ?? 'text/plain; charset=utf-8',
@@ -130,4 +146,5 @@ function send(response: ServerResponse, reply: AdminReply): void {
     'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   })
   response.end(body)
+  return body.length
 }

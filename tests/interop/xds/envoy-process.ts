@@ -43,11 +43,16 @@ export class EnvoyProcess implements AsyncDisposable {
 
 /** Returns before it has asked for anything. */
 export function startEnvoy(options: EnvoyOptions): EnvoyProcess {
+  return startEnvoyWith(bootstrap(options))
+}
+
+/** Returns before it serves. */
+export function startEnvoyWith(config: object): EnvoyProcess {
   const program = findProgram('envoy')
   if (program === undefined) throw new Error('there is no Envoy: run scripts/setup-interop.sh envoy')
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-envoy-'))
   const file = join(folder, 'envoy.json')
-  writeFileSync(file, JSON.stringify(bootstrap(options)))
+  writeFileSync(file, JSON.stringify(config))
   const log = openSync(join(folder, 'log'), 'a')
   const args = ['-c', file, '--concurrency', '1', '--use-dynamic-base-id', '--log-level', 'warning']
   const child = spawn(program, args, { stdio: ['ignore', log, log] })

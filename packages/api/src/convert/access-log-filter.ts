@@ -1,6 +1,6 @@
 import type { AccessLogFilter, MetadataMatcher } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
-import { convertMatcher, convertString } from './match.ts'
+import { convertMatcher, convertStringMatch } from './match.ts'
 
 /** The one kind of entry that we write: when an exchange is over. */
 const LOG_TYPE = 'DownstreamEnd'
@@ -83,7 +83,7 @@ function convertMetadataMatcher(matcher: ConfigMessage): MetadataMatcher {
 }
 
 function convertValue(value: ConfigMessage | undefined): MetadataMatcher['test'] {
-  if (value?.has('string_match')) return convertString(value.message('string_match'))
+  if (value?.has('string_match')) return convertStringMatch(value.message('string_match'))
   return { kind: 'present', present: value?.flag('present_match') ?? true }
 }
 

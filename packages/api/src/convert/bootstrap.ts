@@ -4,11 +4,10 @@ import type {
   ListenerConfig,
   NodeConfig,
   ProxyConfig,
-  SocketAddress,
   TracingProvider,
 } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
-import { convertAddress } from './address.ts'
+import { convertAdmin } from './admin.ts'
 import { convertCluster } from './cluster.ts'
 import { type ConnectionLimit, checkConnectionLimits, convertConnectionLimits } from './connection-limits.ts'
 import type { SourceContext, ValidateOptions } from './convert-context.ts'
@@ -16,6 +15,7 @@ import { convertDynamicResources, requireNodeId, sourceContext } from './dynamic
 import { convertListener } from './listener.ts'
 import { convertLocality } from './locality.ts'
 import { convertTracer } from './tracer.ts'
+import { convertStatsConfig } from './stats-config.ts'
 
 const MODULES_TYPE = 'meltemi.v1.Modules'
 
@@ -31,15 +31,17 @@ export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOpti
   const context = { options, clusterNames, connectionLimits, sources, isDelivered: false, tracingProvider }
   const listeners = convertListeners(resources, (listener) => convertListener(listener, context))
   requireNodeId(bootstrap, { dynamic, clusters, listeners })
+  const stats = convertStatsConfig(bootstrap)
   return {
     node: convertNode(bootstrap.message('node')),
-    admin: convertAdmin(bootstrap.message('admin')),
+    ...convertAdmin(bootstrap.message('admin')),
     clusters,
     ...convertLocalCluster(bootstrap.message('cluster_manager'), clusters),
     listeners,
     dynamic: { ...dynamic, ...limitsOfLaterListeners(dynamic, connectionLimits, listeners) },
     modules: convertModules(bootstrap),
     ...(tracingProvider === undefined ? {} : { tracingProvider }),
+    ...(stats === undefined ? {} : { stats }),
   }
 }
 
@@ -82,13 +84,6 @@ function convertLocalCluster(
     manager?.error('local_cluster_name', `there is no cluster ${JSON.stringify(name)} among static_resources`)
   }
   return { localCluster: name }
-}
-
-function convertAdmin(admin: ConfigMessage | undefined): SocketAddress | undefined {
-  // Envoy's admin page wants a log file to be named; the usual answer is to have none.
-  const log = admin?.text('access_log_path') ?? ''
-  if (log !== '' && log !== '/dev/null') admin?.error('access_log_path', 'anything but /dev/null is not supported yet')
-  return admin?.has('address') ? convertAddress(admin, 'address', 'ip') : undefined
 }
 
 function convertClusters(resources: ConfigMessage | undefined, sources: SourceContext): readonly ClusterConfig[] {

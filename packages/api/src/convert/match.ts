@@ -18,7 +18,7 @@ export function convertMatcher(matcher: ConfigMessage): MetadataMatcher {
 }
 
 function convertTest(matcher: ConfigMessage): MetadataMatcher['test'] {
-  if (matcher.has('string_match')) return convertString(matcher.message('string_match'))
+  if (matcher.has('string_match')) return convertStringMatch(matcher.message('string_match'))
   if (matcher.has('safe_regex_match')) return convertRegex(matcher.message('safe_regex_match'))
   if (matcher.has('range_match')) return convertRange(matcher.message('range_match'))
   if (matcher.has('present_match')) return { kind: 'present', present: matcher.flag('present_match') ?? false }
@@ -34,7 +34,8 @@ function convertExact(text: string): StringMatch {
   return { kind: text === '' ? 'prefix' : 'exact', text, ignoreCase: false }
 }
 
-export function convertString(matcher: ConfigMessage | undefined): StringMatch {
+/** Reads a StringMatcher; undefined, or one that is empty, is the empty text. */
+export function convertStringMatch(matcher: ConfigMessage | undefined): StringMatch {
   const ignoreCase = matcher?.flag('ignore_case') ?? false
   if (matcher?.has('safe_regex')) {
     if (ignoreCase) matcher.error('ignore_case', 'has no effect on safe_regex, write (?i) into the expression')
@@ -62,6 +63,11 @@ export function regexFault(pattern: string): string | undefined {
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
+}
+
+/** How many groups a regular expression in RE2 syntax has. Throws for one that is not valid. */
+export function regexGroups(pattern: string): number {
+  return RE2JS.compile(pattern).groupCount()
 }
 
 /** Whether a regular expression in RE2 syntax fits the whole text. Throws for one that is not valid. */

@@ -2,6 +2,16 @@ import type { NoOp } from '../schema/refuse-unread.ts'
 
 /** Fields that are accepted without effect, each with its reason; docs/no-ops.md is this list. */
 export const noOps: readonly NoOp[] = [
+  {
+    message: 'envoy.config.accesslog.v3.AccessLog',
+    field: 'name',
+    why: 'A label: access logs are found by their type URL.',
+  },
+  {
+    message: 'envoy.config.bootstrap.v3.Admin',
+    field: 'profile_path',
+    why: 'Nothing is written to the disk: `/cpuprofiler` and `/heapprofiler` answer with the profile.',
+  },
   { message: 'envoy.config.bootstrap.v3.RuntimeLayer', field: 'name', why: 'A label: layers count by their order.' },
   {
     message: 'envoy.config.core.v3.TypedExtensionConfig',

@@ -76,7 +76,8 @@ function everyAcceptedMessage(): Json {
   return {
     node: { id: 'id', cluster: 'cluster', metadata: { NAME: 'name' }, locality: { zone: 'zone' } },
     tracing: { http: tracer(zipkin()) },
-    admin: { address: address('127.0.0.1', 15000) },
+    admin: admin(),
+    stats_config: statsConfig(),
     static_resources: {
       listeners: [metaProtocolListener(), rdsListener(), tcpListener()],
       clusters: [
@@ -101,6 +102,30 @@ function everyAcceptedMessage(): Json {
     bootstrap_extensions: [
       { name: 'modules', typed_config: { '@type': 'type.googleapis.com/meltemi.v1.Modules', files: ['./codec.ts'] } },
     ],
+  }
+}
+
+function admin(): Json {
+  const typed_config = {
+    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+    path: '/tmp/second',
+  }
+  return {
+    address: address('127.0.0.1', 15000),
+    access_log_path: '/tmp/first',
+    access_log: [{ name: 'file', typed_config }],
+  }
+}
+
+function statsConfig(): Json {
+  return {
+    stats_tags: [
+      { tag_name: 'a', regex: '(a)' },
+      { tag_name: 'b', fixed_value: 'b' },
+    ],
+    use_all_default_tags: false,
+    stats_matcher: { inclusion_list: { patterns: [{ prefix: 'a', ignore_case: true }] } },
+    histogram_bucket_settings: [{ match: { suffix: 'ms' }, buckets: [2, 3] }],
   }
 }
 

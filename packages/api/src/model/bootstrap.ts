@@ -2,6 +2,7 @@ import type { ClusterConfig } from './cluster.ts'
 import type { DynamicConfig } from './config-source.ts'
 import type { Locality, SocketAddress } from './endpoint.ts'
 import type { ListenerConfig } from './listener.ts'
+import type { StatsConfig } from './stats-config.ts'
 import type { TracingProvider } from './tracing.ts'
 
 export interface NodeConfig {
@@ -31,4 +32,8 @@ export interface ProxyConfig {
   readonly tracingProvider?: TracingProvider
   /** BYTES_RECEIVED and BYTES_SENT of access logs have changed places, as in the reference. */
   readonly referenceByteCounters?: boolean
+  /** Files that say who has called the admin pages; undefined: none. */
+  readonly adminAccessLogs?: readonly string[]
+  /** undefined: Envoy's defaults. */
+  readonly stats?: StatsConfig
 }

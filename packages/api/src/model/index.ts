@@ -38,5 +38,12 @@ export type { MatchConfig, MetadataMatcher, StringMatch } from './match.ts'
 export { formatProblem, type Problem } from './problem.ts'
 export type { ObjectMeta, ResourceKey } from './resource.ts'
 export type { MirrorPolicy, PropertyChange, RouteConfig, RouteTableConfig, WeightedCluster } from './route.ts'
+export {
+  type HistogramBucketsConfig,
+  labelOfTag,
+  type StatsConfig,
+  type StatsMatcherConfig,
+  type StatTagConfig,
+} from './stats-config.ts'
 export type { OtlpProvider, Propagation, TracingConfig, TracingProvider, ZipkinProvider } from './tracing.ts'
 export { parseTrafficName, type TrafficName } from './traffic-name.ts'

@@ -72,6 +72,10 @@ export class ConfigMessage implements Spot {
     return this.#items(name).map((item) => (item.kind === 'scalar' ? String(item.value) : ''))
   }
 
+  numbers(name: string): readonly number[] {
+    return this.#items(name).map((item) => (item.kind === 'scalar' ? Number(item.value) : Number.NaN))
+  }
+
   /** undefined: not set, which for a plain `bool` is also false. */
   flag(name: string): boolean | undefined {
     const value = this.#take(name)

@@ -7,6 +7,7 @@ import { didYouMean } from './did-you-mean.ts'
 import type { ProblemList, Spot } from './problem-list.ts'
 import { parseDuration, parseScalar, WRAPPERS } from './read-scalar.ts'
 import { findMessageType, typeNameOf } from './type-registry.ts'
+import { warnDoubles } from './warn-doubles.ts'
 
 export interface ReadContext {
   readonly problems: ProblemList
@@ -173,7 +174,7 @@ function readMessageValue(
   if (wrapped !== undefined) return readScalar(context, wrapped, node, path)
   if (type.typeName === 'google.protobuf.Any') return readAny(context, node, path)
   if (type.typeName === 'google.protobuf.Duration') return readDuration(context, node, spot)
-  if (type.typeName === 'google.protobuf.Value') return { ...spot, kind: 'json', json: sourceToJson(node) }
+  if (type.typeName === 'google.protobuf.Value') return { ...spot, kind: 'json', json: plainValue(context, node, path) }
   if (type.typeName === 'google.protobuf.Struct') return readStruct(context, node, spot)
   return { ...spot, kind: 'message', message: readMessage(context, type, node, path) }
 }
@@ -187,7 +188,7 @@ function readDuration(context: ReadContext, node: SourceNode, spot: Spot): Confi
 }
 
 function readStruct(context: ReadContext, node: SourceNode, spot: Spot): ConfigValue | undefined {
-  if (node.kind === 'map') return { ...spot, kind: 'json', json: sourceToJson(node) }
+  if (node.kind === 'map') return { ...spot, kind: 'json', json: plainValue(context, node, spot.path) }
   context.problems.error(spot, `expected a mapping, got ${describeSource(node)}`)
   return undefined
 }
@@ -215,7 +216,8 @@ function readAny(context: ReadContext, node: SourceNode, path: string): ConfigVa
 function anyOf(context: ReadContext, typeName: string, node: SourceNode, spot: Spot): ConfigValue {
   const type = findMessageType(typeName)
   const message = type === undefined ? undefined : readMessage(context, type, node, spot.path)
-  return { ...spot, kind: 'any', typeName, message, json: sourceToJson(node) }
+  const json = message === undefined ? plainValue(context, node, spot.path) : sourceToJson(node)
+  return { ...spot, kind: 'any', typeName, message, json }
 }
 
 function readTypedStruct(
@@ -263,5 +265,11 @@ function onlyValue(context: ReadContext, node: SourceNode & { kind: 'map' }, pat
     context.problems.error(spot, `expected only "value" beside @type, got ${JSON.stringify(entry.key)}`)
   }
   const value = node.entries.findLast((entry) => entry.key === 'value')?.value
-  return value === undefined ? {} : sourceToJson(value)
+  return value === undefined ? {} : plainValue(context, value, joinPath(path, 'value'))
+}
+
+/** A value that no schema says more about. */
+function plainValue(context: ReadContext, node: SourceNode, path: string): unknown {
+  warnDoubles(context.problems, node, path)
+  return sourceToJson(node)
 }

@@ -43,50 +43,79 @@ function plus(a: EndpointReport, b: EndpointReport): EndpointReport {
     rqActive: a.rqActive + b.rqActive,
     rqTotal: a.rqTotal + b.rqTotal,
     rqError: a.rqError + b.rqError,
+    rqSuccess: a.rqSuccess + b.rqSuccess,
+    rqTimeout: a.rqTimeout + b.rqTimeout,
   }
 }
 
-function clusterText(
-  { config: cluster, isStatic }: LiveResource<ClusterConfig>,
-  endpoints: readonly EndpointReport[],
-): string {
-  const lines = [`observability_name::${cluster.statName}`]
-  for (const [name, value] of thresholds(cluster.circuitBreaker)) lines.push(`default_priority::${name}::${value}`)
-  lines.push(`added_via_api::${!isStatic}`)
-  for (const endpoint of endpoints) {
-    for (const [name, , value] of endpointStats(endpoint)) lines.push(`${endpoint.address}::${name}::${value}`)
-    lines.push(...endpointFacts(endpoint).map(([name, value]) => `${endpoint.address}::${name}::${value}`))
+function clusterText({ config, isStatic }: LiveResource<ClusterConfig>, endpoints: readonly EndpointReport[]): string {
+  const lines = [`observability_name::${config.statName}`]
+  for (const { priority, ...limits } of thresholds(config)) {
+    for (const [name, value] of Object.entries(limits)) lines.push(`${priority.toLowerCase()}_priority::${name}::${value}`)
   }
-  return lines.map((line) => `${cluster.name}::${line}\n`).join('')
+  lines.push(`added_via_api::${!isStatic}`)
+  if (config.eds !== undefined) lines.push(`eds_service_name::${config.eds.serviceName}`)
+  for (const endpoint of endpoints) {
+    const facts = [...endpointStats(endpoint).map(([name, , value]) => [name, value]), ...endpointFacts(endpoint)]
+    lines.push(...facts.map(([name, value]) => `${endpoint.address}::${name}::${value}`))
+  }
+  return lines.map((line) => `${config.name}::${line}\n`).join('')
 }
 
 function clusterJson(
-  { config: cluster, isStatic }: LiveResource<ClusterConfig>,
+  { config, isStatic }: LiveResource<ClusterConfig>,
   endpoints: readonly EndpointReport[],
-): unknown {
+): Readonly<Record<string, unknown>> {
   return {
-    name: cluster.name,
-    observability_name: cluster.statName,
+    name: config.name,
+    observability_name: config.statName,
+    ...(config.eds === undefined ? {} : { eds_service_name: config.eds.serviceName }),
     added_via_api: !isStatic,
-    circuit_breakers: { thresholds: [Object.fromEntries(thresholds(cluster.circuitBreaker))] },
+    circuit_breakers: { thresholds: thresholds(config) },
     host_statuses: endpoints.map((endpoint) => ({
       address: socketAddressJson(endpoint.address),
       stats: endpointStats(endpoint).map(([name, type, value]) => ({ type, name, value: String(value) })),
       health_status: { eds_health_status: endpoint.healthy ? 'HEALTHY' : 'UNHEALTHY' },
       weight: endpoint.weight,
       hostname: endpoint.hostname,
-      locality: {},
+      locality: localityJson(endpoint),
+      priority: endpoint.priority ?? 0,
     })),
   }
 }
 
-function thresholds(limits: CircuitBreakerConfig): [string, number][] {
+/** What a cluster may use. Envoy prints the limits of both priorities; nothing here has the high one, which keeps its defaults. */
+function thresholds({ circuitBreaker }: ClusterConfig) {
   return [
-    ['max_connections', limits.maxConnections],
-    ['max_pending_requests', limits.maxPendingRequests],
-    ['max_requests', limits.maxRequests],
-    ['max_retries', limits.maxRetries],
+    { priority: 'DEFAULT', ...limitsJson(circuitBreaker) },
+    { priority: 'HIGH', ...limitsJson(DEFAULT_LIMITS) },
   ]
+}
+
+/** Envoy's. */
+const DEFAULT_LIMITS: CircuitBreakerConfig = {
+  maxConnections: 1024,
+  maxPendingRequests: 1024,
+  maxRequests: 1024,
+  maxRetries: 3,
+}
+
+function limitsJson(limits: CircuitBreakerConfig) {
+  return {
+    max_connections: limits.maxConnections,
+    max_pending_requests: limits.maxPendingRequests,
+    max_requests: limits.maxRequests,
+    max_retries: limits.maxRetries,
+  }
+}
+
+function localityJson({ locality }: EndpointReport): unknown {
+  const { region = '', zone = '', subZone = '' } = locality ?? {}
+  return {
+    ...(region === '' ? {} : { region }),
+    ...(zone === '' ? {} : { zone }),
+    ...(subZone === '' ? {} : { sub_zone: subZone }),
+  }
 }
 
 function endpointStats(endpoint: EndpointReport): [string, 'COUNTER' | 'GAUGE', number][] {
@@ -96,21 +125,24 @@ function endpointStats(endpoint: EndpointReport): [string, 'COUNTER' | 'GAUGE', 
     ['cx_total', 'COUNTER', endpoint.cxTotal],
     ['rq_active', 'GAUGE', endpoint.rqActive],
     ['rq_error', 'COUNTER', endpoint.rqError],
+    ['rq_success', 'COUNTER', endpoint.rqSuccess],
+    ['rq_timeout', 'COUNTER', endpoint.rqTimeout],
     ['rq_total', 'COUNTER', endpoint.rqTotal],
   ]
 }
 
-/** As Envoy prints them for an endpoint that has no locality and no priority. */
+/** As Envoy prints them; -1 is what it says of success rates that nobody computes. */
 function endpointFacts(endpoint: EndpointReport): [string, string | number][] {
+  const { region = '', zone = '', subZone = '' } = endpoint.locality ?? {}
   return [
     ['hostname', endpoint.hostname],
     ['health_flags', endpoint.healthy ? 'healthy' : '/failed_eds_health'],
     ['weight', endpoint.weight],
-    ['region', ''],
-    ['zone', ''],
-    ['sub_zone', ''],
+    ['region', region],
+    ['zone', zone],
+    ['sub_zone', subZone],
     ['canary', 'false'],
-    ['priority', 0],
+    ['priority', endpoint.priority ?? 0],
     ['success_rate', -1],
     ['local_origin_success_rate', -1],
   ]

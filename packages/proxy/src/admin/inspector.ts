@@ -12,18 +12,43 @@ export interface EndpointReport {
   readonly hostname: string
   readonly weight: number
   readonly healthy: boolean
+  /** 0, the highest, if not said. */
+  readonly priority?: number
+  /** undefined: it has none. */
+  readonly locality?: { readonly region: string; readonly zone: string; readonly subZone: string }
   readonly cxActive: number
   readonly cxTotal: number
   readonly cxConnectFail: number
   readonly rqActive: number
   readonly rqTotal: number
   readonly rqError: number
+  readonly rqSuccess: number
+  readonly rqTimeout: number
 }
 
 export interface MemoryReport {
   readonly limitBytes: number
   readonly usedBytes: number
   readonly overloadLevel: number
+  /** In the heaps of all threads, and what their objects hold outside of them. */
+  readonly allocatedBytes: number
+  /** What the heaps have taken for that. */
+  readonly heapBytes: number
+}
+
+/** cpu: where time goes. heap: where memory was taken that is still held. */
+export type ProfileKind = 'cpu' | 'heap'
+
+export interface LoadedCertificate {
+  /** The file that it is from. */
+  readonly path: string
+  readonly pem: string
+}
+
+/** What one TLS context uses. */
+export interface CertificateSet {
+  readonly authorities: readonly LoadedCertificate[]
+  readonly chain: readonly LoadedCertificate[]
 }
 
 /** One module and its versions. */
@@ -61,14 +86,21 @@ export interface ProxyInspector {
   /** As it was loaded, in proto JSON. */
   readonly bootstrap: Readonly<Record<string, unknown>>
   readonly metrics: MetricReader
+  /** Threads with traffic; 0: it runs in the main thread. */
+  readonly workers: number
   readonly version: string
   /** Milliseconds since 1970. */
   readonly startedAtMs: number
   /** Shown on `/server_info`. */
   readonly commandLineOptions: Readonly<Record<string, unknown>>
   state(): ServerState
+  /** Before they are read. */
+  updateStats(): void
   endpoints(): Promise<readonly EndpointReport[]>
   memory(): MemoryReport
+  certificates(): readonly CertificateSet[]
+  /** As JSON, after that time; undefined when the thread has ended, or does not answer. */
+  profile(kind: ProfileKind, thread: number | 'main', durationMs: number): Promise<string | undefined>
   modules(): readonly ModuleReport[]
   /** Of the modules that `name` means, a codec or a file; without it of all. */
   changeModules(what: 'reload' | 'rollback', name: string | undefined): Promise<readonly ModuleChange[]>
@@ -77,6 +109,8 @@ export interface ProxyInspector {
   setLogLevel(level: LogLevel, component?: string): boolean
   /** Access logs that were renamed get new files under their names. */
   reopenLogs(): void
+  /** Whether the state is DRAINING although nothing is drained. */
+  setHealthCheck(isFailing: boolean): void
   /** Accepts no more connections; those that exist go on. */
   drainListeners(): void
   /** Ends the process in an orderly way. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { type ClusterConfig, type ListenerConfig, NO_CHANGE, type ProxyConfig } from '@meltemi/api/model'
 import { createLogger, MergedRegistry } from '@meltemi/runtime'
@@ -7,6 +8,8 @@ import type { EndpointReport, ProxyInspector, ServerState } from './inspector.ts
 import { startAdmin } from './start-admin.ts'
 
 const POST = { method: 'POST', headers: { 'content-type': 'application/json' } }
+const PEM = readFileSync(new URL('../../../runtime/src/grpc/testdata/server.pem', import.meta.url), 'utf8')
+const certificates = [{ authorities: [], chain: [{ path: '/etc/server.pem', pem: PEM }] }]
 
 function cluster(name: string): ClusterConfig {
   return {
@@ -41,18 +44,13 @@ function listener(name: string, host: string): ListenerConfig {
 }
 
 function report(address: string, overrides: Partial<EndpointReport> = {}): EndpointReport {
-  const counts = { cxActive: 1, cxTotal: 2, cxConnectFail: 3, rqActive: 4, rqTotal: 5, rqError: 6 }
-  return { cluster: 'a', address, hostname: 'h', weight: 7, healthy: true, ...counts, ...overrides }
+  const connections = { cxActive: 1, cxTotal: 2, cxConnectFail: 3 }
+  const requests = { rqActive: 4, rqTotal: 5, rqError: 6, rqSuccess: 7, rqTimeout: 8 }
+  return { cluster: 'a', address, hostname: 'h', weight: 7, healthy: true, ...connections, ...requests, ...overrides }
 }
 
-async function startWith(t: TestContext) {
-  const logger = createLogger({ destination: { write: () => undefined } })
-  logger.child('xds')
-  const metrics = new MergedRegistry()
-  const done: string[] = []
-  const hasQuit = Promise.withResolvers<void>()
-  const process = { state: 'LIVE' as ServerState }
-  const config: ProxyConfig = {
+function configuration(): ProxyConfig {
+  return {
     node: { id: 'node-1', cluster: 'c', metadata: { DB_PASSWORD: 'hunter2', region: 'eu' } },
     admin: undefined,
     listeners: [listener('in', '0.0.0.0'), listener('in6', '::1')],
@@ -60,6 +58,16 @@ async function startWith(t: TestContext) {
     dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
     modules: [],
   }
+}
+
+async function startWith(t: TestContext, config: ProxyConfig = configuration()) {
+  const logger = createLogger({ destination: { write: () => undefined } })
+  logger.child('xds')
+  const metrics = new MergedRegistry()
+  const done: string[] = []
+  const hasQuit = Promise.withResolvers<void>()
+  const profiling = { promise: Promise.resolve() }
+  const process = { state: 'LIVE' as ServerState, update: () => {} }
   const live = new LiveConfig(config)
   const inspector: ProxyInspector = {
     live,
@@ -70,8 +78,23 @@ async function startWith(t: TestContext) {
     commandLineOptions: { concurrency: 2, token: 'hunter2' },
     state: () => process.state,
     endpoints: () =>
-      Promise.resolve([report('10.0.0.1:80'), report('10.0.0.2:80'), report('10.0.0.1:80', { healthy: false })]),
-    memory: () => ({ limitBytes: 1000, usedBytes: 900, overloadLevel: 1 }),
+      Promise.resolve([
+        report('10.0.0.1:80', { priority: 1, locality: { region: 'eu', zone: '', subZone: '' } }),
+        report('10.0.0.2:80'),
+        report('10.0.0.1:80', { healthy: false }),
+      ]),
+    workers: 2,
+    updateStats: () => process.update(),
+    memory: () => ({ limitBytes: 1000, usedBytes: 900, overloadLevel: 1, allocatedBytes: 700, heapBytes: 800 }),
+    certificates: () => certificates,
+    profile: async (kind, thread, durationMs) => {
+      done.push(`${kind} ${thread} ${durationMs}`)
+      await profiling.promise
+      return thread === 1 ? undefined : '{"nodes":[]}'
+    },
+    setHealthCheck: (isFailing) => {
+      process.state = isFailing ? 'DRAINING' : 'LIVE'
+    },
     modules: () => [
       {
         module: '/etc/codec.ts',
@@ -107,7 +130,7 @@ async function startWith(t: TestContext) {
     const text = await response.text()
     return { status: response.status, type: response.headers.get('content-type'), text, json: () => JSON.parse(text) }
   }
-  return { call, metrics, done, process, live, hasQuit: hasQuit.promise }
+  return { call, metrics, done, process, live, profiling, hasQuit: hasQuit.promise }
 }
 
 test('/ready is 200 while live and 503 before and while draining', async (t) => {
@@ -192,6 +215,12 @@ test('/clusters adds up the threads and prints what Envoy prints', async (t) => 
     'a::observability_name::a',
     'a::default_priority::max_connections::1',
     'a::default_priority::max_retries::4',
+    'a::high_priority::max_connections::1024',
+    'a::10.0.0.1:80::rq_success::14',
+    'a::10.0.0.2:80::rq_timeout::8',
+    'a::10.0.0.1:80::region::eu',
+    'a::10.0.0.1:80::priority::1',
+    'a::10.0.0.2:80::priority::0',
     'a::added_via_api::false',
     'a::10.0.0.1:80::cx_active::2',
     'a::10.0.0.2:80::cx_active::1',
@@ -207,6 +236,11 @@ test('/clusters adds up the threads and prints what Envoy prints', async (t) => 
   const { cluster_statuses: statuses } = (await call('/clusters?format=json')).json()
   assert.deepEqual(statuses[0].host_statuses[0].address, { socket_address: { address: '10.0.0.1', port_value: 80 } })
   assert.deepEqual(statuses[0].host_statuses[0].stats[0], { type: 'GAUGE', name: 'cx_active', value: '2' })
+  assert.deepEqual([statuses[0].host_statuses[0].locality, statuses[0].host_statuses[0].priority], [{ region: 'eu' }, 1])
+  assert.deepEqual(
+    statuses[0].circuit_breakers.thresholds.map((each: { priority: string }) => each.priority),
+    ['DEFAULT', 'HIGH'],
+  )
   assert.deepEqual(statuses[1].host_statuses, [])
 })
 
@@ -239,7 +273,9 @@ test('/server_info and /memory tell about the process', async (t) => {
   assert.match(info.uptime_current_epoch, /^[5-9]s$/)
   const memory = (await call('/memory')).json()
   assert.deepEqual([memory.process_limit, memory.overload_level], ['1000', 1])
-  assert.ok(Number(memory.allocated) > 1_000_000)
+  assert.deepEqual([memory.allocated, memory.heap_size], ['700', '800'])
+  assert.ok(Number(memory.main_thread.allocated) > 1_000_000)
+  assert.ok(Number(memory.total_physical_bytes) > 10_000_000)
 })
 
 test('/logging lists levels, and changes them for one component or all', async (t) => {
@@ -255,6 +291,7 @@ test('/logging lists levels, and changes them for one component or all', async (
 test('/drain_listeners and /quitquitquit act on POST only', async (t) => {
   const { call, done, hasQuit } = await startWith(t)
   assert.equal((await call('/drain_listeners')).status, 405)
+  assert.equal((await call('/drain_listeners?inboundonly', POST)).status, 400)
   assert.equal((await call('/quitquitquit')).status, 405)
   assert.deepEqual(done, [])
   assert.equal((await call('/drain_listeners', POST)).text, 'OK\n')
@@ -282,7 +319,92 @@ test('the start page links to every endpoint, and an unknown one lists them', as
   const { text, type } = await call('/')
   assert.equal(type, 'text/html; charset=utf-8')
   const links = [...text.matchAll(/href="([^"]+)"/g)].map((match) => match[1] ?? '')
-  assert.equal(links.length, 10)
+  assert.equal(links.length, 12)
   for (const link of links) assert.notEqual((await call(link)).status, 404, link)
   assert.match((await call('/nothing')).text, /POST \/quitquitquit/)
+})
+
+test('/healthcheck/fail takes /ready away and /healthcheck/ok gives it back, by POST only', async (t) => {
+  const { call, metrics, process } = await startWith(t)
+  process.update = () => metrics.gauge('server.live').set(process.state === 'LIVE' ? 1 : 0)
+  const ready = async () => {
+    const { status, text } = await call('/ready')
+    return `${status} ${text.trim()}`
+  }
+  assert.equal((await call('/healthcheck/fail')).status, 405)
+  assert.equal(await ready(), '200 LIVE')
+  assert.equal((await call('/healthcheck/fail', POST)).text, 'OK\n')
+  assert.equal(await ready(), '503 DRAINING')
+  assert.equal((await call('/server_info')).json().state, 'DRAINING')
+  assert.match((await call('/stats?filter=server.live')).text, /^server\.live: 0$/m)
+  assert.equal((await call('/healthcheck/ok', POST)).text, 'OK\n')
+  assert.equal(await ready(), '200 LIVE')
+  assert.match((await call('/stats?filter=server.live')).text, /^server\.live: 1$/m)
+})
+
+test('/certs shows names, numbers and times of each certificate, and no key', async (t) => {
+  const { call } = await startWith(t)
+  const [{ ca_cert, cert_chain }] = (await call('/certs')).json().certificates
+  assert.deepEqual(ca_cert, [])
+  const { path, serial_number, subject_alt_names, days_until_expiration, ...times } = cert_chain[0]
+  assert.equal(path, '/etc/server.pem')
+  assert.match(serial_number, /^[0-9a-f]+$/)
+  assert.match(days_until_expiration, /^\d+$/)
+  assert.ok(subject_alt_names.length > 0)
+  assert.ok(Date.parse(times.valid_from) < Date.parse(times.expiration_time))
+})
+
+test('/hot_restart_version says what Envoy says without hot restart', async (t) => {
+  const { call } = await startWith(t)
+  assert.equal((await call('/hot_restart_version')).text, 'disabled\n')
+})
+
+test('profiles are taken by POST, of the thread that is named, for a time that has a limit', async (t) => {
+  const { call, done } = await startWith(t)
+  assert.equal((await call('/cpuprofiler')).status, 405)
+  assert.deepEqual((await call('/cpuprofiler?seconds=0.5', POST)).json(), { nodes: [] })
+  assert.equal((await call('/heapprofiler?thread=main', POST)).status, 200)
+  assert.equal((await call('/cpuprofiler?thread=1&seconds=30', POST)).status, 503)
+  assert.deepEqual(done, ['cpu 0 500', 'heap main 10000', 'cpu 1 30000'])
+  for (const query of ['seconds=31', 'seconds=0', 'seconds=x', 'thread=2', 'thread=-1', 'enable=y']) {
+    const { status, text } = await call(`/cpuprofiler?${query}`, POST)
+    assert.equal(status, 400, query)
+    assert.ok(text.length > 10)
+  }
+  assert.equal(done.length, 3)
+})
+
+test('one profile at a time', async (t) => {
+  const { call, profiling, done } = await startWith(t)
+  const gate = Promise.withResolvers<void>()
+  profiling.promise = gate.promise
+  const first = call('/cpuprofiler', POST)
+  while (done.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal((await call('/heapprofiler', POST)).status, 409)
+  gate.resolve()
+  assert.equal((await first).status, 200)
+  assert.equal((await call('/heapprofiler', POST)).status, 200)
+})
+
+test('stats_config decides what is shown, and by what names', async (t) => {
+  const stats = {
+    tags: [{ kind: 'regex', name: 'which', pattern: '^cluster\\.((.+?)\\.)' }],
+    useDefaultTags: false,
+    matcher: { kind: 'include', patterns: [{ kind: 'prefix', text: 'cluster.', ignoreCase: false }] },
+    histogramBuckets: [{ match: { kind: 'suffix', text: 'ms', ignoreCase: false }, bounds: [4, 8] }],
+  } as const
+  const { call, metrics } = await startWith(t, { ...configuration(), stats })
+  metrics.counter('cluster.a.upstream_cx_total').add(2)
+  metrics.histogram('cluster.a.upstream_cx_connect_ms').record(5)
+  metrics.counter('listener.b.downstream_cx_total').add(2)
+  assert.match((await call('/stats?type=Counters')).text, /^cluster\.a\.upstream_cx_total: 2\n$/)
+  const samples = (await call('/stats/prometheus')).text.split('\n').filter((line) => !/^#|^$/.test(line))
+  assert.deepEqual(samples.slice(0, -2), [
+    'envoy_cluster_upstream_cx_connect_ms_bucket{which="a",le="4"} 0',
+    'envoy_cluster_upstream_cx_connect_ms_bucket{which="a",le="8"} 1',
+    'envoy_cluster_upstream_cx_connect_ms_bucket{which="a",le="+Inf"} 1',
+    samples[3],
+  ])
+  assert.equal(samples.at(-1), 'envoy_cluster_upstream_cx_total{which="a"} 2')
+  assert.equal((await call('/stats?format=json&type=Counters')).json().stats.length, 1)
 })

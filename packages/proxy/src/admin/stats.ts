@@ -12,31 +12,39 @@ import {
 } from '@meltemi/runtime'
 import type { ProxyInspector } from './inspector.ts'
 import { createNameFilter, FilterError } from './name-filter.ts'
+import { StatsView } from './stats-view.ts'
 
 const PARAMETERS = '?filter=RE2 (found anywhere in the name), ?usedonly, ?type=Counters|Gauges|Histograms'
 
-export function statsRoute(inspector: ProxyInspector): AdminRoute {
-  return {
-    method: 'GET',
-    path: '/stats',
-    description: `all stats; ${PARAMETERS}, ?format=json|prometheus`,
-    handle: ({ query }) => replyWith(inspector, query, query.get('format') ?? 'text'),
-  }
+export function statsRoutes(inspector: ProxyInspector): AdminRoute[] {
+  const { stats } = inspector.live.bootstrap
+  const view = stats === undefined ? undefined : new StatsView(stats)
+  return [
+    {
+      method: 'GET',
+      path: '/stats',
+      description: `all stats; ${PARAMETERS}, ?format=json|prometheus`,
+      handle: ({ query }) => replyWith(inspector, view, query, query.get('format') ?? 'text'),
+    },
+    {
+      method: 'GET',
+      path: '/stats/prometheus',
+      description: `all stats for Prometheus; ${PARAMETERS}`,
+      handle: ({ query }) => replyWith(inspector, view, query, 'prometheus'),
+    },
+  ]
 }
 
-export function prometheusRoute(inspector: ProxyInspector): AdminRoute {
-  return {
-    method: 'GET',
-    path: '/stats/prometheus',
-    description: `all stats for Prometheus; ${PARAMETERS}`,
-    handle: ({ query }) => replyWith(inspector, query, 'prometheus'),
-  }
-}
-
-function replyWith(inspector: ProxyInspector, query: URLSearchParams, format: string): AdminReply {
+async function replyWith(
+  inspector: ProxyInspector,
+  view: StatsView | undefined,
+  query: URLSearchParams,
+  format: string,
+): Promise<AdminReply> {
   try {
-    const metrics = selectMetrics(inspector, query)
-    if (format === 'prometheus') return { contentType: PROMETHEUS_CONTENT_TYPE, body: formatPrometheus(metrics) }
+    const selected = selectMetrics(inspector, query)
+    const metrics = view === undefined ? selected : await view.select(selected, format === 'prometheus')
+    if (format === 'prometheus') return { contentType: PROMETHEUS_CONTENT_TYPE, body: formatPrometheus(metrics, view) }
     if (format === 'json') return jsonReply(statsToJson(metrics))
     return format === 'text' ? { body: formatStats(metrics) } : badRequest('format must be text, json or prometheus')
   } catch (error: unknown) {
@@ -47,9 +55,11 @@ function replyWith(inspector: ProxyInspector, query: URLSearchParams, format: st
 
 function selectMetrics(inspector: ProxyInspector, query: URLSearchParams): MetricValue[] {
   const pattern = query.get('filter')
-  const metrics = inspector.metrics.read(pattern === null ? undefined : createNameFilter(pattern))
+  const accepts = pattern === null ? undefined : createNameFilter(pattern)
   const isSelectedKind = kindFilter(query.get('type') ?? 'All')
   const usedOnly = query.has('usedonly')
+  inspector.updateStats()
+  const metrics = inspector.metrics.read(accepts)
   return metrics.filter((metric) => isSelectedKind(metric) && !(usedOnly && isUnused(metric)))
 }
 

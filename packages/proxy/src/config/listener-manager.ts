@@ -1,4 +1,5 @@
 import { type ConfigChange, type ListenerConfig, NO_CHANGE, type SocketAddress } from '@meltemi/api/model'
+import type { Counter, Gauge } from '@meltemi/runtime'
 import { Listener, listenerMaxima } from '../downstream/listener.ts'
 import type { ListenerService } from '../downstream/listener-service.ts'
 import type { PreparedRoutes } from '../routing/route-slots.ts'
@@ -41,6 +42,9 @@ export class ListenerManager {
   /** Removed, with connections. */
   readonly #departing = new Set<Listener>()
   readonly #departures: Departures
+  readonly #created: Counter
+  readonly #failed: Counter
+  readonly #draining: Gauge
   #build: BuildContext
   #reusePort = false
   #isDraining = false
@@ -50,6 +54,9 @@ export class ListenerManager {
     this.#build = build
     this.#options = options
     this.#departures = new Departures(build.thread.clock)
+    this.#created = build.metrics.counter('listener_manager.listener_create_success')
+    this.#failed = build.metrics.counter('listener_manager.listener_create_failure')
+    this.#draining = build.metrics.gauge('listener_manager.total_listeners_draining')
     for (const config of configs) this.#listeners.set(config.name, this.#create(config, buildService(config, build)))
   }
 
@@ -67,7 +74,7 @@ export class ListenerManager {
   async start(reusePort: boolean): Promise<void> {
     this.#reusePort = reusePort
     for (const listener of this.#listeners.values()) {
-      await listener.listen(reusePort)
+      await this.#listen(listener)
       listener.open()
     }
   }
@@ -138,7 +145,7 @@ export class ListenerManager {
     const listener = this.#create(config, service)
     if (this.#isDraining) await listener.drain()
     try {
-      await listener.listen(this.#reusePort)
+      await this.#listen(listener)
     } catch (error: unknown) {
       listener.release()
       throw notListening(config, error)
@@ -152,6 +159,16 @@ export class ListenerManager {
         void listener.stop()
         listener.release()
       },
+    }
+  }
+
+  async #listen(listener: Listener): Promise<void> {
+    try {
+      await listener.listen(this.#reusePort)
+      this.#created.add(1)
+    } catch (error: unknown) {
+      this.#failed.add(1)
+      throw error
     }
   }
 
@@ -198,6 +215,7 @@ export class ListenerManager {
 
   #depart(listener: Listener): void {
     this.#departing.add(listener)
+    this.#draining.set(this.#departing.size)
     void listener.drain()
     this.#departures.add(
       {
@@ -206,6 +224,7 @@ export class ListenerManager {
         },
         leave: () => {
           this.#departing.delete(listener)
+          this.#draining.set(this.#departing.size)
           void listener.stop()
           listener.release()
         },

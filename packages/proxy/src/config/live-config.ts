@@ -39,10 +39,28 @@ export interface ChangedNames {
   readonly routes: Set<string>
 }
 
+/** What a change has come to, by kind. */
+export interface AppliedChange {
+  readonly listeners: AppliedNames
+  readonly clusters: AppliedNames
+  /** Clusters whose endpoints have come anew, from elsewhere. */
+  readonly endpointsChanged: number
+}
+
+export interface AppliedNames {
+  readonly added: number
+  readonly modified: number
+  readonly removed: number
+  /** That are there now. */
+  readonly total: number
+}
+
 /** The configuration in force, on the main thread: what the bootstrap said, and every change since. */
 export class LiveConfig {
   /** All of it, in its order. */
   readonly bootstrap: ProxyConfig
+  /** Told of each change that was taken over. */
+  onApplied: (applied: AppliedChange) => void = () => {}
   readonly #clusters: Map<string, LiveResource<ClusterConfig>>
   readonly #listeners: Map<string, LiveResource<ListenerConfig>>
   /** Of clusters that have them from elsewhere, by name. */
@@ -126,6 +144,8 @@ export class LiveConfig {
 
   /** Takes over a change that all threads can make; its listeners have ports. */
   apply(change: ConfigChange, versionOf: VersionOf, nowMs: number = Date.now()): void {
+    const clusters = beginCount(change.clusters, this.#clusters)
+    const listeners = beginCount(change.listeners, this.#listeners)
     const live = <T>(config: T, version: string) => ({ config, isStatic: false, version, updatedMs: nowMs })
     for (const config of change.clusters) {
       if (!keepsEndpoints(this.#clusters.get(config.name)?.config, config)) this.#endpoints.delete(config.name)
@@ -146,6 +166,7 @@ export class LiveConfig {
       this.#endpoints.delete(name)
     }
     this.#config = undefined
+    this.onApplied({ clusters: clusters(), listeners: listeners(), endpointsChanged: change.endpoints.length })
   }
 
   /** A change that brings to all these names what they stand for now. */
@@ -176,6 +197,16 @@ export class LiveConfig {
   #withEndpoints(cluster: ClusterConfig): ClusterConfig {
     const endpoints = this.#endpoints.get(cluster.name)?.config
     return endpoints === undefined ? cluster : { ...cluster, endpoints }
+  }
+}
+
+/** To be called before a change, and what it returns after it. */
+function beginCount(configs: readonly { readonly name: string }[], known: ReadonlyMap<string, unknown>) {
+  const before = known.size
+  const added = configs.filter(({ name }) => !known.has(name)).length
+  return (): AppliedNames => {
+    const removed = before + added - known.size
+    return { added, modified: configs.length - added, removed, total: known.size }
   }
 }
 

@@ -225,7 +225,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   onTimer(): void {
     this.thread.turn.refresh()
     this.#listener.stats.requestTimeout.add(1)
-    this.attempt?.cluster.context.stats.rqTimeout.add(1)
+    this.attempt?.timedOut()
     this.fail(failure(FAILURES.requestTimeout, this.#cluster))
   }
 

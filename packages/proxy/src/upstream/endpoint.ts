@@ -34,6 +34,8 @@ export class Endpoint implements Placed, Target, ProtocolUser {
   activeRequests = 0
   requestsTotal = 0
   requestsFailed = 0
+  requestsSucceeded = 0
+  requestsTimedOut = 0
   connectionsActive = 0
   connectionsTotal = 0
   connectFailures = 0

@@ -1,3 +1,4 @@
+import { MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
 import type { Cluster } from './cluster.ts'
 import { LimitKind } from './limits.ts'
 import type { Target } from './target.ts'
@@ -9,6 +10,18 @@ export function bookRequest(cluster: Cluster, target: Target): void {
   stats.rqActive.add(1)
   target.activeRequests++
   target.requestsTotal++
+}
+
+/** The service has answered, well or badly. */
+export function bookReply(target: Target, reply: Metadata): void {
+  if (reply.status === ResponseStatus.Ok && reply.type !== MessageType.Error) target.requestsSucceeded++
+  else target.requestsFailed++
+}
+
+/** It has not, in time; as Envoy counts it, that is a failure as well. */
+export function bookTimeout(target: Target): void {
+  target.requestsTimedOut++
+  target.requestsFailed++
 }
 
 /** It is over, and its place is free again. */

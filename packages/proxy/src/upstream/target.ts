@@ -9,6 +9,8 @@ export interface Target {
   activeRequests: number
   requestsTotal: number
   requestsFailed: number
+  requestsSucceeded: number
+  requestsTimedOut: number
   connectionsActive: number
   connectionsTotal: number
   connectFailures: number

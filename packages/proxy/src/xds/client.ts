@@ -255,6 +255,7 @@ export class XdsClient {
   #settle(): void {
     this.#askForNames()
     this.#dropModules()
+    this.#stats.setWarming(this.#warming.countOpen(this.#intake.wanted))
     const isComplete = !this.#isDue && this.#queue.length === 0 && this.#warming.openNeeds.length === 0
     if (!this.#isReady && isComplete) {
       this.#isReady = true

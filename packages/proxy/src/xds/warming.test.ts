@@ -136,3 +136,17 @@ test('a closed one leaves no timer', async () => {
   stage.warming.close()
   assert.equal(stage.clock.pendingTimers, 0)
 })
+
+test('what is wanted and not in force is counted, until it is', async () => {
+  const stage = new Stage()
+  const bad = listener('bad')
+  stage.refusing.add('bad')
+  stage.want('listeners', 'bad', bad).want('clusters', 'a', staticCluster('a', [1]))
+  await stage.apply()
+  assert.deepEqual(stage.warming.countOpen(stage.wanted), { clusters: 0, listeners: 1 })
+  stage.want('clusters', 'a', staticCluster('a', [2]))
+  assert.deepEqual(stage.warming.countOpen(stage.wanted), { clusters: 1, listeners: 1 })
+  stage.refusing.clear()
+  await stage.apply(bad)
+  assert.deepEqual(stage.warming.countOpen(stage.wanted), { clusters: 0, listeners: 0 })
+})

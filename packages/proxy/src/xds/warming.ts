@@ -58,6 +58,14 @@ export class Warming {
     return [...new Map(codecs.map((each) => [`${each.codec} ${each.digest}`, each])).values()]
   }
 
+  /** How much of what is wanted is not in force, or not in the form that is wanted. */
+  countOpen(wanted: WantedConfig): { readonly clusters: number; readonly listeners: number } {
+    return {
+      clusters: countOpen(wanted.clusters, this.#inForce.clusters),
+      listeners: countOpen(wanted.listeners, this.#inForce.listeners),
+    }
+  }
+
   giveUp(need: string): void {
     this.#needs.giveUp(need)
   }
@@ -129,6 +137,12 @@ export class Warming {
       return faultsOf(error)
     }
   }
+}
+
+function countOpen<T>(wanted: ReadonlyMap<string, T>, inForce: ReadonlyMap<string, { readonly config: T }>): number {
+  let open = 0
+  for (const [name, config] of wanted) if (inForce.get(name)?.config !== config) open++
+  return open
 }
 
 interface Item {

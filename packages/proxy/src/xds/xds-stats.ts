@@ -30,6 +30,8 @@ export class XdsStats {
   readonly #connected: Gauge
   readonly #clusters: SubscriptionStats
   readonly #listeners: SubscriptionStats
+  readonly #warmingClusters: Gauge
+  readonly #warmingListeners: Gauge
   /** By prefix: listeners that share all of it are counted once. */
   #routes: ReadonlyMap<string, RouteStats> = new Map()
 
@@ -39,11 +41,19 @@ export class XdsStats {
     this.#connected = metrics.gauge('control_plane.connected_state')
     this.#clusters = new SubscriptionStats(metrics, 'cluster_manager.cds', clock)
     this.#listeners = new SubscriptionStats(metrics, 'listener_manager.lds', clock)
+    this.#warmingClusters = metrics.gauge('cluster_manager.warming_clusters')
+    this.#warmingListeners = metrics.gauge('listener_manager.total_listeners_warming')
   }
 
   /** Whether each stream has had an answer. */
   setConnected(isConnected: boolean): void {
     this.#connected.set(isConnected ? 1 : 0)
+  }
+
+  /** How many wait for something before they come into force. */
+  setWarming({ clusters, listeners }: { readonly clusters: number; readonly listeners: number }): void {
+    this.#warmingClusters.set(clusters)
+    this.#warmingListeners.set(listeners)
   }
 
   /** The listeners that are wanted now. */

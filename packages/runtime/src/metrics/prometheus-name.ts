@@ -1,6 +1,7 @@
 import { escapeLabelValue, splitLabels } from './labelled-name.ts'
+import { DEFAULT_NAMING, type NamePart, type StatNaming, withoutParts } from './stat-naming.ts'
 
-/** How a dotted stat name is written for Prometheus: a family, and a label where the name of a resource is part of it. */
+/** How a dotted stat name is written for Prometheus: a family, and labels where the name of a resource is part of it. */
 export interface PrometheusName {
   readonly family: string
   /** Ready for use, such as `envoy_cluster_name="a"`, several with commas; empty: none. */
@@ -38,24 +39,47 @@ const OWN_PREFIX = 'meltemi.'
 const CUSTOM_PREFIX = 'wasmcustom.'
 
 /** Names of resources may have dots themselves, as `cluster.outbound|80||a.b.svc.upstream_cx_total` does. */
-export function toPrometheusName(statName: string): PrometheusName {
-  const { name, labels: label } = splitLabels(statName) ?? { name: statName, labels: '' }
-  if (name.startsWith(OWN_PREFIX)) return { family: sanitize(name), label, help: escapeHelp(name) }
+export function toPrometheusName(statName: string, naming: StatNaming = DEFAULT_NAMING): PrometheusName {
+  const { name, labels } = splitLabels(statName) ?? { name: statName, labels: '' }
+  if (name.startsWith(OWN_PREFIX) && labels !== '') return { family: sanitize(name), label: labels, help: escapeHelp(name) }
   if (name.startsWith(CUSTOM_PREFIX)) {
-    return { family: sanitize(name.slice(CUSTOM_PREFIX.length)), label, help: escapeHelp(name) }
+    return { family: sanitize(name.slice(CUSTOM_PREFIX.length)), label: labels, help: escapeHelp(name) }
   }
-  for (const { prefix, label } of RESOURCES) {
-    if (!statName.startsWith(prefix) || statName.startsWith('listener.admin.')) continue
-    const end = resourceEnd(statName)
-    if (end <= prefix.length) break
-    const stat = statName.slice(end + 1)
-    return {
-      family: `envoy_${sanitize(prefix + stat)}`,
-      label: `${label}="${escapeLabelValue(statName.slice(prefix.length, end))}"`,
-      help: escapeHelp(`${prefix}*.${stat}`),
-    }
+  const parts = partsOf(statName, naming)
+  const pairs = [...parts.map(({ label, value }) => [label, value] as const), ...missing(naming.fixed, parts)]
+  const family = sanitize(withoutParts(statName, parts, ''))
+  return {
+    family: statName.startsWith(OWN_PREFIX) ? family : `envoy_${family}`,
+    label: pairs.map(([label, value]) => `${label}="${escapeLabelValue(value)}"`).join(','),
+    help: escapeHelp(withoutParts(statName, parts.map(withoutDot(statName)), '*')),
   }
-  return { family: `envoy_${sanitize(statName)}`, label: '', help: escapeHelp(statName) }
+}
+
+/** Of what is configured, and of Envoy's defaults, where that label is not there yet. */
+function partsOf(statName: string, naming: StatNaming): readonly NamePart[] {
+  const parts = naming.parts(statName)
+  const resource = resourcePart(statName)
+  if (resource === undefined || !naming.usesDefault(resource.label)) return parts
+  return parts.some(({ label }) => label === resource.label) ? parts : [resource, ...parts]
+}
+
+function missing(fixed: StatNaming['fixed'], parts: readonly NamePart[]): StatNaming['fixed'] {
+  return fixed.filter(([name]) => !parts.some(({ label }) => label === name))
+}
+
+function resourcePart(statName: string): NamePart | undefined {
+  const resource = RESOURCES.find(({ prefix }) => statName.startsWith(prefix))
+  if (resource === undefined || statName.startsWith('listener.admin.')) return undefined
+  const start = resource.prefix.length
+  const end = resourceEnd(statName)
+  return end <= start
+    ? undefined
+    : { start, end: end + 1, label: resource.label, value: statName.slice(start, end) }
+}
+
+/** The dot that was taken out with it stays in the help. */
+function withoutDot(statName: string): (part: NamePart) => Pick<NamePart, 'start' | 'end'> {
+  return ({ start, end }) => ({ start, end: end > start && statName[end - 1] === '.' ? end - 1 : end })
 }
 
 function escapeHelp(value: string): string {

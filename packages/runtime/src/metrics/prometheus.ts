@@ -1,29 +1,43 @@
 import type { MetricKind, MetricValue } from './definition.ts'
 import type { HistogramSnapshot } from './histogram-snapshot.ts'
-import { toPrometheusName } from './prometheus-name.ts'
+import { type PrometheusName, toPrometheusName } from './prometheus-name.ts'
 
 export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /** Envoy's default buckets, in milliseconds. */
-const BUCKET_BOUNDS = [
+const BUCKET_BOUNDS: readonly number[] = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
   3_600_000,
 ]
+
+export interface PrometheusOptions {
+  /** Default: as Envoy's defaults have it. */
+  nameOf?(statName: string): PrometheusName
+  /** Of the buckets of a histogram, ascending; undefined: Envoy's. */
+  boundsOf?(statName: string): readonly number[] | undefined
+}
+
+interface Buckets {
+  readonly histogram: HistogramSnapshot
+  readonly bounds: readonly number[]
+}
+
+type Sample = number | Buckets
 
 interface Family {
   readonly name: string
   readonly kind: MetricKind
   readonly help: string
   /** By label. */
-  readonly samples: Map<string, number | HistogramSnapshot>
+  readonly samples: Map<string, Sample>
 }
 
 /**
  * The text exposition format. Stats that Prometheus cannot tell apart (`a.b` and `a-b`) are added up, so that no sample
  * comes twice; of those that differ in kind as well only the first is shown.
  */
-export function formatPrometheus(metrics: readonly MetricValue[]): string {
-  const families = collectFamilies(metrics)
+export function formatPrometheus(metrics: readonly MetricValue[], options: PrometheusOptions = {}): string {
+  const families = collectFamilies(metrics, options)
   const lines: string[] = []
   for (const name of [...families.keys()].sort()) {
     const family = families.get(name)
@@ -32,20 +46,24 @@ export function formatPrometheus(metrics: readonly MetricValue[]): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
 
-function collectFamilies(metrics: readonly MetricValue[]): Map<string, Family> {
+function collectFamilies(metrics: readonly MetricValue[], options: PrometheusOptions): Map<string, Family> {
+  const nameOf = (statName: string) => options.nameOf?.(statName) ?? toPrometheusName(statName)
   const families = new Map<string, Family>()
   for (const metric of metrics) {
-    const { family: name, label, help } = toPrometheusName(metric.name)
+    const { family: name, label, help } = nameOf(metric.name)
     const family = families.get(name) ?? { name, kind: metric.kind, help, samples: new Map() }
     families.set(name, family)
-    if (family.kind === metric.kind) family.samples.set(label, addedUp(family.samples.get(label), metric))
+    if (family.kind !== metric.kind) continue
+    const bounds = options.boundsOf?.(metric.name) ?? BUCKET_BOUNDS
+    family.samples.set(label, addedUp(family.samples.get(label), metric, bounds))
   }
   return families
 }
 
-function addedUp(before: number | HistogramSnapshot | undefined, metric: MetricValue): number | HistogramSnapshot {
-  if (metric.kind === 'histogram') return typeof before === 'object' ? before.plus(metric.histogram) : metric.histogram
-  return typeof before === 'number' ? before + metric.value : metric.value
+function addedUp(before: Sample | undefined, metric: MetricValue, bounds: readonly number[]): Sample {
+  if (metric.kind !== 'histogram') return typeof before === 'number' ? before + metric.value : metric.value
+  const { histogram } = metric
+  return typeof before === 'object' ? { ...before, histogram: before.histogram.plus(histogram) } : { histogram, bounds }
 }
 
 /** A counter `x_count` beside a histogram `x` would give the same line twice. */
@@ -63,10 +81,10 @@ function writeFamily(family: Family, lines: string[]): void {
   }
 }
 
-function writeHistogram(name: string, label: string, histogram: HistogramSnapshot, lines: string[]): void {
+function writeHistogram(name: string, label: string, { histogram, bounds }: Buckets, lines: string[]): void {
   const before = label === '' ? '' : `${label},`
-  const counts = histogram.countsAtMost(BUCKET_BOUNDS)
-  for (const [index, bound] of BUCKET_BOUNDS.entries()) {
+  const counts = histogram.countsAtMost(bounds)
+  for (const [index, bound] of bounds.entries()) {
     lines.push(`${name}_bucket{${before}le="${bound}"} ${counts[index]}`)
   }
   lines.push(`${name}_bucket{${before}le="+Inf"} ${histogram.count}`)

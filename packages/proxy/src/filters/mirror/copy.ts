@@ -3,7 +3,7 @@ import { type Failure, type MessageId, MessageType, type Metadata, type Mutation
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
-import { bookRequest, closeRequest, noteNoReply, noteReply } from '../../upstream/request-books.ts'
+import { bookReply, bookRequest, bookTimeout, closeRequest, noteNoReply, noteReply } from '../../upstream/request-books.ts'
 import type { Target } from '../../upstream/target.ts'
 import type { TimerNode } from '../../util/timer-wheel.ts'
 import { keepSmall } from '../router/keep-small.ts'
@@ -96,6 +96,7 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
       connection.close('local')
     } else if (reply.last) {
       noteReply(this.#cluster, this.#endpoint, this.#startedMs)
+      bookReply(this.#endpoint, reply)
       this.#complete()
     }
   }
@@ -115,6 +116,7 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
     turn.refresh()
     stats.rqTimeout.add(1)
     noteNoReply(this.#cluster, this.#endpoint, this.#startedMs)
+    bookTimeout(this.#endpoint)
     this.#end(this.#mirroring.stats.timeout)
     this.#pool?.cancel(this)
     if (this.#ticket !== 0) this.#connection?.abandon(this.#ticket)

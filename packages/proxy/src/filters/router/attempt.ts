@@ -4,7 +4,7 @@ import type { TrySpan } from '../../observe/tracing/try-span.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
-import { bookRequest, closeRequest, noteNoReply, noteReply } from '../../upstream/request-books.ts'
+import { bookReply, bookRequest, bookTimeout, closeRequest, noteNoReply, noteReply } from '../../upstream/request-books.ts'
 import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
@@ -80,6 +80,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     }
     if (this.#context.isObserved) reply.set(SERVER_ADDRESS_KEY, this.endpoint.address)
     if (reply.last) {
+      bookReply(this.endpoint, reply)
       noteReply(this.cluster, this.endpoint, this.#startedMs)
       this.#finish(null, reply)
     }
@@ -98,6 +99,11 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     this.#finish()
     this.#context.complete()
     connection.pool.onRoom(connection)
+  }
+
+  timedOut(): void {
+    this.cluster.context.stats.rqTimeout.add(1)
+    if (!this.#isOver) bookTimeout(this.endpoint)
   }
 
   /** The exchange ended otherwise: nobody waits for the reply any more. */

@@ -56,6 +56,8 @@ export interface Try {
   readonly localAddress: string
   /** When it left for the service; 0: it did not. */
   readonly sentMs: number
+  /** The exchange ends now, because its reply has not come in time. */
+  timedOut(): void
   /** The exchange has ended otherwise. */
   cancel(): void
 }

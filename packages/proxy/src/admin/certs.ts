@@ -1,0 +1,43 @@
+import { X509Certificate } from 'node:crypto'
+import { type AdminRoute, jsonReply } from '@meltemi/runtime'
+import type { LoadedCertificate, ProxyInspector } from './inspector.ts'
+
+const DAY_MS = 86_400_000
+const NAME_FIELDS: Readonly<Record<string, string>> = { DNS: 'dns', URI: 'uri', 'IP Address': 'ip_address' }
+
+export function certsRoute(inspector: ProxyInspector): AdminRoute {
+  return {
+    method: 'GET',
+    path: '/certs',
+    description: 'the certificates in use: names, serial numbers, and until when they hold',
+    handle: () =>
+      jsonReply({
+        certificates: inspector.certificates().map(({ authorities, chain }) => ({
+          ca_cert: authorities.map((each) => certificateJson(each)),
+          cert_chain: chain.map((each) => certificateJson(each)),
+        })),
+      }),
+  }
+}
+
+/** One certificate as Envoy prints it. */
+export function certificateJson({ path, pem }: LoadedCertificate, nowMs: number = Date.now()): unknown {
+  const certificate = new X509Certificate(pem)
+  const expiresMs = certificate.validToDate.getTime()
+  return {
+    path,
+    serial_number: certificate.serialNumber.toLowerCase(),
+    subject_alt_names: namesOf(certificate),
+    days_until_expiration: String(Math.max(0, Math.floor((expiresMs - nowMs) / DAY_MS))),
+    valid_from: certificate.validFromDate.toISOString(),
+    expiration_time: certificate.validToDate.toISOString(),
+  }
+}
+
+function namesOf({ subjectAltName }: X509Certificate): readonly unknown[] {
+  return (subjectAltName ?? '').split(', ').flatMap((entry) => {
+    const [, kind = '', name = ''] = /^([^:]+):(.*)$/.exec(entry) ?? []
+    const field = NAME_FIELDS[kind]
+    return field === undefined ? [] : [{ [field]: name }]
+  })
+}
