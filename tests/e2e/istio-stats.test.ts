@@ -342,7 +342,7 @@ test('heartbeats and messages that fit nothing do not count', async () => {
 test('an inbound listener that was not told its service says unknown', async () => {
   await using proxy = await startTestProxy({
     codec: mutable,
-    bootstrap: { node: SHOP },
+    node: SHOP,
     listener: { direction: 'inbound' },
     clusters: [testCluster(INBOUND_CLUSTER, [])],
     routes: [testRoute(INBOUND_CLUSTER)],
