@@ -58,7 +58,7 @@ function sidecar(
 ): Omit<ProxyProcessOptions, 'endpoints'> {
   return {
     codec: codec.name,
-    node: { id, cluster, metadata },
+    bootstrap: { node: { id, cluster, metadata } },
     filter: {
       stat_prefix: name,
       meta_protocol_filters: [...filters, { name: 'aeraki.meta_protocol.filters.router' }],
