@@ -16,6 +16,8 @@ export interface ListenerOptions {
   readonly match?: readonly [string, string]
   readonly requestTimeout?: string
   readonly onewayMethods?: readonly string[]
+  readonly requestMutation?: Readonly<Record<string, string>>
+  readonly responseMutation?: Readonly<Record<string, string>>
 }
 
 const MAIN = fileURLToPath(new URL('../../../packages/cli/src/main.ts', import.meta.url))
@@ -35,10 +37,10 @@ export class Meltemi implements AsyncDisposable {
     this.#folder = folder
   }
 
-  static async start(listeners: Readonly<Record<string, ListenerOptions>>): Promise<Meltemi> {
-    const folder = mkdtempSync(join(tmpdir(), 'meltemi-thrift-'))
+  static async start(listeners: Readonly<Record<string, ListenerOptions>>, codec = 'thrift'): Promise<Meltemi> {
+    const folder = mkdtempSync(join(tmpdir(), `meltemi-${codec}-`))
     const file = join(folder, 'proxy.json')
-    writeFileSync(file, JSON.stringify(bootstrap(listeners)))
+    writeFileSync(file, JSON.stringify(bootstrap(listeners, codec)))
     const options = ['proxy', '-c', file, '--admin-address', '127.0.0.1:0', '--drain-time-s', '0']
     const child = spawn(process.execPath, ['--conditions=meltemi-source', MAIN, ...options], { stdio: 'pipe' })
     const ports = await listeningPorts(child, Object.keys(listeners).length)
@@ -75,11 +77,11 @@ async function listeningPorts(child: ChildProcess, count: number): Promise<Map<s
   })
 }
 
-function bootstrap(listeners: Readonly<Record<string, ListenerOptions>>): object {
+function bootstrap(listeners: Readonly<Record<string, ListenerOptions>>, codec: string): object {
   const named = Object.entries(listeners)
   return {
     static_resources: {
-      listeners: named.map(([name, options]) => listener(name, options)),
+      listeners: named.map(([name, options]) => listener(name, options, codec)),
       clusters: named.map(([name, { upstreamPort }]) => ({
         name,
         type: 'STATIC',
@@ -92,19 +94,28 @@ function bootstrap(listeners: Readonly<Record<string, ListenerOptions>>): object
   }
 }
 
-function listener(name: string, options: ListenerOptions): object {
+function listener(name: string, options: ListenerOptions, codec: string): object {
   const { multiplexing = true, match, requestTimeout, onewayMethods } = options
+  const { requestMutation = {}, responseMutation = {} } = options
   const metadata = match === undefined ? [] : [{ name: match[0], exact_match: match[1] }]
   const config =
     onewayMethods === undefined ? {} : { config: { '@type': STRUCT_TYPE, value: { oneway_methods: onewayMethods } } }
+  const changes = {
+    request_mutation: pairsOf(requestMutation),
+    response_mutation: pairsOf(responseMutation),
+  }
   const typed_config = {
     '@type': PROXY_TYPE,
     stat_prefix: name,
-    protocol: { name: 'thrift', codec: { name: 'aeraki.meta_protocol.codec.thrift', ...config }, multiplexing },
-    route_config: { name, routes: [{ name, match: { metadata }, route: { cluster: name } }] },
+    protocol: { name: codec, codec: { name: `aeraki.meta_protocol.codec.${codec}`, ...config }, multiplexing },
+    route_config: { name, routes: [{ name, match: { metadata }, route: { cluster: name }, ...changes }] },
     ...(requestTimeout === undefined ? {} : { request_timeout: requestTimeout }),
   }
   return { name, address: address(0), filter_chains: [{ filters: [{ name: 'meta_protocol_proxy', typed_config }] }] }
+}
+
+function pairsOf(map: Readonly<Record<string, string>>): object[] {
+  return Object.entries(map).map(([key, value]) => ({ key, value }))
 }
 
 function address(port: number): object {
