@@ -129,7 +129,7 @@ function commandOf(peer: Peer): readonly string[] {
     case 'go':
       return [pathOf('gen/go-peer')]
     case 'npm':
-      return [process.execPath, pathOf('peers/npm-peer.cjs')]
+      return [process.execPath, pathOf('peers/npm-peer.ts')]
     default: {
       const folder = pathOf(`gen/${peer}`)
       return ['java', ...JAVA_OPTIONS, '-cp', `${folder}/classes:${folder}/lib/*`, 'meltemi.peer.Main']
