@@ -31,7 +31,7 @@ function textOf(bytes: Buffer): string {
   const reader = reading(bytes)
   reader.readText()
   assert.equal(reader.at, bytes.length)
-  return reader.text ?? bytes.latin1Slice(reader.textStart, reader.textEnd)
+  return reader.text ?? bytes.toString('latin1', reader.textStart, reader.textEnd)
 }
 
 function writtenText(text: string): Buffer {

@@ -20,6 +20,11 @@ const string = (value: string) => java('java.lang.String', value)
 
 type Invoke = (method: string, ...args: unknown[]) => Promise<unknown>
 
+interface Consumer {
+  ready(): Promise<void>
+  invoke(method: string, args: readonly unknown[], options: object): Promise<unknown>
+}
+
 const [role, ...rest] = process.argv.slice(2)
 const options = Object.fromEntries(rest.map((argument) => argument.split('=') as [string, string]))
 if (role === 'server') await serve(Number(options['port']))
@@ -74,7 +79,7 @@ async function makeCalls(): Promise<void> {
   process.exit(0)
 }
 
-async function connect(client: { createConsumer(options: object): any }, port: string): Promise<Invoke> {
+async function connect(client: { createConsumer(options: object): Consumer }, port: string): Promise<Invoke> {
   const consumer = client.createConsumer({ interfaceName: SERVICE, serverHost: `dubbo://127.0.0.1:${port}` })
   await consumer.ready()
   return (method, ...args) => consumer.invoke(method, args, { responseTimeout: 5000 })
