@@ -415,3 +415,18 @@ test('as many attachments as are allowed are read', () => {
   const message = decode(request('many', NAMES + text('') + map(Object.fromEntries(pairs))))
   assert.equal(message.size, 3 + MAX_ATTACHMENTS)
 })
+
+test('bytes behind a message, which mean nothing, stay behind it', () => {
+  const more = '5a5a'
+  for (const [one, type] of [
+    [reply('value', `91 ${POJO} ${more}`), 0x94],
+    [reply('nothing', `92 ${more}`), 0x95],
+    [request('nulls', `${text('2.0.2')}${text(PATH)}4e${text('buy')}4e 4e ${more}`), undefined],
+    [request('map', `${NAMES}${text('')}${map({ b: '2' })} ${more}`), undefined],
+  ] as const) {
+    const changed = encoded(decode(one), { a: '1' })
+    if (type !== undefined) assert.equal(changed[16], type)
+    assert.ok(changed.toString('hex').endsWith(`${text('a')}${text('1')}5a${more}`), one.name)
+    assert.equal(decode({ ...one, bytes: changed }).get('a'), '1')
+  }
+})
