@@ -11,7 +11,7 @@ import { ROOT } from '../scripts/workspace.ts'
 import { dubboReply, dubboRequest } from './harness/dubbo-frame.ts'
 import { connectClient, startEchoServer, startTestProxy, testCluster } from './harness/index.ts'
 
-const [, ROUTES = ''] = /```yaml\n([^]*?)```/.exec(readFileSync(join(ROOT, 'docs/dubbo.md'), 'utf8')) ?? []
+const [, ROUTES = ''] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, 'docs/dubbo.md'), 'utf8')) ?? []
 const BOOTSTRAP = `
 static_resources:
   clusters: [{ name: shop-blue, type: STATIC }]

@@ -85,7 +85,6 @@ function drawKind(draw: Draw, wire: Wire): RequestPlan['kind'] {
   return draw.pick(wire.kinds)
 }
 
-
 function drawStream(draw: Draw): StreamPlan {
   return {
     frames: draw.int(0, 6),

@@ -29,7 +29,13 @@ const JAVA_OPTIONS = [
   ...['lang', 'lang.reflect', 'io', 'math', 'net', 'text', 'time', 'util', 'util.concurrent'].map(
     (name) => `--add-opens=java.base/java.${name}=ALL-UNNAMED`,
   ),
-  ...['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx256m', '-Dfile.encoding=UTF-8', '-Djava.net.preferIPv4Stack=true'],
+  ...[
+    '-XX:TieredStopAtLevel=1',
+    '-XX:+UseSerialGC',
+    '-Xmx256m',
+    '-Dfile.encoding=UTF-8',
+    '-Djava.net.preferIPv4Stack=true',
+  ],
 ]
 
 export class PeerServer implements AsyncDisposable {
@@ -129,7 +135,7 @@ function commandOf(peer: Peer): readonly string[] {
     case 'go':
       return [pathOf('gen/go-peer')]
     case 'npm':
-      return [process.execPath, pathOf('peers/npm-peer.cjs')]
+      return [process.execPath, pathOf('peers/npm-peer.ts')]
     default: {
       const folder = pathOf(`gen/${peer}`)
       return ['java', ...JAVA_OPTIONS, '-cp', `${folder}/classes:${folder}/lib/*`, 'meltemi.peer.Main']

@@ -11,7 +11,7 @@ import type { Hessian2Reader } from './hessian2-reader.ts'
 import { writeText } from './hessian2-text-writer.ts'
 import { skipInvocation } from './invocation.ts'
 import { Form, type Layout } from './layout.ts'
-import { skipResult, typeWithAttachments } from './result.ts'
+import { hasValue, readResultType, skipResult, typeWithAttachments } from './result.ts'
 
 /** What is to become of a message. */
 export interface Change {
@@ -50,18 +50,28 @@ function layoutOf({ metadata }: Change): Layout {
   return metadata.detail as Layout
 }
 
-/** Where there was none: the message gets a map. */
+/** Where there was none: the message gets a map. What stands behind, and means nothing, stays behind. */
 function writeNewMap(reader: Hessian2Reader, change: Change, out: ByteWriter): void {
   const { message, type } = change.metadata
   const { form, at } = layoutOf(change)
-  if (type === MessageType.Response && form === Form.Absent) {
-    out.u8(typeWithAttachments(reader, message)).bytes(message, reader.at, at)
-  } else out.bytes(message, AT.body, at)
+  let rest = form === Form.Null ? at + 1 : at
+  if (type === MessageType.Response && form === Form.Absent) rest = writeRenamedResult(reader, message, out)
+  else out.bytes(message, AT.body, at)
   out.u8(Code.map)
   writePairs(change, out)
-  out.u8(Code.end)
+  out.u8(Code.end).bytes(message, rest)
 }
 
+/** The result under the name that it has with attachments; returns where it ends. */
+function writeRenamedResult(reader: Hessian2Reader, message: Buffer, out: ByteWriter): number {
+  reader.start(message, AT.body)
+  const type = readResultType(reader)
+  out.u8(typeWithAttachments(type))
+  const valueAt = reader.at
+  if (hasValue(type)) reader.skipValue()
+  out.bytes(message, valueAt, reader.at)
+  return reader.at
+}
 function writeChangedMap(reader: Hessian2Reader, change: Change, out: ByteWriter): void {
   const { message } = change.metadata
   const { end } = layoutOf(change)

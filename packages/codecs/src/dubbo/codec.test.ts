@@ -80,7 +80,11 @@ const call = request('a call', NAMES + ARGUMENTS + ATTACHMENTS, CHANGEABLE)
 const oneway = request('a one-way call', NAMES + text('') + map({}), {}, { flags: 0x82 })
 const wide = request('an id of 64 bits', NAMES + text('I') + '90' + ATTACHMENTS, CHANGEABLE, { id: LONG_ID })
 const negative = request('a negative id', NAMES + text('') + ATTACHMENTS, CHANGEABLE, { id: -2n })
-const typed = request('typed attachments', `${NAMES}${text('')}${map({ color: 'red' }, `4d ${text('a.Map')}`)}`, CHANGEABLE)
+const typed = request(
+  'typed attachments',
+  `${NAMES}${text('')}${map({ color: 'red' }, `4d ${text('a.Map')}`)}`,
+  CHANGEABLE,
+)
 const nulls = request('nulls for version, types and attachments', `${text('2.0.2')}${text(PATH)}4e${text('buy')}4e 4e`)
 const bare = request('no attachments', NAMES + text('V') + '4e')
 const json = request('another serialization', Buffer.from('"2.0.2"\n').toString('hex'), FIXED, { flags: 0xc6 })
@@ -364,7 +368,10 @@ test('a name that came before is the same text, and one that shares its place is
   const names = ['aXb', 'aYb', 'aXb', 'x'.repeat(200), 'aXb', 'é', '']
   for (const name of names) {
     const named = name === 'é' ? '01 c3a9' : text(name)
-    const bytes = frame({ flags: REQUEST }, `${text('2.0.2')}${text(PATH)}4e ${named}${text('')}${map({ [`k${name.length}`]: name.replace('é', '') })}`)
+    const bytes = frame(
+      { flags: REQUEST },
+      `${text('2.0.2')}${text(PATH)}4e ${named}${text('')}${map({ [`k${name.length}`]: name.replace('é', '') })}`,
+    )
     const [message] = feed({ ...dubbo, create: () => reader }, { ...call, bytes }, [bytes])
     assert.equal(message?.get('method'), name)
     assert.equal(message?.operation, `${PATH}/${name}`)
@@ -409,3 +416,17 @@ test('as many attachments as are allowed are read', () => {
   assert.equal(message.size, 3 + MAX_ATTACHMENTS)
 })
 
+test('bytes behind a message, which mean nothing, stay behind it', () => {
+  const more = '5a5a'
+  for (const [one, type] of [
+    [reply('value', `91 ${POJO} ${more}`), 0x94],
+    [reply('nothing', `92 ${more}`), 0x95],
+    [request('nulls', `${text('2.0.2')}${text(PATH)}4e${text('buy')}4e 4e ${more}`), undefined],
+    [request('map', `${NAMES}${text('')}${map({ b: '2' })} ${more}`), undefined],
+  ] as const) {
+    const changed = encoded(decode(one), { a: '1' })
+    if (type !== undefined) assert.equal(changed[16], type)
+    assert.ok(changed.toString('hex').endsWith(`${text('a')}${text('1')}5a${more}`), one.name)
+    assert.equal(decode({ ...one, bytes: changed }).get('a'), '1')
+  }
+})

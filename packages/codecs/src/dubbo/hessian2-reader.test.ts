@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { ByteWriter, ProtocolError } from '@meltemi/sdk'
 import { Random } from '@meltemi/sdk/testing'
-import hessian from 'hessian.js'
+
 import { Hessian2Reader } from './hessian2-reader.ts'
 import { writeText } from './hessian2-text-writer.ts'
 
+/** npm's hessian.js, which comes without types. */
+const hessian: { encode(value: unknown, version: string): Buffer; decode(bytes: Buffer, version: string): unknown } =
+  createRequire(import.meta.url)('hessian.js')
 const MAX_DEPTH = 4096
 const MAX_CLASSES = 4096
 const hex = (text: string) => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
@@ -27,7 +31,7 @@ function textOf(bytes: Buffer): string {
   const reader = reading(bytes)
   reader.readText()
   assert.equal(reader.at, bytes.length)
-  return reader.text ?? bytes.latin1Slice(reader.textStart, reader.textEnd)
+  return reader.text ?? bytes.toString('latin1', reader.textStart, reader.textEnd)
 }
 
 function writtenText(text: string): Buffer {
@@ -206,7 +210,7 @@ function drawValue(random: Random, depth: number): unknown {
     case 2:
       return random.below(600_000) - 300_000
     case 3:
-      return hessian.java?.long?.(random.below(1 << 30)) ?? random.below(1 << 30)
+      return { $class: 'double', $: random.below(1 << 30) / 7 }
     case 4:
       return random.below(1000) / 8
     case 5:

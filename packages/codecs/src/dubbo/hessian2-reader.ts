@@ -7,8 +7,8 @@
 
 import { type Metadata, ProtocolError } from '@meltemi/sdk'
 import { Code, SHAPES, Shape } from './hessian2-code.ts'
-import { Names } from './names.ts'
 import { byteAt, decodeText, isAscii, TextChunk, textEnd } from './hessian2-text.ts'
+import { Names } from './names.ts'
 
 /** Deeper than what Java's own reader, which recurses, can take. */
 const MAX_DEPTH = 4096
@@ -223,7 +223,6 @@ export class Hessian2Reader {
         this.#openObject(code - Code.shortObject)
     }
   }
-
 
   /** Reads definitions, behind which an object comes: of the last of these classes, or of an earlier one. */
   #readClasses(): void {

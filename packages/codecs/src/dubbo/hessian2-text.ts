@@ -16,7 +16,11 @@ import { Code } from './hessian2-code.ts'
 const ASCII_END = 0x80
 const BYTES_PER_UNIT = 2
 /** Bytes of a character by its first byte; 0: it cannot be first. */
-const SIZES: Uint8Array = new Uint8Array(256).fill(1, 0, ASCII_END).fill(2, 0xc0, 0xe0).fill(3, 0xe0, 0xf0).fill(4, 0xf0, 0xf8)
+const SIZES: Uint8Array = new Uint8Array(256)
+  .fill(1, 0, ASCII_END)
+  .fill(2, 0xc0, 0xe0)
+  .fill(3, 0xe0, 0xf0)
+  .fill(4, 0xf0, 0xf8)
 
 /** One piece of a string. A single one is kept, since strings are read one after the other. */
 export class TextChunk {

@@ -14,12 +14,12 @@ export class Names {
   of(bytes: Buffer, start: number, end: number): string {
     const length = end - start
     if (length === 0) return ''
-    if (length > MAX_BYTES) return bytes.latin1Slice(start, end)
+    if (length > MAX_BYTES) return bytes.toString('latin1', start, end)
     const middle = bytes[start + (length >> 1)] as number
     const slot = (length + 7 * (bytes[start] as number) + 13 * middle + 31 * (bytes[end - 1] as number)) % SLOTS
     const known = this.#slots[slot] as string
     if (known.length === length && isSame(known, bytes, start)) return known
-    const name = bytes.latin1Slice(start, end)
+    const name = bytes.toString('latin1', start, end)
     this.#slots[slot] = name
     return name
   }

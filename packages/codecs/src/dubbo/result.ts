@@ -10,7 +10,6 @@
 
 import { MessageType, type Metadata, ProtocolError, ResponseStatus } from '@meltemi/sdk'
 import { readAttachments } from './attachments.ts'
-import { AT } from './frame.ts'
 import type { Hessian2Reader } from './hessian2-reader.ts'
 import type { Layout } from './layout.ts'
 
@@ -23,31 +22,34 @@ const INT_ZERO = 0x90
 
 /** Fills metadata and layout; the reader stands at the beginning of the body of `metadata.message`. */
 export function readResult(reader: Hessian2Reader, metadata: Metadata, layout: Layout): void {
-  const type = readType(reader)
+  const type = readResultType(reader)
   const kind = type % ATTACHMENTS
   if (kind === Result.exception) {
     metadata.type = MessageType.Error
     metadata.status = ResponseStatus.Error
   }
   if (type < ATTACHMENTS) return
-  if (kind !== Result.nothing) reader.skipValue()
+  if (hasValue(type)) reader.skipValue()
   readAttachments(reader, metadata, layout)
 }
 
 /** Passes everything before the attachments. */
 export function skipResult(reader: Hessian2Reader): void {
-  if (readType(reader) % ATTACHMENTS !== Result.nothing) reader.skipValue()
+  if (hasValue(readResultType(reader))) reader.skipValue()
 }
 
-/** Reads the type of a result that has no attachments, and says in one byte what it is called when it has some. */
-export function typeWithAttachments(reader: Hessian2Reader, message: Buffer): number {
-  reader.start(message, AT.body)
-  const type = readType(reader)
-  return INT_ZERO + (type < ATTACHMENTS ? type + ATTACHMENTS : type)
-}
-
-function readType(reader: Hessian2Reader): number {
+/** The first value of a body, 0 to 5. */
+export function readResultType(reader: Hessian2Reader): number {
   const type = reader.readInt()
   if (type < 0 || type > LAST) throw new ProtocolError(`result type ${type} is not within 0 and ${LAST}`)
   return type
+}
+
+export function hasValue(type: number): boolean {
+  return type % ATTACHMENTS !== Result.nothing
+}
+
+/** The same result with attachments, as the byte that stands for its type. */
+export function typeWithAttachments(type: number): number {
+  return INT_ZERO + (type < ATTACHMENTS ? type + ATTACHMENTS : type)
 }

@@ -6,7 +6,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.logging.LogManager;
-import org.apache.dubbo.common.logger.LoggerFactory;
 import org.apache.dubbo.config.ApplicationConfig;
 
 /**
@@ -15,7 +14,7 @@ import org.apache.dubbo.config.ApplicationConfig;
  */
 public final class Main {
     public static void main(String[] args) throws Exception {
-        LoggerFactory.setLoggerAdapter("jdk");
+        System.setProperty("dubbo.application.logger", "jdk");
         LogManager.getLogManager().reset();
         Map<String, String> options = new HashMap<>();
         for (int n = 1; n < args.length; n++) {
