@@ -99,7 +99,13 @@ const unframedThriftSamples: CodecSamples = {
   large: (bytes) => request('large, unframed', manyFields(bytes)),
 }
 
-export const corpus: readonly CodecSamples[] = [awesomerpcSamples, brpcSamples, thriftSamples, trpcSamples, ...allSamples]
+export const corpus: readonly CodecSamples[] = [
+  awesomerpcSamples,
+  brpcSamples,
+  thriftSamples,
+  trpcSamples,
+  ...allSamples,
+]
 
 /** The corpus, and further ways in which a message can be long. */
 export const largeCorpus: readonly CodecSamples[] = [...corpus, unframedThriftSamples]
