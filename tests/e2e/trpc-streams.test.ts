@@ -110,7 +110,10 @@ for (const multiplexing of [true, false]) {
     for (const stream of [100, 101, 102]) {
       client.send(Buffer.concat([trpcInit({ stream }), trpcData(stream, 'list')]))
       const frames = await client.take(4)
-      assert.deepEqual(frames.map(({ type }) => type), [T.StreamInit, T.StreamData, T.StreamData, T.StreamCloseTwoWay])
+      assert.deepEqual(
+        frames.map(({ type }) => type),
+        [T.StreamInit, T.StreamData, T.StreamData, T.StreamCloseTwoWay],
+      )
       assert.deepEqual(new Set(frames.map(({ streamId }) => streamId)), new Set([stream]))
     }
     await proxy.until('stream_active', 0)
@@ -134,7 +137,7 @@ for (const multiplexing of [true, false]) {
     const granted = await client.next()
     assert.equal(granted.message.equals(trpcFeedback(CLIENT_STREAM, 4096)), true)
     await server.arrived(2)
-    assert.equal(bodyOf(server.received[1]!), trpcFeedback(CLIENT_STREAM, 8192).toString("utf8", 16))
+    assert.equal(bodyOf(server.received[1]!), trpcFeedback(CLIENT_STREAM, 8192).toString('utf8', 16))
   })
 
   test(`a reset of either side reaches the other and ends the stream (${mode})`, async () => {
@@ -268,4 +271,3 @@ test('one-way calls are passed on, and nothing waits for an answer to them', asy
   await proxy.until('request_active', 0)
   assert.equal(proxy.stat('upstream_rq_active'), 0)
 })
-

@@ -115,7 +115,11 @@ const unframedThriftSamples: CodecSamples = {
 }
 
 export const corpus: readonly CodecSamples[] = [
-  ...[awesomerpcSamples, brpcSamples, dubboSamples, thriftSamples, trpcSamples],
+  awesomerpcSamples,
+  brpcSamples,
+  dubboSamples,
+  thriftSamples,
+  trpcSamples,
   ...allSamples,
 ]
 

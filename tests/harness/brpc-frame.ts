@@ -38,7 +38,11 @@ export function brpcReply(reply: BrpcReply): Buffer {
   return frame(2, outcome, reply)
 }
 
-function frame(field: number, part: BinaryWriter, { id, payload = '', attachment = '', userFields }: BrpcFrame): Buffer {
+function frame(
+  field: number,
+  part: BinaryWriter,
+  { id, payload = '', attachment = '', userFields }: BrpcFrame,
+): Buffer {
   const [body, tail] = [Buffer.from(payload as string), Buffer.from(attachment as string)]
   const meta = new BinaryWriter().uint32((field << 3) | 2).bytes(part.finish())
   meta.uint32(4 << 3).int64(id)

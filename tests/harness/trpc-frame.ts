@@ -80,7 +80,14 @@ export function trpcInit({ stream, func = FUNC, transInfo = {} }: TrpcInit): Buf
   for (const [n, text] of [CALLER, CALLEE, func].entries()) writeText(meta, n + 1, text)
   writeMap(meta, 5, transInfo)
   const init = new BinaryWriter().uint32((1 << 3) | 2).bytes(meta.finish())
-  return streamFrame(Stream.Init, stream, init.uint32(3 << 3).uint32(WINDOW_BYTES).finish())
+  return streamFrame(
+    Stream.Init,
+    stream,
+    init
+      .uint32(3 << 3)
+      .uint32(WINDOW_BYTES)
+      .finish(),
+  )
 }
 
 /** What a service opens a stream with, or refuses it where there is a code. */
@@ -89,7 +96,14 @@ export function trpcInitReply({ stream, ret = 0, message = '' }: TrpcEnd): Buffe
   if (ret !== 0) meta.uint32(1 << 3).int32(ret)
   writeText(meta, 2, message)
   const init = new BinaryWriter().uint32((2 << 3) | 2).bytes(meta.finish())
-  return streamFrame(Stream.Init, stream, init.uint32(3 << 3).uint32(WINDOW_BYTES).finish())
+  return streamFrame(
+    Stream.Init,
+    stream,
+    init
+      .uint32(3 << 3)
+      .uint32(WINDOW_BYTES)
+      .finish(),
+  )
 }
 
 export function trpcData(stream: number, body: string | Uint8Array): Buffer {
@@ -97,7 +111,14 @@ export function trpcData(stream: number, body: string | Uint8Array): Buffer {
 }
 
 export function trpcFeedback(stream: number, increment: number): Buffer {
-  return streamFrame(Stream.Feedback, stream, new BinaryWriter().uint32(1 << 3).uint32(increment).finish())
+  return streamFrame(
+    Stream.Feedback,
+    stream,
+    new BinaryWriter()
+      .uint32(1 << 3)
+      .uint32(increment)
+      .finish(),
+  )
 }
 
 export function trpcClose({ stream, ret = 0, message = '', isReset = false }: TrpcEnd): Buffer {
@@ -146,7 +167,11 @@ function writeText(writer: BinaryWriter, field: number, text: string): void {
 
 function writeMap(writer: BinaryWriter, field: number, map: TransInfo): void {
   for (const [key, value] of Object.entries(map)) {
-    const pair = new BinaryWriter().uint32(0x0a).string(key).uint32(0x12).bytes(Buffer.from(value as string))
+    const pair = new BinaryWriter()
+      .uint32(0x0a)
+      .string(key)
+      .uint32(0x12)
+      .bytes(Buffer.from(value as string))
     writer.uint32((field << 3) | 2).bytes(pair.finish())
   }
 }

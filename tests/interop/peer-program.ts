@@ -23,11 +23,13 @@ const CLIENT_TIMEOUT_MS = 30_000
 export class PeerProgram {
   readonly #command: readonly string[]
   readonly #setup: string
+  readonly #file: string
 
-  /** `setup`: what `scripts/setup-interop.sh` calls it. */
-  constructor(command: readonly string[], setup: string) {
+  /** `setup`: what `scripts/setup-interop.sh` calls it. `file`: what that makes. */
+  constructor(command: readonly string[], setup: string, file: string) {
     this.#command = command
     this.#setup = setup
+    this.#file = file
   }
 
   /** A server, on a free port if none is given; it ends when disposed of, and when this process does. */
@@ -56,8 +58,7 @@ export class PeerProgram {
   }
 
   #start(args: readonly string[]): ChildProcess {
-    const missing = this.#command.find((part) => part.startsWith('/') && !existsSync(part))
-    if (missing !== undefined) throw new Error(`${missing} is missing: run scripts/setup-interop.sh ${this.#setup}`)
+    if (!existsSync(this.#file)) throw new Error(`${this.#file} is missing: run scripts/setup-interop.sh ${this.#setup}`)
     const [program, ...before] = this.#command
     return spawn(program as string, [...before, ...args], { stdio: 'pipe' })
   }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { codecs } from '@meltemi/cli'
-import { type CodecDefinition, type Metadata, MessageType } from '@meltemi/sdk'
+import { type CodecDefinition, MessageType, type Metadata } from '@meltemi/sdk'
 import { factsOf, feed, formatSampleText, type Sample } from '@meltemi/sdk/testing'
 import type { PeerProgram } from './peer-program.ts'
 

@@ -4,13 +4,12 @@
  */
 
 import { recordSamples } from '../record-samples.ts'
-import { PEERS } from './peers.ts'
+import { javaPeer } from './peer.ts'
+
+const CALLS = ['say', 'attach', 'gzip', 'logId', 'fail', 'added']
 
 await recordSamples({
   codec: 'brpc',
-  conversations: [
-    { name: 'cpp', client: PEERS.cpp, server: PEERS.cpp, calls: ['say', 'attach', 'gzip', 'logId', 'fail', 'added'] },
-    { name: 'go', client: PEERS.go, server: PEERS.go, calls: ['say', 'fail', 'added'] },
-  ],
+  conversations: [{ name: 'java', client: javaPeer, server: javaPeer, calls: CALLS }],
   changeable: [],
 })

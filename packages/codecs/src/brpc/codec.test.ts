@@ -13,7 +13,15 @@ import {
   ReceiveBuffer,
   ResponseStatus,
 } from '@meltemi/sdk'
-import { assertConforms, conformance, decodeSample, factsOf, feed, loadSamples, type Sample } from '@meltemi/sdk/testing'
+import {
+  assertConforms,
+  conformance,
+  decodeSample,
+  factsOf,
+  feed,
+  loadSamples,
+  type Sample,
+} from '@meltemi/sdk/testing'
 import { brpc } from './index.ts'
 
 const SAMPLES = fileURLToPath(new URL('samples', import.meta.url))
@@ -74,7 +82,12 @@ test('a request has its id, its timeout, its names and its user fields', () => {
 test('user fields do not overwrite what is routed by', () => {
   const pairs = ['service', 'interface', 'method', 'log_id'].map((key) => pair(key, 'evil')).join('')
   const call = decoded(request(message(`${sized('0a', `${NAMES}1807`)} 204d ${pairs}`)))
-  assert.deepEqual(factsOf(call).properties, { service: 'test.Echo', interface: 'test.Echo', method: 'Say', log_id: '7' })
+  assert.deepEqual(factsOf(call).properties, {
+    service: 'test.Echo',
+    interface: 'test.Echo',
+    method: 'Say',
+    log_id: '7',
+  })
 })
 
 test('a timeout below zero is none', () => {
@@ -101,10 +114,7 @@ function encoded(metadata: Metadata, changes: Readonly<Record<string, string | u
 test('another id leaves every other byte as it was, payload and attachment too', () => {
   const call = decoded(request(CALL))
   call.requestId = 1024
-  const expected = message(
-    `${sized('0a', `${NAMES}180740f403`)} 208008 2802 ${pair('k', 'v')} a00607`,
-    '616263 7879',
-  )
+  const expected = message(`${sized('0a', `${NAMES}180740f403`)} 208008 2802 ${pair('k', 'v')} a00607`, '616263 7879')
   assert.equal(encoded(call).toString('hex'), expected.toString('hex'))
 })
 
@@ -121,7 +131,10 @@ test('a mutation changes user fields, and a lowered timeout is written', () => {
   const expected = `${sized('0a', `${NAMES}1807405a`)} 204d 2802 a00607 ${pair('k', 'new')} ${pair('x', 'y')}`
   const bytes = encoded(call, { k: 'new', x: 'y' })
   assert.equal(bytes.toString('hex'), message(expected, '616263 7879').toString('hex'))
-  assert.equal(encoded(decoded(reply(REPLY)), { k: undefined }).toString('hex'), message('1200 204d', '78').toString('hex'))
+  assert.equal(
+    encoded(decoded(reply(REPLY)), { k: undefined }).toString('hex'),
+    message('1200 204d', '78').toString('hex'),
+  )
 })
 
 function errorReply(bytes: Buffer, type: ErrorType): Buffer {

@@ -1,6 +1,14 @@
 /** The protobuf RpcMeta of bRPC's messages: what of it is read and written. */
 
-import { ByteWriter, type MessageId, MessageType, type Metadata, type Mutation, ProtocolError, ResponseStatus } from '@meltemi/sdk'
+import {
+  ByteWriter,
+  type MessageId,
+  MessageType,
+  type Metadata,
+  type Mutation,
+  ProtocolError,
+  ResponseStatus,
+} from '@meltemi/sdk'
 import { FieldCopy, writeEmbedded, writeInteger } from '../protobuf/field-copy.ts'
 import { FieldReader } from '../protobuf/field-reader.ts'
 import { TextMapMutation, TextMapReader } from '../protobuf/text-map.ts'

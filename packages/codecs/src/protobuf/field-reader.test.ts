@@ -12,7 +12,8 @@ function fieldsOf(text: string): string[] {
   const bytes = hex(text)
   const fields = new FieldReader().start(bytes, 0, bytes.length)
   const found: string[] = []
-  while (fields.next()) found.push(`${fields.tag >> 3}/${fields.tag & 7} ${bytes.toString('hex', fields.valueAt, fields.end)}`)
+  while (fields.next())
+    found.push(`${fields.tag >> 3}/${fields.tag & 7} ${bytes.toString('hex', fields.valueAt, fields.end)}`)
   return found
 }
 
@@ -38,7 +39,10 @@ const REFUSED: Readonly<Record<string, readonly [bytes: string, why: RegExp]>> =
 
 for (const [name, [bytes, why]] of Object.entries(REFUSED)) {
   test(`${name} is refused`, () => {
-    assert.throws(() => fieldsOf(bytes), (error) => error instanceof ProtocolError && why.test(error.message))
+    assert.throws(
+      () => fieldsOf(bytes),
+      (error) => error instanceof ProtocolError && why.test(error.message),
+    )
   })
 }
 

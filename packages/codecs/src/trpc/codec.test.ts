@@ -13,7 +13,15 @@ import {
   ReceiveBuffer,
   ResponseStatus,
 } from '@meltemi/sdk'
-import { assertConforms, conformance, decodeSample, factsOf, feed, loadSamples, type Sample } from '@meltemi/sdk/testing'
+import {
+  assertConforms,
+  conformance,
+  decodeSample,
+  factsOf,
+  feed,
+  loadSamples,
+  type Sample,
+} from '@meltemi/sdk/testing'
 import { trpc } from './index.ts'
 
 const SAMPLES = fileURLToPath(new URL('samples', import.meta.url))
@@ -116,7 +124,10 @@ test('a call of type 1 is one-way', () => {
 
 test('a reply fails by a code of the framework or of the service', () => {
   const ok = decoded(reply(REPLY))
-  assert.deepEqual([ok.status, ok.get('error_msg'), ok.get('k'), ok.get('ret')], [ResponseStatus.Ok, '', 'v', undefined])
+  assert.deepEqual(
+    [ok.status, ok.get('error_msg'), ok.get('k'), ok.get('ret')],
+    [ResponseStatus.Ok, '', 'v', undefined],
+  )
   const failed = decoded(reply(FAILED))
   assert.deepEqual([failed.type, failed.status], [MessageType.Response, ResponseStatus.Error])
   assert.deepEqual([failed.get('error_msg'), failed.get('ret')], ['no service', '11'])
@@ -128,12 +139,21 @@ test('stream frames have their type, and end otherwise for a client than for a s
   const T = MessageType
   const sent = [INIT, DATA, FEEDBACK, CLOSE, RESET].map((bytes) => decoded(request(bytes)))
   const expected = [T.StreamInit, T.StreamData, T.StreamData, T.StreamCloseOneWay, T.StreamCloseTwoWay]
-  assert.deepEqual(sent.map(({ type }) => type), expected)
+  assert.deepEqual(
+    sent.map(({ type }) => type),
+    expected,
+  )
   assert.deepEqual(new Set(sent.map(({ streamId }) => streamId)), new Set([0x65]))
   const got = [OPENED, REFUSED, DATA, CLOSE, RESET].map((bytes) => decoded(reply(bytes)))
   const answered = [T.StreamInit, T.Error, T.StreamData, T.StreamCloseTwoWay, T.StreamCloseTwoWay]
-  assert.deepEqual(got.map(({ type }) => type), answered)
-  assert.deepEqual(got.map(({ status }) => status), [0, 1, 0, 0, 1])
+  assert.deepEqual(
+    got.map(({ type }) => type),
+    answered,
+  )
+  assert.deepEqual(
+    got.map(({ status }) => status),
+    [0, 1, 0, 0, 1],
+  )
   assert.deepEqual([got[1]!.get('ret'), got[1]!.get('error_msg')], ['12', 'no func'])
   assert.deepEqual([got[4]!.get('ret'), got[4]!.get('error_msg')], ['161', 'gone'])
 })
@@ -214,7 +234,10 @@ test('the error reply to a call is a header with code and text', () => {
 })
 
 test('the error reply to what opens a stream is a refusal', () => {
-  assert.equal(errorReply(INIT, ErrorType.RouteNotFound).toString('hex'), stream('01', '1205 080b 120165').toString('hex'))
+  assert.equal(
+    errorReply(INIT, ErrorType.RouteNotFound).toString('hex'),
+    stream('01', '1205 080b 120165').toString('hex'),
+  )
 })
 
 test('a stream that has been answered ends by a reset with code and text', () => {
@@ -248,9 +271,9 @@ const BAD: Readonly<Record<string, readonly [bytes: Buffer, why: RegExp]>> = {
   'stream id 0': [stream('02', '', '00000000'), /stream id 0/],
   'a stream id above 31 bits': [stream('02', '', '80000000'), /stream id 2147483648/],
   'a header that is no protobuf': [unary('ff'), /ends within a varint/],
-  'trans_info that is no protobuf': [unary('4a0107'), /ends within a varint/],
+  'trans_info that is no protobuf': [unary('4a01ff'), /ends within a varint/],
   'more trans_info than is sane': [unary('4a00'.repeat(257)), /more than 256 pairs/],
-  'an opening that is no protobuf': [stream('01', '0a0107'), /ends within a varint/],
+  'an opening that is no protobuf': [stream('01', '0a01ff'), /ends within a varint/],
 }
 
 for (const [name, [bytes, why]] of Object.entries(BAD)) {

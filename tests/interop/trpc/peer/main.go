@@ -26,6 +26,7 @@ import (
 	"trpc.group/trpc-go/trpc-go/log"
 	"trpc.group/trpc-go/trpc-go/server"
 	"trpc.group/trpc-go/trpc-go/stream"
+	trpcpb "trpc.group/trpc/trpc-protocol/pb/go/trpc"
 )
 
 const (
@@ -73,8 +74,9 @@ func serve() {
 		Methods: []server.Method{
 			method("Say", func(_ context.Context, request *text) (string, error) { return request.Value, nil }),
 			method("Meta", func(ctx context.Context, _ *text) (string, error) {
+				seen := seenMetadata(ctx)
 				trpc.SetMetaData(ctx, "answered", []byte("yes"))
-				return seenMetadata(ctx), nil
+				return seen, nil
 			}),
 			method("Fail", func(context.Context, *text) (string, error) { return "", errs.New(404, "nobody") }),
 			method("Break", func(context.Context, *text) (string, error) {
@@ -218,7 +220,7 @@ var outcomes = map[string]func(map[string]any) error{
 		return err
 	},
 	"meta": func(outcome map[string]any) (err error) {
-		head := &trpc.ResponseProtocol{}
+		head := &trpcpb.ResponseProtocol{}
 		outcome["result"], err = invoke("Meta", "",
 			client.WithMetaData("user", []byte("ü")), client.WithMetaData("token", []byte("t")), client.WithRspHead(head))
 		outcome["answered"] = string(head.TransInfo["answered"])
