@@ -65,9 +65,7 @@ function thriftCall(type: number, id: number): Buffer {
 }
 
 function withServer({ codec, reply }: Protocol): SidecarsOptions {
-  return reply === undefined
-    ? { codec }
-    : { codec, server: { answer: (request) => reply(Number(request.requestId)) } }
+  return reply === undefined ? { codec } : { codec, server: { answer: (request) => reply(Number(request.requestId)) } }
 }
 
 for (const protocol of PROTOCOLS) {
@@ -312,7 +310,12 @@ for (const multiplexing of [true, false]) {
       if (request.type === StreamData) connection.destroy()
     }
     const filters = { maxInFlightPerConnection: 1 }
-    await using mesh = await startSidecars({ codec: streaming, multiplexing, server: { handler }, outbound: { filter: filters } })
+    await using mesh = await startSidecars({
+      codec: streaming,
+      multiplexing,
+      server: { handler },
+      outbound: { filter: filters },
+    })
     mesh.client.send(Buffer.concat([frame(StreamInit), frame(StreamData)]))
     assert.equal((await mesh.client.next()).type, MessageType.Error)
     assert.deepEqual(istioOutcomes(mesh.inbound), { '1 UC': 1 })
@@ -417,7 +420,11 @@ test('a bootstrap with a field that the filters do not have is refused', async (
       },
     },
   ]
-  const start = startProxyProcess({ codec: awesomerpc.name, endpoints: [1], filter: { meta_protocol_filters: filters } })
+  const start = startProxyProcess({
+    codec: awesomerpc.name,
+    endpoints: [1],
+    filter: { meta_protocol_filters: filters },
+  })
   await assert.rejects(start, ({ message }: Error) => {
     assert.match(message, /meta_protocol_filters\[0\]\.config\.keep_peer_metadata/)
     assert.match(message, /meta_protocol_filters\[1\]\.config\.service/)

@@ -301,7 +301,7 @@ export class Exchange implements RouterContext, RouteInfo, EndedExchange, Stream
   /** Now, or when the stream that it has opened is over. */
   #tellEnd(chain: FilterChain): void {
     const stream = this.streamSink
-    if (stream !== null && stream.isOpen && this.failure === null) stream.watch(this)
+    if (stream?.isOpen && this.failure === null) stream.watch(this)
     else chain.end(this, this.#listener.onFilterException)
   }
 
