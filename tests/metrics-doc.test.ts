@@ -79,7 +79,9 @@ test('docs/metrics.md lists the labels of Istio’s metrics, and no others', asy
   const page = readFileSync(join(ROOT, 'docs/metrics.md'), 'utf8')
   const [, section = ''] = page.split('\n## Requests by workload\n')
   const [, table = ''] = section.split('| label | what it says |\n')
-  const documented = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| `(\w+)` \|/gm)].map(([, label]) => label as string)
+  const documented = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| `(\w+)` \|/gm)].map(
+    ([, label]) => label as string,
+  )
   const labels = await labelsOfRunningProxy()
   assert.ok(labels.length > 20)
   assert.deepEqual(documented.toSorted(), labels.toSorted())
@@ -112,7 +114,7 @@ async function statsOfRunningProxy(): Promise<readonly string[]> {
 async function labelsOfRunningProxy(): Promise<readonly string[]> {
   return withRunningProxy(async (proxy) => {
     const text = await readStats(proxy, 'filter=istio_requests_total')
-    return [...readLabels(text.slice(0, text.lastIndexOf(': ')))?.labels.keys() ?? []]
+    return [...(readLabels(text.slice(0, text.lastIndexOf(': ')))?.labels.keys() ?? [])]
   })
 }
 
@@ -183,7 +185,7 @@ function listener(name: string, filter: MetaProtocolConfig | TcpProxyConfig): Li
 
 /** What is told by workload begins with the first request; this one has no service that would answer. */
 async function callOnce(proxy: RunningProxy): Promise<void> {
-  const { port } = proxy.config.listeners[0]?.address as ListenerConfig['address']
+  const port = proxy.config.listeners[0]?.address.port ?? 0
   await using client = await connectClient({ port, codec: uuid })
   await client.request(uuidFrame({ id: 1 }))
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ListenerConfig, NO_CHANGE } from '@meltemi/api'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { thrift } from '@meltemi/codecs/thrift'
 import { proxyFilters } from '@meltemi/proxy/filters'
@@ -63,9 +65,7 @@ function thriftCall(type: number, id: number): Buffer {
 }
 
 function withServer({ codec, reply }: Protocol): SidecarsOptions {
-  return reply === undefined
-    ? { codec }
-    : { codec, server: { answer: (request) => reply(Number(request.requestId)) } }
+  return reply === undefined ? { codec } : { codec, server: { answer: (request) => reply(Number(request.requestId)) } }
 }
 
 for (const protocol of PROTOCOLS) {
@@ -310,7 +310,12 @@ for (const multiplexing of [true, false]) {
       if (request.type === StreamData) connection.destroy()
     }
     const filters = { maxInFlightPerConnection: 1 }
-    await using mesh = await startSidecars({ codec: streaming, multiplexing, server: { handler }, outbound: { filter: filters } })
+    await using mesh = await startSidecars({
+      codec: streaming,
+      multiplexing,
+      server: { handler },
+      outbound: { filter: filters },
+    })
     mesh.client.send(Buffer.concat([frame(StreamInit), frame(StreamData)]))
     assert.equal((await mesh.client.next()).type, MessageType.Error)
     assert.deepEqual(istioOutcomes(mesh.inbound), { '1 UC': 1 })
@@ -337,6 +342,29 @@ test('heartbeats and messages that fit nothing do not count', async () => {
   mesh.client.send(Buffer.concat([streamingFrame({ type: MessageType.Heartbeat, id: 1 }), frame(StreamData)]))
   await mesh.client.next()
   assert.deepEqual(istioOutcomes(mesh.outbound), {})
+})
+
+test('counts go on when a listener changes, and go with it', async () => {
+  await using mesh = await startSidecars({ codec: mutable })
+  const { proxy } = mesh.outbound
+  await mesh.client.request(mutableFrame({ id: 1 }))
+  const config = proxy.listeners[0]?.config as ListenerConfig
+  const changed = { ...config, bufferLimitBytes: 65_536 }
+  const change = await proxy.prepare({ change: { ...NO_CHANGE, listeners: [changed] } })
+  change.use()
+  await mesh.client.request(mutableFrame({ id: 2 }))
+  await mesh.client.close()
+  await mesh.outbound.until('test.downstream_cx_active', 0)
+  assert.deepEqual(istioOutcomes(mesh.outbound), { '0 -': 2 }, 'nobody uses what it was before')
+  await using client = await connectClient({ port: mesh.outbound.port, codec: mutable })
+  await client.request(mutableFrame({ id: 3 }))
+  assert.deepEqual(istioOutcomes(mesh.outbound), { '0 -': 3 })
+  const removal = await proxy.prepare({ change: { ...NO_CHANGE, listenersRemoved: [config.name] } })
+  removal.use()
+  await client.closed()
+  const endMs = performance.now() + 5000
+  while (istioRequests(mesh.outbound).length > 0 && performance.now() < endMs) await sleep(20)
+  assert.deepEqual(istioRequests(mesh.outbound), [])
 })
 
 test('an inbound listener that was not told its service says unknown', async () => {
@@ -392,7 +420,11 @@ test('a bootstrap with a field that the filters do not have is refused', async (
       },
     },
   ]
-  const start = startProxyProcess({ codec: awesomerpc.name, endpoints: [1], filter: { meta_protocol_filters: filters } })
+  const start = startProxyProcess({
+    codec: awesomerpc.name,
+    endpoints: [1],
+    filter: { meta_protocol_filters: filters },
+  })
   await assert.rejects(start, ({ message }: Error) => {
     assert.match(message, /meta_protocol_filters\[0\]\.config\.keep_peer_metadata/)
     assert.match(message, /meta_protocol_filters\[1\]\.config\.service/)

@@ -6,7 +6,13 @@ import { freePorts } from '../../doc-page/free-ports.ts'
 import { mutable, mutableFrame } from '../../harness/codecs/index.ts'
 import { startSidecarProcesses } from '../../harness/sidecar-processes.ts'
 import { NAMING_LINTS } from '../charts/naming-lints.ts'
-import { type PrometheusServer, programOf, promtool, type Sample, startPrometheus } from '../charts/prometheus-server.ts'
+import {
+  type PrometheusServer,
+  programOf,
+  promtool,
+  type Sample,
+  startPrometheus,
+} from '../charts/prometheus-server.ts'
 
 const PATIENCE_MS = 30_000
 const POLL_MS = 500
@@ -38,13 +44,10 @@ test('a real Prometheus has who asked whom of both proxies, and promtool nothing
   const by = 'reporter, source_workload, destination_workload, response_code'
   const samples = await answered(prometheus, `sum by (${by}) (istio_requests_total)`, 2)
   const common = { source_workload: 'web-v1', destination_workload: 'shop-v1', response_code: '0' }
-  assert.deepEqual(
-    samples.map(({ metric, value }) => [metric, value[1]]).sort(byReporter),
-    [
-      [{ reporter: 'destination', ...common }, '20'],
-      [{ reporter: 'source', ...common }, '20'],
-    ],
-  )
+  assert.deepEqual(samples.map(({ metric, value }) => [metric, value[1]]).sort(byReporter), [
+    [{ reporter: 'destination', ...common }, '20'],
+    [{ reporter: 'source', ...common }, '20'],
+  ])
   const median = 'histogram_quantile(0.5, sum by (le) (istio_request_bytes_bucket{reporter="destination"}))'
   const [bytes] = await answered(prometheus, median, 1)
   assert.ok(Number(bytes?.value[1]) > 500, 'what the proxy beside the client has added is in the size')

@@ -106,6 +106,24 @@ describe('filters', () => {
     ])
   })
 
+  test('of the mesh get their fields in either spelling', () => {
+    const filters = 'aeraki.meta_protocol_proxy.filters'
+    const types = [`${filters}.metadata_exchange.v1alpha.MetadataExchange`, `${filters}.istio_stats.v1alpha.IstioStats`]
+    const rules = types.map((type) => [type, { name: type, parse: () => {} }] as const)
+    const [exchange, stats] = types
+    for (const [keep, service] of [
+      ['keep_peer_metadata', 'destination_service'],
+      ['keepPeerMetadata', 'destinationService'],
+    ]) {
+      const entries = `{name: a, config: {"@type": x/${exchange}, ${keep}: true}}, {name: b, config: {"@type": x/${stats}, ${service}: c}}`
+      const accepted = accept('c', withFilters(entries), { filters: new Map(rules) }).filters
+      assert.deepEqual(
+        accepted.map(({ config }) => config),
+        [{ keepPeerMetadata: true }, { destinationService: 'c' }],
+      )
+    }
+  })
+
   test('that the proxy does not have are refused, apart from those that do not exist', () => {
     const refused = problems(
       'c',

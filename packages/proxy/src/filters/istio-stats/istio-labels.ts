@@ -28,7 +28,10 @@ export interface RequestLabels {
 }
 
 /** The standard labels of Istio, with the values of the reference. */
-export function istioLabels({ reporter, local, protocol }: Reported, { peer, service, outcome }: RequestLabels): Labels {
+export function istioLabels(
+  { reporter, local, protocol }: Reported,
+  { peer, service, outcome }: RequestLabels,
+): Labels {
   const isSource = reporter === 'source'
   const source = isSource ? local : peer
   const destination = isSource ? peer : local

@@ -129,7 +129,9 @@ test('what goes beyond the budget is counted under _other, and told', () => {
   for (let n = 0; n < 10; n++) add(V1, `peer ${n}`)
   add(V1, 'peer 0', 'UT')
   add(V1, 'peer 0')
-  const lines = counted(registry).map((labels) => `${labels['destination_workload']} ${labels['response_flags']} ${labels.count}`)
+  const lines = counted(registry).map(
+    (labels) => `${labels['destination_workload']} ${labels['response_flags']} ${labels.count}`,
+  )
   assert.deepEqual(lines.sort(), ['_other - 8', '_other _other 1', 'peer 0 - 2', 'peer 1 - 1'])
   const [overflow] = registry.read((name) => name === 'overflow')
   assert.ok(overflow?.kind === 'counter' && overflow.value === 9)
@@ -142,7 +144,10 @@ test('series go with their cluster and with their listener, and their part of th
   add(V1, 'shop', Outcome.Failure)
   add('own-name', 'shop')
   budget.forget(V1)
-  assert.deepEqual(counted(registry).map((labels) => labels['destination_service']), ['own-name'])
+  assert.deepEqual(
+    counted(registry).map((labels) => labels['destination_service']),
+    ['own-name'],
+  )
   add(V2, 'shop')
   add(V2, 'shop2')
   assert.equal(counted(registry).length, 3)
@@ -159,5 +164,8 @@ test('a service that another listener has as well keeps what was counted', () =>
   other.add(V1, 'shop')
   one.series.release()
   other.add(V1, 'shop')
-  assert.deepEqual(counted(registry).map(({ count }) => count), [3])
+  assert.deepEqual(
+    counted(registry).map(({ count }) => count),
+    [3],
+  )
 })

@@ -51,11 +51,15 @@ test('a proxy without metadata tells nothing', () => {
 test('Base64 is read with and without padding, and nothing else is', () => {
   for (const text of ['YQ', 'YQ=', 'YQ==']) assert.equal(tryDecodeBase64(text)?.toString(), 'a', text)
   assert.equal(tryDecodeBase64('YWJj')?.toString(), 'abc')
-  for (const text of ['Y', 'YQ===', 'Y Q=', 'YQ-_', 'Y=Q=', 'YWJjZ', '\n']) assert.equal(tryDecodeBase64(text), undefined)
+  for (const text of ['Y', 'YQ===', 'Y Q=', 'YQ-_', 'Y=Q=', 'YWJjZ', '\n'])
+    assert.equal(tryDecodeBase64(text), undefined)
 })
 
 test('a property is found without its value', () => {
   const message = new Metadata()
   message.set('a', '1')
-  assert.deepEqual([hasProperty(message, 'a'), hasProperty(message, 'A'), hasProperty(new Metadata(), 'a')], [true, false, false])
+  assert.deepEqual(
+    [hasProperty(message, 'a'), hasProperty(message, 'A'), hasProperty(new Metadata(), 'a')],
+    [true, false, false],
+  )
 })
