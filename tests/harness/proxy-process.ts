@@ -20,6 +20,10 @@ export interface ProxyProcessOptions {
   readonly filter?: object
   readonly listener?: object
   readonly cluster?: object
+  /** Besides `service`. */
+  readonly clusters?: readonly object[]
+  /** Further fields of the bootstrap. */
+  readonly bootstrap?: object
   /** Further command line arguments. */
   readonly arguments?: readonly string[]
 }
@@ -148,8 +152,10 @@ function bootstrap(options: ProxyProcessOptions, port: number): object {
           load_assignment: { cluster_name: 'service', endpoints: [{ lb_endpoints: endpoints }] },
           ...options.cluster,
         },
+        ...(options.clusters ?? []),
       ],
     },
+    ...options.bootstrap,
   }
 }
 
