@@ -7,7 +7,7 @@ import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TcpProxyConfig } 
 import { loadModules, type RunningProxy, startProxy } from '@meltemi/proxy'
 import { ROOT } from '../scripts/workspace.ts'
 import { uuid } from './harness/codecs/index.ts'
-import { testCluster, testRoute } from './harness/index.ts'
+import { testCluster, testRoute, textLog, zipkinTracing } from './harness/index.ts'
 
 const MODULE = fileURLToPath(new URL('./harness/codecs/index.ts', import.meta.url))
 const KINDS = ['counter', 'gauge', 'histogram']
@@ -33,6 +33,22 @@ const metaProtocol: MetaProtocolConfig = {
 const ads = { kind: 'ads', initialFetchTimeoutMs: 0 } as const
 const rds = { routeConfigName: 'table', source: ads }
 const routed: MetaProtocolConfig = { ...metaProtocol, statPrefix: 'routed', rds }
+
+const collector = {
+  kind: 'otlp-grpc',
+  cluster: 'service',
+  timeoutMs: 1000,
+  path: '',
+  host: '',
+  headers: [],
+  serviceName: '',
+} as const
+const observed: MetaProtocolConfig = {
+  ...metaProtocol,
+  accessLogs: [textLog('\n')],
+  tracing: zipkinTracing(),
+}
+const alsoObserved: MetaProtocolConfig = { ...metaProtocol, tracing: zipkinTracing({ provider: collector }) }
 
 const tcpProxy: TcpProxyConfig = {
   kind: 'tcp-proxy',
@@ -124,7 +140,13 @@ function configuration(): ProxyConfig {
   return {
     node: { id: '', cluster: '', metadata: {} },
     admin: undefined,
-    listeners: [listener('here', metaProtocol), listener('there', tcpProxy), listener('routed', routed)],
+    listeners: [
+      listener('here', metaProtocol),
+      listener('there', tcpProxy),
+      listener('routed', routed),
+      listener('observed', observed),
+      listener('also observed', alsoObserved),
+    ],
     clusters: [testCluster('service', [1])],
     dynamic: { ads: { cluster: 'service', delta: true }, listeners: ads, clusters: ads },
     modules: [],

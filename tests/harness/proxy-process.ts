@@ -34,6 +34,7 @@ export class ProxyProcess implements AsyncDisposable {
   readonly port: number
   readonly #folder: string
   #stderr = ''
+  #stdout = ''
 
   constructor(child: ChildProcess, port: number, adminPort: number, folder: string) {
     this.child = child
@@ -43,6 +44,13 @@ export class ProxyProcess implements AsyncDisposable {
     child.stderr?.on('data', (chunk) => {
       this.#stderr += String(chunk)
     })
+    child.stdout?.on('data', (chunk) => {
+      this.#stdout += String(chunk)
+    })
+  }
+
+  get stdout(): string {
+    return this.#stdout
   }
 
   get stderr(): string {
@@ -90,7 +98,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   const own = ['proxy', '-c', file, '--admin-address', `127.0.0.1:${adminPort}`]
   const all = ['--conditions=meltemi-source', CLI, ...own, ...(options.arguments ?? [])]
   const proxy = new ProxyProcess(
-    spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'] }),
+    spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] }),
     port,
     adminPort,
     folder,
