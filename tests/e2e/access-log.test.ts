@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { AccessLogConfig } from '@meltemi/api'
 import { type CodecDefinition, ErrorType, type FilterDefinition, FilterStatus, MessageType } from '@meltemi/sdk'
 import { mutable, mutableFrame, streaming, streamingFrame } from '../harness/codecs/index.ts'
+import { looping } from '../harness/codecs/looping.ts'
 import {
   closing,
   connectClient,
@@ -18,10 +20,12 @@ import {
   type RawClient,
   silent,
   startEchoServer,
+  startLiveProxy,
   startProxyProcess,
   startTestProxy,
   type TestProxyOptions,
   testCluster,
+  testListener,
   testMetaProtocol,
   testRoute,
   textLog,
@@ -474,7 +478,6 @@ for (const concurrency of ['0', '2']) {
 }
 
 test('a log that nobody reads holds up no traffic, and what is lost is counted', async () => {
-  const { execFileSync, spawn } = await import('node:child_process')
   const path = join(folder, 'pipe')
   execFileSync('mkfifo', [path])
   const reader = spawn('sh', ['-c', `exec 3<"${path}"; read go`], { stdio: ['pipe', 'ignore', 'ignore'] })
@@ -501,21 +504,17 @@ test('a log that nobody reads holds up no traffic, and what is lost is counted',
   reader.stdin.end()
 })
 
-test('a listener that changes keeps its log, and one whose log cannot be written is refused', async () => {
-  const { startLiveProxy, liveListener } = await import('../harness/index.ts')
-  const { awesomerpcFrame } = await import('../harness/index.ts')
-  void awesomerpcFrame
+test('a listener that comes later has a log from the start, and one whose log cannot be written is refused', async () => {
   const path = join(folder, 'live')
   const withLog = (to: string) => {
-    const listener = liveListener('live')
-    const filter = { ...testMetaProtocol('looping', {}), ...listener.filter } as typeof listener.filter
-    return { ...listener, filter: { ...filter, accessLogs: [textLog('x\n', { sink: { kind: 'file', path: to } })] } }
+    const accessLogs = [textLog('x\n', { sink: { kind: 'file', path: to } })]
+    return testListener('live', testMetaProtocol(looping.name, { accessLogs }))
   }
   await using proxy = await startLiveProxy({ concurrency: 1 })
-  await proxy.configure({ listeners: [withLog(path) as never] })
+  await proxy.configure({ listeners: [withLog(path)] })
   assert.equal(readFileSync(path, 'utf8'), '')
   await assert.rejects(
-    proxy.configure({ listeners: [withLog(join(folder, 'none', 'log')) as never] }),
+    proxy.configure({ listeners: [withLog(join(folder, 'none', 'log'))] }),
     /listener 'live' cannot write its access log .*none\/log: ENOENT/,
   )
 })

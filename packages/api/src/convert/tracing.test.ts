@@ -109,7 +109,7 @@ describe('tracing', () => {
       '.provider.typed_config: typed_config is required',
     ])
     const zipkin = `${TYPE}.ZipkinConfig, collector_cluster: x, collector_endpoint: spans`
-    assert.deepEqual(provider(zipkin), [
+    assert.deepEqual(provider(zipkin).toSorted(), [
       '.provider.typed_config.collector_endpoint_version: expected HTTP_JSON, got DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE',
       '.provider.typed_config.collector_cluster: there is no cluster "x"',
       '.provider.typed_config.collector_endpoint: expected a path such as /api/v2/spans',
