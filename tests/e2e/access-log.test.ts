@@ -7,7 +7,7 @@ import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { AccessLogConfig } from '@meltemi/api'
-import { type CodecDefinition, ErrorType, type FilterDefinition, FilterStatus, MessageType } from '@meltemi/sdk'
+import { type CodecDefinition, ErrorType, type FilterDefinition, MessageType } from '@meltemi/sdk'
 import { mutable, mutableFrame, streaming, streamingFrame } from '../harness/codecs/index.ts'
 import { looping } from '../harness/codecs/looping.ts'
 import {
@@ -190,71 +190,78 @@ describe('an exchange that fails has a line too:', () => {
     parse: () => undefined,
     create: () => ({
       onRequest: (context) =>
-        context.fail({ code: 'rate_limited', type: ErrorType.OverLimit, message: 'no', source: 'proxy', retriable: 'no' }),
+        context.fail({
+          code: 'rate_limited',
+          type: ErrorType.OverLimit,
+          message: 'no',
+          source: 'proxy',
+          retriable: 'no',
+        }),
     }),
   }
-  const rows: readonly (Omit<Run, 'act'> & { what: string; details: string; flags: string; cluster: string | null })[] = [
-    {
-      what: 'no route matches',
-      options: () => ({ routes: [] }),
-      details: 'no_matched_route',
-      flags: 'NR',
-      cluster: null,
-    },
-    {
-      what: 'the cluster is unknown',
-      options: () => ({ routes: [testRoute('nowhere')] }),
-      details: 'unknown_cluster',
-      flags: 'NC',
-      cluster: 'nowhere',
-    },
-    {
-      what: 'there is no endpoint',
-      options: () => ({ clusters: [testCluster('service', [])] }),
-      details: 'no_healthy_upstream',
-      flags: 'UH',
-      cluster: 'service',
-    },
-    {
-      what: 'the connection is refused',
-      options: () => ({ clusters: [testCluster('service', [CLOSED_PORT])] }),
-      details: 'remote_connection_failure',
-      flags: 'UF',
-      cluster: 'service',
-    },
-    {
-      what: 'the service closes instead of answering',
-      handler: closing,
-      details: 'upstream_response_incomplete',
-      flags: 'UC',
-      cluster: 'service',
-    },
-    {
-      what: 'there is no answer in time',
-      handler: silent,
-      options: () => ({ filter: { requestTimeoutMs: 50 } }),
-      details: 'request_timeout',
-      flags: 'UT',
-      cluster: 'service',
-    },
-    {
-      what: 'the answer is not the protocol',
-      handler: (_request, connection) => connection.send(Buffer.alloc(20)),
-      details: 'upstream_reset',
-      flags: 'UPE',
-      cluster: 'service',
-    },
-    {
-      what: 'a filter refuses it',
-      options: () => ({
-        filters: [limited],
-        filter: { filters: [{ name: 'limit', typeUrl: 'example.Limit', config: undefined }] },
-      }),
-      details: 'rate_limited',
-      flags: 'RL',
-      cluster: null,
-    },
-  ]
+  const rows: readonly (Omit<Run, 'act'> & { what: string; details: string; flags: string; cluster: string | null })[] =
+    [
+      {
+        what: 'no route matches',
+        options: () => ({ routes: [] }),
+        details: 'no_matched_route',
+        flags: 'NR',
+        cluster: null,
+      },
+      {
+        what: 'the cluster is unknown',
+        options: () => ({ routes: [testRoute('nowhere')] }),
+        details: 'unknown_cluster',
+        flags: 'NC',
+        cluster: 'nowhere',
+      },
+      {
+        what: 'there is no endpoint',
+        options: () => ({ clusters: [testCluster('service', [])] }),
+        details: 'no_healthy_upstream',
+        flags: 'UH',
+        cluster: 'service',
+      },
+      {
+        what: 'the connection is refused',
+        options: () => ({ clusters: [testCluster('service', [CLOSED_PORT])] }),
+        details: 'remote_connection_failure',
+        flags: 'UF',
+        cluster: 'service',
+      },
+      {
+        what: 'the service closes instead of answering',
+        handler: closing,
+        details: 'upstream_response_incomplete',
+        flags: 'UC',
+        cluster: 'service',
+      },
+      {
+        what: 'there is no answer in time',
+        handler: silent,
+        options: () => ({ filter: { requestTimeoutMs: 50 } }),
+        details: 'request_timeout',
+        flags: 'UT',
+        cluster: 'service',
+      },
+      {
+        what: 'the answer is not the protocol',
+        handler: (_request, connection) => connection.send(Buffer.alloc(20)),
+        details: 'upstream_reset',
+        flags: 'UPE',
+        cluster: 'service',
+      },
+      {
+        what: 'a filter refuses it',
+        options: () => ({
+          filters: [limited],
+          filter: { filters: [{ name: 'limit', typeUrl: 'example.Limit', config: undefined }] },
+        }),
+        details: 'rate_limited',
+        flags: 'RL',
+        cluster: null,
+      },
+    ]
   for (const { what, details, flags, cluster, ...run } of rows) {
     test(what, async () => {
       let received = 0
@@ -362,11 +369,15 @@ describe('what is no request with one reply', () => {
 test('the counters of bytes change places where they are told to', async () => {
   const { text } = await linesOf({
     log: textLog('%BYTES_RECEIVED% %BYTES_SENT%\n'),
-    handler: (request, connection) => connection.send(mutableFrame({ id: Number(request.requestId), body: 'longer than asked' })),
+    handler: (request, connection) =>
+      connection.send(mutableFrame({ id: Number(request.requestId), body: 'longer than asked' })),
     options: () => ({ config: { referenceByteCounters: true } }),
     act: one,
   })
-  const [reply, request] = [mutableFrame({ id: 1, body: 'longer than asked' }), mutableFrame({ id: 1, pairs: { method: 'hello' }, body: 'body' })]
+  const [reply, request] = [
+    mutableFrame({ id: 1, body: 'longer than asked' }),
+    mutableFrame({ id: 1, pairs: { method: 'hello' }, body: 'body' }),
+  ]
   assert.equal(text, `${reply.length} ${request.length}\n`)
 })
 
@@ -391,7 +402,10 @@ test('a filter decides what is logged', async () => {
       await client.request(mutableFrame({ id: 2, pairs: { bad: '1' } }))
     },
   })
-  assert.deepEqual(lines.map(({ flags }) => flags), ['UF'])
+  assert.deepEqual(
+    lines.map(({ flags }) => flags),
+    ['UF'],
+  )
 })
 
 test('routes can ask for the name of the protocol, as in the reference', async () => {

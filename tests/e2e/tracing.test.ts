@@ -214,7 +214,10 @@ describe('the span of what goes wrong says so:', () => {
       const { spans } = await run({ ...more, act: ask({}) })
       assert.equal(spans.length, 1 + tries)
       for (const { tags } of spans) {
-        assert.deepEqual([tags['error'], tags['response_flags'], tags['response_code_details']], ['true', flags, details])
+        assert.deepEqual(
+          [tags['error'], tags['response_flags'], tags['response_code_details']],
+          ['true', flags, details],
+        )
       }
     })
   }
@@ -302,7 +305,11 @@ describe('the trace that a request belongs to', () => {
         .filter(([key]) => key !== 'x-request-id')
         .map(([key, value]) => `${key}=${value.replace(attempt.id, 'TRY').replace(exchange.id, 'EXCHANGE')}`)
       assert.equal(seen.length, sent.length, seen.join(' '))
-      for (const each of sent) assert.ok(seen.some((text) => each.test(text)), `${each} in ${seen.join(' ')}`)
+      for (const each of sent)
+        assert.ok(
+          seen.some((text) => each.test(text)),
+          `${each} in ${seen.join(' ')}`,
+        )
     })
   }
 
@@ -454,7 +461,9 @@ async function startCollector(status: number) {
             lb_endpoints: [
               {
                 endpoint: {
-                  address: { socket_address: { address: '127.0.0.1', port_value: (server.address() as AddressInfo).port } },
+                  address: {
+                    socket_address: { address: '127.0.0.1', port_value: (server.address() as AddressInfo).port },
+                  },
                 },
               },
             ],

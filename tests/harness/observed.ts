@@ -51,14 +51,17 @@ function refuse(message: string): never {
 }
 
 /** A log whose lines are objects: keys with the operators that they stand for. */
-export function jsonLog(format: Readonly<Record<string, string>>, changes: Partial<AccessLogConfig> = {}): AccessLogConfig {
+export function jsonLog(
+  format: Readonly<Record<string, string>>,
+  changes: Partial<AccessLogConfig> = {},
+): AccessLogConfig {
   const root = parseLogJson(format, refuse)
   return {
     sink: { kind: 'stdout' },
     format: { kind: 'json', root },
     omitEmptyValues: false,
     filter: undefined,
-    source: {},
+    asConfigured: {},
     ...changes,
   }
 }
@@ -85,7 +88,7 @@ export function zipkinTracing(changes: Partial<TracingConfig> = {}): TracingConf
       traceId128bit: true,
       sharedSpanContext: true,
     },
-    source: {},
+    asConfigured: {},
     ...changes,
   }
 }

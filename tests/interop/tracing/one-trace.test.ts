@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { mutable, mutableFrame } from '../../harness/codecs/index.ts'
-import { closing, connectClient, type Handler, type ProxyProcess, startEchoServer, startProxyProcess } from '../../harness/index.ts'
+import {
+  closing,
+  connectClient,
+  type Handler,
+  type ProxyProcess,
+  startEchoServer,
+  startProxyProcess,
+} from '../../harness/index.ts'
 import type { CollectedSpan, Collector } from './collected-span.ts'
 import { startOtelCollector } from './otel-collector.ts'
 import { TracedApp } from './traced-app.ts'

@@ -77,7 +77,8 @@ class OtelCollector implements Collector {
     for (;;) {
       const spans = this.#spans.filter((span) => span.traceId === traceId)
       if (spans.length >= count) return spans
-      if (performance.now() > endMs) throw new Error(`${spans.length} of ${count} spans: ${JSON.stringify(this.#spans)}`)
+      if (performance.now() > endMs)
+        throw new Error(`${spans.length} of ${count} spans: ${JSON.stringify(this.#spans)}`)
       await sleep(20)
     }
   }

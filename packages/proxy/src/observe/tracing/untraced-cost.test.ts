@@ -50,7 +50,7 @@ function tracing(propagation: Propagation, canSend: boolean): Tracing {
       maxTagLength: 256,
       propagation: [propagation],
       provider: undefined,
-      source: {},
+      asConfigured: {},
     },
     direction: 'outbound',
     thread: {
@@ -86,7 +86,10 @@ function cost(traced: Tracing, pairs: Readonly<Record<string, string>>): number 
 
 describe(`a request that is not traced costs at most ${MOST_NS} ns`, () => {
   const rows = [
-    { what: 'where others have decided so, by its id', pairs: { 'x-request-id': '12345678-1234-4234-8234-123456789012' } },
+    {
+      what: 'where others have decided so, by its id',
+      pairs: { 'x-request-id': '12345678-1234-4234-8234-123456789012' },
+    },
     {
       what: 'where others have decided so, by traceparent',
       pairs: {
