@@ -153,7 +153,28 @@ setup_kubernetes() {
   (cd "$crds_peer/peer" && go build -o "$crds_peer/gen/peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes; fi
+# A collector of spans made of OpenTelemetry's own receiver.
+setup_otel_collector() {
+  otel_peer="$root/tests/interop/tracing"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$otel_peer/gen/peer" ] && [ -z "$(find "$otel_peer/peer" -newer "$otel_peer/gen/peer" -type f)" ]; then return; fi
+  mkdir -p "$otel_peer/gen"
+  (cd "$otel_peer/peer" && go build -o "$otel_peer/gen/peer" .)
+}
+
+# Zipkin from Maven Central, kept in an ignored folder, and Debian's Java to run it.
+setup_zipkin() {
+  version=3.5.1
+  command -v java >/dev/null || apt_install default-jre-headless
+  if [ -f "$tmp/zipkin/zipkin-$version.jar" ]; then return; fi
+  mkdir -p "$tmp/zipkin"
+  curl -sSfL -o "$tmp/zipkin/zipkin-$version.jar.part" \
+    "https://repo1.maven.org/maven2/io/zipkin/zipkin-server/$version/zipkin-server-$version-exec.jar"
+  mv "$tmp/zipkin/zipkin-$version.jar.part" "$tmp/zipkin/zipkin-$version.jar"
+  ln -sf "zipkin-$version.jar" "$tmp/zipkin/zipkin.jar"
+}
+
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes otel_collector zipkin; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

@@ -9,7 +9,7 @@ import { istioStats, MESH_LIMITS, metadataExchange } from '@meltemi/proxy/filter
 import { readLabels } from '@meltemi/runtime'
 import { ROOT } from '../scripts/workspace.ts'
 import { uuid, uuidFrame } from './harness/codecs/index.ts'
-import { connectClient, testCluster, testRoute } from './harness/index.ts'
+import { connectClient, testCluster, testRoute, textLog, zipkinTracing } from './harness/index.ts'
 
 const MODULE = fileURLToPath(new URL('./harness/codecs/index.ts', import.meta.url))
 const BUILT_IN = fileURLToPath(new URL('../packages/cli/src/modules.ts', import.meta.url))
@@ -36,6 +36,22 @@ const metaProtocol: MetaProtocolConfig = {
 const ads = { kind: 'ads', initialFetchTimeoutMs: 0 } as const
 const rds = { routeConfigName: 'table', source: ads }
 const routed: MetaProtocolConfig = { ...metaProtocol, statPrefix: 'routed', rds }
+
+const collector = {
+  kind: 'otlp-grpc',
+  cluster: 'service',
+  timeoutMs: 1000,
+  path: '',
+  host: '',
+  headers: [],
+  serviceName: '',
+} as const
+const observed: MetaProtocolConfig = {
+  ...metaProtocol,
+  accessLogs: [textLog('\n')],
+  tracing: zipkinTracing(),
+}
+const alsoObserved: MetaProtocolConfig = { ...metaProtocol, tracing: zipkinTracing({ provider: collector }) }
 
 const tcpProxy: TcpProxyConfig = {
   kind: 'tcp-proxy',
@@ -164,7 +180,13 @@ function configuration(): ProxyConfig {
   return {
     node: { id: '', cluster: '', metadata: {} },
     admin: undefined,
-    listeners: [listener('here', metaProtocol), listener('there', tcpProxy), listener('routed', routed)],
+    listeners: [
+      listener('here', metaProtocol),
+      listener('there', tcpProxy),
+      listener('routed', routed),
+      listener('observed', observed),
+      listener('also observed', alsoObserved),
+    ],
     clusters: [testCluster('service', [1])],
     dynamic: { ads: { cluster: 'service', delta: true }, listeners: ads, clusters: ads },
     modules: [],

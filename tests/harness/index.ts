@@ -24,6 +24,7 @@ export {
   runCommand,
 } from './meltemi-process.ts'
 export { GREETER_HOST, greeterRouter, MeshFolder, type MeshFolderOptions } from './mesh-folder.ts'
+export { jsonLog, Observed, textLog, type ZipkinSpan, zipkinTracing } from './observed.ts'
 export { ProxyProcess, type ProxyProcessOptions, startProxyProcess } from './proxy-process.ts'
 export { connectClient, RawClient, type RawClientOptions } from './raw-client.ts'
 export {

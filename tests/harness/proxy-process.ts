@@ -20,6 +20,8 @@ export interface ProxyProcessOptions {
   readonly filter?: object
   readonly listener?: object
   readonly cluster?: object
+  /** Besides `service`. */
+  readonly clusters?: readonly object[]
   /** Further fields of the bootstrap, as JSON. */
   readonly bootstrap?: object
   /** Further command line arguments. */
@@ -34,6 +36,7 @@ export class ProxyProcess implements AsyncDisposable {
   readonly port: number
   readonly #folder: string
   #stderr = ''
+  #stdout = ''
 
   constructor(child: ChildProcess, port: number, adminPort: number, folder: string) {
     this.child = child
@@ -43,6 +46,13 @@ export class ProxyProcess implements AsyncDisposable {
     child.stderr?.on('data', (chunk) => {
       this.#stderr += String(chunk)
     })
+    child.stdout?.on('data', (chunk) => {
+      this.#stdout += String(chunk)
+    })
+  }
+
+  get stdout(): string {
+    return this.#stdout
   }
 
   get stderr(): string {
@@ -90,7 +100,7 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   const own = ['proxy', '-c', file, '--admin-address', `${options.adminHost ?? '127.0.0.1'}:${adminPort}`]
   const all = ['--conditions=meltemi-source', CLI, ...own, ...(options.arguments ?? [])]
   const proxy = new ProxyProcess(
-    spawn(process.execPath, all, { stdio: ['ignore', 'ignore', 'pipe'] }),
+    spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] }),
     port,
     adminPort,
     folder,
@@ -153,8 +163,10 @@ function bootstrap(options: ProxyProcessOptions, port: number): object {
           load_assignment: { cluster_name: 'service', endpoints: [{ lb_endpoints: endpoints }] },
           ...options.cluster,
         },
+        ...(options.clusters ?? []),
       ],
     },
+    ...options.bootstrap,
   }
 }
 

@@ -9,7 +9,7 @@ import type {
   RouteConfig,
   TcpProxyConfig,
 } from '@meltemi/api'
-import { type Network, nodeNetwork, Proxy, SeededRandom, SharedLimits } from '@meltemi/proxy'
+import { type Network, nodeNetwork, type Outlet, Proxy, SeededRandom, SharedLimits } from '@meltemi/proxy'
 import { type Clock, MergedRegistry, systemClock } from '@meltemi/runtime'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
@@ -37,6 +37,10 @@ export interface TestProxyOptions {
   /** Instead of the machine's own. */
   readonly network?: Network
   readonly clock?: Clock
+  /** Where access logs and spans go; nowhere if not said. */
+  readonly outlet?: Outlet
+  /** Changes to the whole configuration. */
+  readonly config?: Partial<ProxyConfig>
 }
 
 export interface LogLine {
@@ -64,6 +68,7 @@ export class TestProxy implements AsyncDisposable {
       random: new SeededRandom(options.seed ?? 1),
       metrics: this.metrics,
       share: this.limits.share(options.share?.worker ?? 0),
+      ...(options.outlet === undefined ? {} : { outlet: options.outlet }),
       overloadLevel: options.overloadLevel ?? (() => 0),
       log: (level, message, fields) => this.log.push({ level, message, fields }),
     })
@@ -175,6 +180,7 @@ function testConfig(options: TestProxyOptions): ProxyConfig {
     clusters,
     dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
     modules: [],
+    ...options.config,
   }
 }
 

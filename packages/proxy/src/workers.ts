@@ -210,8 +210,7 @@ export class Workers implements DataPlane {
         else if (message.kind === 'batch') {
           const { length } = message.batch.bytes
           exporters.take(message.batch, () => Atomics.sub(vitals, Vital.OutletBytes, length))
-        }
-        else if (message.kind === 'fault') this.#onFault('threw', message.module, message.text)
+        } else if (message.kind === 'fault') this.#onFault('threw', message.module, message.text)
         else if (message.kind === 'log')
           logger[message.level](message.message, { worker: member.index, ...message.fields })
         else if (message.kind === 'ready') {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { AccessLogConfig, MetaProtocolConfig } from '../model/index.ts'
+import type { AccessLogConfig, ListenerConfig, MetaProtocolConfig, ProxyConfig } from '../model/index.ts'
 import { parseBootstrap } from '../parse-bootstrap.ts'
 
 const FILE = '"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog'
@@ -28,7 +28,8 @@ static_resources:
 function accept(log: string): AccessLogConfig {
   const { config, problems } = parse(log)
   assert.deepEqual(problems, [])
-  const { accessLogs = [] } = config?.listeners[0]?.filter as MetaProtocolConfig
+  const [listener] = (config as ProxyConfig).listeners
+  const { accessLogs = [] } = (listener as ListenerConfig).filter as MetaProtocolConfig
   assert.equal(accessLogs.length, 1)
   return accessLogs[0] as AccessLogConfig
 }
@@ -50,18 +51,23 @@ describe('access logs', () => {
     const { format } = accept(`[{name: l, typed_config: {${STDOUT}}}]`)
     if (format.kind !== 'text') assert.fail('no text')
     const operators = format.pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.operator]))
-    assert.equal(operators.join(' '), [
-      'START_TIME REQ RESPONSE_CODE RESPONSE_CODE_DETAILS CONNECTION_TERMINATION_DETAILS',
-      'UPSTREAM_TRANSPORT_FAILURE_REASON BYTES_RECEIVED BYTES_SENT DURATION REQ REQ UPSTREAM_CLUSTER',
-      'UPSTREAM_LOCAL_ADDRESS DOWNSTREAM_LOCAL_ADDRESS DOWNSTREAM_REMOTE_ADDRESS ROUTE_NAME',
-    ].join(' '))
+    assert.equal(
+      operators.join(' '),
+      [
+        'START_TIME REQ RESPONSE_CODE RESPONSE_CODE_DETAILS CONNECTION_TERMINATION_DETAILS',
+        'UPSTREAM_TRANSPORT_FAILURE_REASON BYTES_RECEIVED BYTES_SENT DURATION REQ REQ UPSTREAM_CLUSTER',
+        'UPSTREAM_LOCAL_ADDRESS DOWNSTREAM_LOCAL_ADDRESS DOWNSTREAM_REMOTE_ADDRESS ROUTE_NAME',
+      ].join(' '),
+    )
     assert.equal(format.pieces.at(-1), '\n')
   })
 
   test('take the format of HTTP that meshes have, for what they do not know is -', () => {
     const istio =
       '[%START_TIME%] \\"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\\" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \\"%UPSTREAM_TRANSPORT_FAILURE_REASON%\\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \\"%REQ(X-FORWARDED-FOR)%\\" \\"%REQ(USER-AGENT)%\\" \\"%REQ(X-REQUEST-ID)%\\" \\"%REQ(:AUTHORITY)%\\" \\"%UPSTREAM_HOST%\\" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\\n'
-    accept(`[{name: l, typed_config: {${FILE}, path: /a, log_format: {text_format_source: {inline_string: "${istio}"}}}}]`)
+    accept(
+      `[{name: l, typed_config: {${FILE}, path: /a, log_format: {text_format_source: {inline_string: "${istio}"}}}}]`,
+    )
   })
 
   test('are a single mapping, as in files of the reference, and in every older form of a format', () => {
@@ -73,9 +79,12 @@ describe('access logs', () => {
   test('sort the keys of JSON where they are told to', () => {
     const json = (options: string) => {
       const { format } = accept(
-        `[{name: l, typed_config: {${STDOUT}, log_format: {json_format: {b: x, a: {d: y, c: z}}${options}}}}]`,
+        `[{name: l, typed_config: {${STDOUT}, log_format: {json_format: {b: xx, a: {d: yy, c: zz}}${options}}}}]`,
       )
-      return JSON.stringify(format).match(/\["\w"/g)?.map((key) => key[2]).join('')
+      return JSON.stringify(format)
+        .match(/\["\w"/g)
+        ?.map((key) => key[2])
+        .join('')
     }
     assert.equal(json(''), 'badc')
     assert.equal(json(', json_format_options: {sort_properties: true}'), 'acdb')
@@ -106,7 +115,10 @@ describe('access logs', () => {
     const { filter } = accept(
       `[{name: l, typed_config: {${STDOUT}}, filter: {and_filter: {filters: [
         {status_code_filter: {comparison: {op: GE, value: {default_value: 1, runtime_key: k}}}},
-        {or_filter: {filters: [{not_health_check_filter: {}}, {response_flag_filter: {flags: [UF, UT]}}]}}]}}}]`.replaceAll('\n', ' '),
+        {or_filter: {filters: [{not_health_check_filter: {}}, {response_flag_filter: {flags: [UF, UT]}}]}}]}}}]`.replaceAll(
+        '\n',
+        ' ',
+      ),
     )
     assert.deepEqual(filter, {
       kind: 'and',

@@ -26,7 +26,7 @@ export function convertAccessLogs(proxy: ConfigMessage): readonly AccessLogConfi
 }
 
 function convertAccessLog(log: ConfigMessage): AccessLogConfig | undefined {
-  const source = toProtoJson(log)
+  const asConfigured = toProtoJson(log)
   const filter = log.message('filter')
   const config = log.any('typed_config')
   if (config === undefined) {
@@ -43,7 +43,7 @@ function convertAccessLog(log: ConfigMessage): AccessLogConfig | undefined {
     sink: stream ?? fileSink(config.message.text('path')),
     ...convertFormat(config.message),
     filter: filter === undefined ? undefined : convertLogFilter(filter),
-    source,
+    asConfigured,
   }
 }
 
@@ -67,10 +67,10 @@ function convertFormat(logger: ConfigMessage): Format {
 
 function convertSubstitution(format: ConfigMessage): Format {
   const omitEmptyValues = format.flag('omit_empty_values') ?? false
-  const isSorted = format.message('json_format_options')?.flag('sort_properties') ?? false
-  if (format.has('json_format')) return { format: jsonFormat(format, 'json_format', isSorted), omitEmptyValues }
-  if (format.has('json_format_options')) {
-    format.error('json_format_options', 'has no effect without json_format')
+  const isSorted = format.message('json_format_options')?.flag('sort_properties')
+  if (format.has('json_format')) return { format: jsonFormat(format, 'json_format', isSorted ?? false), omitEmptyValues }
+  if (isSorted !== undefined) {
+    format.error(format.has('text_format') ? 'text_format' : 'text_format_source', 'has no properties to be sorted')
   }
   const source = format.message('text_format_source')
   if (source !== undefined) {

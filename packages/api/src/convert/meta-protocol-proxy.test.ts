@@ -189,7 +189,6 @@ describe('routes', () => {
   })
 })
 
-
 test('the extension fields set bounds and timeouts, 0s disabling a timeout with a warning', () => {
   const text = `${ROUTE}, max_message_bytes: 5, max_in_flight_per_connection: 6, request_timeout: 0s, max_downstream_buffer: 7,
     generate_request_id: true, partial_message_timeout: 0s`

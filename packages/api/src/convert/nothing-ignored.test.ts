@@ -25,7 +25,10 @@ const subjects = new Map([
       {
         root: BootstrapSchema,
         fixture: everyAcceptedMessage,
-        parse: (json) => parseBootstrap(JSON.stringify(json), 'test.json', options),
+        parse: (json) => {
+          const { config, problems } = parseBootstrap(JSON.stringify(json), 'test.json', options)
+          return { config: withoutOriginals(config), problems }
+        },
       },
       noOps,
     ),
@@ -46,6 +49,14 @@ const subjects = new Map([
     ),
   ],
 ])
+
+/** What is kept for those who show it has no effect. */
+function withoutOriginals(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutOriginals)
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
+  const entries = Object.entries(value).filter(([key]) => key !== 'asConfigured')
+  return Object.fromEntries(entries.map(([key, entry]) => [key, withoutOriginals(entry)]))
+}
 
 for (const [name, subject] of subjects) {
   describe(`no field of ${name} is accepted and ignored`, () => {
@@ -206,7 +217,7 @@ function zipkin(): Json {
 function otlpOverGrpc(): Json {
   const grpc_service = {
     envoy_grpc: { cluster_name: 'one', authority: 'collector' },
-    timeout: '5s',
+    timeout: '4s',
     initial_metadata: [{ key: 'a', value: 'b' }],
   }
   return { '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig', grpc_service, service_name: 'me' }
@@ -214,7 +225,7 @@ function otlpOverGrpc(): Json {
 
 function otlpOverHttp(): Json {
   const http_service = {
-    http_uri: { uri: 'http://collector/v1/traces', cluster: 'one', timeout: '5s' },
+    http_uri: { uri: 'http://collector/v1/traces', cluster: 'one', timeout: '4s' },
     request_headers_to_add: [{ header: { key: 'a', value: 'b' } }],
   }
   return { '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig', http_service }
@@ -240,7 +251,12 @@ function jsonFormat(): Json {
 function everyLogFilter(): Json {
   const comparison = (op: string) => ({ op, value: { default_value: 5, runtime_key: 'key' } })
   const string_match = { exact: 'a' }
-  const matcher = { filter: 'aeraki.meta_protocol.request', path: [{ key: 'k' }], value: { string_match }, invert: true }
+  const matcher = {
+    filter: 'aeraki.meta_protocol.request',
+    path: [{ key: 'k' }],
+    value: { string_match },
+    invert: true,
+  }
   const percent_sampled = { numerator: 5, denominator: 'TEN_THOUSAND' }
   return {
     and_filter: {

@@ -47,7 +47,9 @@ function convertOpenTelemetry(config: ConfigMessage, clusters: ClusterNames): Ot
   const [grpc, http] = [config.message('grpc_service'), config.message('http_service')]
   const serviceName = config.text('service_name')
   if (grpc !== undefined && http !== undefined) {
-    config.error('http_service', 'only one of grpc_service and http_service can be set')
+    for (const field of ['grpc_service', 'http_service']) {
+      config.error(field, 'only one of grpc_service and http_service can be set')
+    }
   }
   if (grpc !== undefined) return convertGrpcService(grpc, serviceName, clusters)
   if (http !== undefined) return convertHttpService(http, serviceName, clusters)

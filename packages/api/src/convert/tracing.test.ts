@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { encodeListener } from '../encode.ts'
-import type { ListenerConfig, MetaProtocolConfig, TracingConfig } from '../model/index.ts'
+import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TracingConfig } from '../model/index.ts'
 import { parseBootstrap } from '../parse-bootstrap.ts'
 import { parseListener } from '../xds-resources/parse-listener.ts'
 
@@ -31,15 +31,19 @@ static_resources:
 function accept(tracing: string, bootstrap?: string): TracingConfig {
   const { config, problems } = parse(tracing, bootstrap)
   assert.deepEqual(problems, [])
-  return (config?.listeners[0]?.filter as MetaProtocolConfig).tracing as TracingConfig
+  const [listener] = (config as ProxyConfig).listeners
+  const { tracing: found } = (listener as ListenerConfig).filter as MetaProtocolConfig
+  return found as TracingConfig
 }
 
 const problems = (tracing: string, bootstrap?: string) =>
-  parse(tracing, bootstrap).problems.map(({ path, message }) => `${path.replace(/^.*typed_config\.tracing/, '')}: ${message}`)
+  parse(tracing, bootstrap).problems.map(
+    ({ path, message }) => `${path.replace(/^.*typed_config\.tracing/, '')}: ${message}`,
+  )
 
 describe('tracing', () => {
   test('has all of each share, and no detail, where it says nothing', () => {
-    const { source: _, provider, ...tracing } = accept(`{provider: ${ZIPKIN}}`)
+    const { asConfigured: _, provider, ...tracing } = accept(`{provider: ${ZIPKIN}}`)
     assert.deepEqual(tracing, {
       clientSampling: 100,
       randomSampling: 10_000,
@@ -109,11 +113,14 @@ describe('tracing', () => {
       '.provider.typed_config: typed_config is required',
     ])
     const zipkin = `${TYPE}.ZipkinConfig, collector_cluster: x, collector_endpoint: spans`
-    assert.deepEqual(provider(zipkin), [
-      '.provider.typed_config.collector_endpoint_version: expected HTTP_JSON, got DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE',
-      '.provider.typed_config.collector_cluster: there is no cluster "x"',
-      '.provider.typed_config.collector_endpoint: expected a path such as /api/v2/spans',
-    ].toSorted())
+    assert.deepEqual(
+      provider(zipkin).toSorted(),
+      [
+        '.provider.typed_config.collector_endpoint_version: expected HTTP_JSON, got DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE',
+        '.provider.typed_config.collector_cluster: there is no cluster "x"',
+        '.provider.typed_config.collector_endpoint: expected a path such as /api/v2/spans',
+      ].toSorted(),
+    )
     assert.deepEqual(provider(`${TYPE}.OpenTelemetryConfig`), [
       '.provider.typed_config: one of grpc_service, http_service is required',
     ])
@@ -123,13 +130,16 @@ describe('tracing', () => {
       '.provider.typed_config.http_service.http_uri.uri: expected a URL such as http://collector:4318/v1/traces, got "https://a/b"',
     ])
     assert.deepEqual(problems(`{propagation: [b4], provider: ${ZIPKIN}}`), [
-      '.propagation: expected one of w3c, b3, b3multi, got b4',
+      '.propagation[0]: expected one of w3c, b3, b3multi, got b4',
     ])
   })
 
   test('and logs are the same when they have been sent by a control plane', () => {
-    const log = '{name: l, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog, log_format: {json_format: {a: "%DURATION%"}}}}'
-    const { config, problems: found } = parse(`{random_sampling: {value: 1}, provider: ${ZIPKIN}}, access_log: [${log}]`)
+    const log =
+      '{name: l, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog, log_format: {json_format: {a: "%DURATION%"}}}}'
+    const { config, problems: found } = parse(
+      `{random_sampling: {value: 1}, provider: ${ZIPKIN}}, access_log: [${log}]`,
+    )
     assert.deepEqual(found, [])
     const listener = config?.listeners[0] as ListenerConfig
     const { value, problems: more } = parseListener(encodeListener(listener), {

@@ -24,7 +24,7 @@ export function convertTracing(proxy: ConfigMessage, context: ConvertContext): T
     maxTagLength: tracing.number('max_tag_length') ?? MAX_TAG_LENGTH,
     propagation: convertPropagation(tracing, provider),
     provider,
-    source: toProtoJson(tracing),
+    asConfigured: toProtoJson(tracing),
   }
 }
 

@@ -8,10 +8,10 @@ import {
 } from '../gen/aeraki/meta_protocol_proxy/v1alpha/meta_protocol_proxy_pb.ts'
 import { AccessLogSchema } from '../gen/envoy/config/accesslog/v3/accesslog_pb.ts'
 import type { CodecConfig, FilterConfig, MetaProtocolConfig } from '../model/index.ts'
-import { messageRegistry } from './message-registry.ts'
 import { anyFromJson } from './any.ts'
 import { configSourceInit } from './config-source.ts'
 import type { Init } from './init.ts'
+import { messageRegistry } from './message-registry.ts'
 import { metaRoutesInit } from './meta-routes.ts'
 
 type ProxyInit = Init<typeof MetaProtocolProxySchema>
@@ -42,8 +42,8 @@ function proxyInit(proxy: MetaProtocolConfig): ProxyInit {
 function observationInit({ tracing, accessLogs = [] }: MetaProtocolConfig): ProxyInit {
   const options = { registry: messageRegistry }
   return {
-    ...(tracing === undefined ? {} : { tracing: fromJson(TracingSchema, tracing.source as JsonValue, options) }),
-    accessLog: accessLogs.map(({ source }) => fromJson(AccessLogSchema, source as JsonValue, options)),
+    ...(tracing === undefined ? {} : { tracing: fromJson(TracingSchema, tracing.asConfigured as JsonValue, options) }),
+    accessLog: accessLogs.map(({ asConfigured }) => fromJson(AccessLogSchema, asConfigured as JsonValue, options)),
   }
 }
 

@@ -10,7 +10,7 @@ export interface AccessLogConfig {
   /** undefined: everything is logged. */
   readonly filter: AccessLogFilter | undefined
   /** As configured, in proto JSON, for those who show it. */
-  readonly source: Readonly<Record<string, unknown>>
+  readonly asConfigured: Readonly<Record<string, unknown>>
 }
 
 export type LogSink =

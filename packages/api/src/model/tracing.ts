@@ -17,7 +17,7 @@ export interface TracingConfig {
   /** undefined: decisions are made and passed on, but no spans. */
   readonly provider: TracingProvider | undefined
   /** As configured, in proto JSON, for those who show it. */
-  readonly source: Readonly<Record<string, unknown>>
+  readonly asConfigured: Readonly<Record<string, unknown>>
 }
 
 interface Collector {

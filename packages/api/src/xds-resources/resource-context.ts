@@ -24,7 +24,19 @@ export function resourceContext(config: ProxyConfig, options: ValidateOptions): 
   }
 }
 
-export function convertContext({ options, sources, connectionLimits, tracingProvider }: ResourceContext): ConvertContext {
+export function convertContext({
+  options,
+  sources,
+  connectionLimits,
+  tracingProvider,
+}: ResourceContext): ConvertContext {
   const limits = [...connectionLimits].map(([name, limit]) => [name, { limit }] as const)
-  return { options, sources, clusterNames: undefined, connectionLimits: new Map(limits), isDelivered: true, tracingProvider }
+  return {
+    options,
+    sources,
+    clusterNames: undefined,
+    connectionLimits: new Map(limits),
+    isDelivered: true,
+    tracingProvider,
+  }
 }

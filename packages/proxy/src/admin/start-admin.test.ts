@@ -119,6 +119,7 @@ async function startWith(t: TestContext, config: ProxyConfig = configuration()) 
       return Promise.resolve(name === 'mine' ? [fault] : [])
     },
     logLevels: () => logger.levels(),
+    reopenLogs: () => void done.push('reopen'),
     setLogLevel: (level, component) => logger.setLevel(level, component),
     drainListeners: () => done.push('drain'),
     quit: () => hasQuit.resolve(),

@@ -234,7 +234,8 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     if (isObserved || routes.table.readsProtocol) {
       this.request.set(PROTOCOL_KEY, this.#listener.config.applicationProtocol)
     }
-    if (tracing !== null) this.span = tracing.begin(this)
+    // but not what stands for a client that has not spoken yet
+    if (tracing !== null && this.request.message.length > 0) this.span = tracing.begin(this)
     else if (needsRequestId) this.#ensureRequestId()
     if (this.#listener.chain.length > 0) this.#runFilters()
     else this.#runRouter()

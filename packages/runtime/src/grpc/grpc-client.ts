@@ -1,9 +1,4 @@
-import type {
-  DescMessage,
-  DescMethodBiDiStreaming,
-  DescMethodUnary,
-  MessageShape,
-} from '@bufbuild/protobuf'
+import type { DescMessage, DescMethodBiDiStreaming, DescMethodUnary, MessageShape } from '@bufbuild/protobuf'
 import {
   type CallOptions,
   type ChannelOptions,

@@ -1,7 +1,7 @@
 import type { Failure, FilterContext, Metadata } from '@meltemi/sdk'
+import type { TrySpan } from '../../observe/tracing/try-span.ts'
 import type { CompiledRoute } from '../../routing/route.ts'
 import type { RouteTable } from '../../routing/table.ts'
-import type { TrySpan } from '../../observe/tracing/try-span.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { ClusterManager } from '../../upstream/cluster-manager.ts'
 import type { ReplySink, UpstreamConnection } from '../../upstream/connection.ts'

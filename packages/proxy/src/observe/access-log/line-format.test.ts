@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { LOG_OPERATORS, type LogFormat, parseLogFormat, parseLogJson } from '@meltemi/api/model'
-import { ErrorType, type Failure, Metadata, MessageType, ResponseStatus } from '@meltemi/sdk'
+import { type LOG_OPERATORS, type LogFormat, parseLogFormat, parseLogJson } from '@meltemi/api/model'
+import { ErrorType, type Failure, MessageType, Metadata, ResponseStatus } from '@meltemi/sdk'
 import type { ExchangeRecord } from '../record.ts'
 import { compileLine } from './line-format.ts'
 import { compileTime } from './time-format.ts'
@@ -47,7 +47,13 @@ const RECORD: ExchangeRecord = {
   traceId: 'abc',
 }
 
-const failure: Failure = { code: 'connect_timeout', type: ErrorType.Unspecified, message: '', source: 'upstream', retriable: 'no' }
+const failure: Failure = {
+  code: 'connect_timeout',
+  type: ErrorType.Unspecified,
+  message: '',
+  source: 'upstream',
+  retriable: 'no',
+}
 const FAILED: ExchangeRecord = {
   ...RECORD,
   reply: null,
@@ -141,14 +147,21 @@ describe('a line of text', () => {
   })
 
   test('has flags for failures that filters make too', () => {
-    const of = (type: ErrorType) => line(text('%RESPONSE_FLAGS%'), { ...FAILED, failure: { ...failure, code: 'own', type } })
+    const of = (type: ErrorType) =>
+      line(text('%RESPONSE_FLAGS%'), { ...FAILED, failure: { ...failure, code: 'own', type } })
     assert.deepEqual([of(ErrorType.OverLimit), of(ErrorType.Denied), of(ErrorType.Unspecified)], ['RL', 'UAEX', '-'])
   })
 })
 
 describe('a line of JSON', () => {
   test('keeps the type of an operator that stands alone', () => {
-    const format = json({ ms: '%DURATION%', who: '%REQ(method)%', none: '%REQ(none)%', mixed: 'a %REQ(none)% %DURATION%', n: 5 })
+    const format = json({
+      ms: '%DURATION%',
+      who: '%REQ(method)%',
+      none: '%REQ(none)%',
+      mixed: 'a %REQ(none)% %DURATION%',
+      n: 5,
+    })
     assert.equal(line(format), '{"ms":6,"who":"sayHello","none":null,"mixed":"a - 6","n":5}\n')
     assert.equal(line(format, RECORD, true), '{"ms":6,"who":"sayHello","mixed":"a  6","n":5}\n')
   })

@@ -5,8 +5,8 @@ import { compileValue, type LogContext, type LogValue } from './log-value.ts'
 export type LineFormat = (record: ExchangeRecord) => string
 
 const UNKNOWN = '-'
-const CONTROL = /[\0-\x1f\x7f\u2028\u2029]/
-const CONTROLS = /[\0-\x1f\x7f\u2028\u2029]/g
+const CONTROL = /[\p{Cc}\u2028\u2029]/u
+const CONTROLS = /[\p{Cc}\u2028\u2029]/gu
 
 /** Makes, of a format, the function that writes the line of an exchange. */
 export function compileLine(format: LogFormat, omitsEmpty: boolean, context: LogContext): LineFormat {

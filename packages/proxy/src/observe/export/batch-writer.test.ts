@@ -42,7 +42,10 @@ test('or when there is enough of them, in order and whole', () => {
   assert.ok(batches.length > 3)
   assert.ok(batches.every(({ bytes }) => bytes.length <= 64 * 1024))
   assert.equal(Buffer.concat(batches.map(({ bytes }) => bytes)).toString(), lines.join(''))
-  assert.equal(batches.reduce((sum, { count }) => sum + count, 0), 2000)
+  assert.equal(
+    batches.reduce((sum, { count }) => sum + count, 0),
+    2000,
+  )
 })
 
 test('what has left is not written to again', () => {
@@ -54,11 +57,14 @@ test('what has left is not written to again', () => {
   writer.flush()
   writer.addText('z'.repeat(20_000))
   writer.flush()
-  assert.deepEqual(batches.map(({ bytes }) => [bytes.length, String.fromCharCode(bytes[0] as number)]), [
-    [5, 's'],
-    [20_000, 'y'],
-    [20_000, 'z'],
-  ])
+  assert.deepEqual(
+    batches.map(({ bytes }) => [bytes.length, String.fromCharCode(bytes[0] as number)]),
+    [
+      [5, 's'],
+      [20_000, 'y'],
+      [20_000, 'z'],
+    ],
+  )
   const memory = new Set(batches.map(({ bytes }) => bytes.buffer))
   assert.equal(memory.size, 3)
 })

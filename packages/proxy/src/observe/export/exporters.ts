@@ -69,7 +69,13 @@ export class Exporters {
     if (destination.kind === 'log') {
       return new LogFile({ sink: destination.sink, clock, logger, stats: logFileStats(metrics) })
     }
-    return new SpanExporter({ destination, clock, logger, stats: spanStats(metrics, destination.provider.kind), addressesOf })
+    return new SpanExporter({
+      destination,
+      clock,
+      logger,
+      stats: spanStats(metrics, destination.provider.kind),
+      addressesOf,
+    })
   }
 
   #schedule(): void {

@@ -9,7 +9,7 @@ export interface HttpPost {
   readonly timeoutMs: number
 }
 
-const MAX_SOCKETS = 2
+const MAX_SOCKETS = 8
 const MAX_REPLY_BYTES = 64 * 1024
 const CLOSED_MEANWHILE: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE'])
 

@@ -10,8 +10,9 @@ import { WaitingBatches } from './waiting-batches.ts'
 /** What waits for a file or pipe that is slow; more is thrown away. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024
 const MAX_WRITE_BYTES = 1024 * 1024
-/** How long to wait for whoever empties a full pipe. */
-const RETRY_MS = 20
+/** How long to wait for whoever empties a full pipe; longer each time that it is still full. */
+const FIRST_RETRY_MS = 1
+const LAST_RETRY_MS = 50
 const STREAM_FDS = { stdout: 1, stderr: 2 } as const
 
 const openFile = promisify(open)
@@ -115,11 +116,13 @@ export class LogFile implements Sink {
 
   async #write(parts: readonly Uint8Array[]): Promise<void> {
     let rest = parts
+    let retryMs = FIRST_RETRY_MS
     while (rest.length > 0) {
       const written = await this.#tryWrite(rest)
-      if (written > 0) rest = without(rest, written)
-      else if (this.#isGivenUp) throw new Error('it takes nothing')
-      else await this.#pause()
+      if (written === 0 && this.#isGivenUp) throw new Error('it takes nothing')
+      if (written === 0) await this.#pause(retryMs)
+      retryMs = written === 0 ? Math.min(LAST_RETRY_MS, 2 * retryMs) : FIRST_RETRY_MS
+      rest = without(rest, written)
     }
   }
 
@@ -134,9 +137,9 @@ export class LogFile implements Sink {
     })
   }
 
-  #pause(): Promise<void> {
+  #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#parts.clock.setTimer(RETRY_MS, resolve)
+      this.#parts.clock.setTimer(ms, resolve)
     })
   }
 

@@ -114,4 +114,3 @@ export class SpanExporter implements Sink {
       ?.warn('spans are not taken', { cluster, address: `${host}:${port}`, reason })
   }
 }
-

@@ -17,7 +17,7 @@ const ALL: TracingConfig = {
   maxTagLength: 256,
   propagation: ['w3c'],
   provider: undefined,
-  source: {},
+  asConfigured: {},
 }
 const NONE = { ...ALL, clientSampling: 0, randomSampling: 0, overallSampling: 0 }
 const random = new SeededRandom(7)

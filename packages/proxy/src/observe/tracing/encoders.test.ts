@@ -40,7 +40,10 @@ function encode(encoder: SpanEncoder, ...spans: readonly Span[]): Buffer {
   })
   for (const span of spans) encoder.write(span, writer)
   writer.flush()
-  assert.equal(batches.reduce((sum, { count }) => sum + count, 0), spans.length)
+  assert.equal(
+    batches.reduce((sum, { count }) => sum + count, 0),
+    spans.length,
+  )
   return Buffer.concat(batches.map(({ bytes }) => bytes))
 }
 
@@ -100,17 +103,21 @@ function fields(bytes: Buffer): Map<number, (bigint | Buffer)[]> {
       if (byte < 128) return value
     }
   }
+  const skip = (length: number): number => {
+    at += length
+    return at - length
+  }
   while (at < bytes.length) {
     const tag = varint()
     const [field, type] = [tag >> 3, tag & 7]
     let value: bigint | Buffer
     if (type === 0) value = BigInt(varint())
-    else if (type === 1) value = bytes.readBigUInt64LE((at += 8) - 8)
-    else if (type === 5) value = BigInt(bytes.readUInt32LE((at += 4) - 4))
+    else if (type === 1) value = bytes.readBigUInt64LE(skip(8))
+    else if (type === 5) value = BigInt(bytes.readUInt32LE(skip(4)))
     else {
       assert.equal(type, 2)
       const length = varint()
-      value = bytes.subarray(at, (at += length))
+      value = bytes.subarray(skip(length), at)
     }
     found.set(field, [...(found.get(field) ?? []), value])
   }
@@ -118,12 +125,22 @@ function fields(bytes: Buffer): Map<number, (bigint | Buffer)[]> {
   return found
 }
 
-const inner = (message: ReturnType<typeof fields>, field: number, index = 0) =>
-  fields(message.get(field)?.[index] as Buffer)
+function bytesOf(message: ReturnType<typeof fields>, field: number, index = 0): Buffer {
+  const value = message.get(field)?.[index]
+  if (!(value instanceof Buffer)) assert.fail(`field ${field} has no bytes`)
+  return value
+}
+
+const inner = (message: ReturnType<typeof fields>, field: number, index = 0) => fields(bytesOf(message, field, index))
 
 describe('OpenTelemetry’s protobuf', () => {
   test('has all of a span, in a request of its service', () => {
-    const spans = encode(new OtlpEncoder(), SPAN, { ...SPAN, error: null, kind: 'server', traceId: SPAN.traceId.slice(16) })
+    const spans = encode(new OtlpEncoder(), SPAN, {
+      ...SPAN,
+      error: null,
+      kind: 'server',
+      traceId: SPAN.traceId.slice(16),
+    })
     const resourceSpans = inner(fields(Buffer.from(otlpRequest('me', [spans]))), 1)
     const attribute = inner(inner(resourceSpans, 1), 1)
     assert.deepEqual(String(attribute.get(1)?.[0]), 'service.name')
@@ -133,7 +150,7 @@ describe('OpenTelemetry’s protobuf', () => {
     assert.equal(scopeSpans.get(2)?.length, 2)
 
     const span = inner(scopeSpans, 2)
-    const hex = (field: number) => (span.get(field)?.[0] as Buffer).toString('hex')
+    const hex = (field: number) => bytesOf(span, field).toString('hex')
     assert.deepEqual([hex(1), hex(2), hex(4)], [SPAN.traceId, SPAN.spanId, SPAN.parentSpanId])
     assert.deepEqual([String(span.get(3)?.[0]), String(span.get(5)?.[0])], ['a=b', 'egress a/b'])
     assert.deepEqual(span.get(6), [3n])
@@ -148,7 +165,7 @@ describe('OpenTelemetry’s protobuf', () => {
     assert.deepEqual(inner(span, 15).get(3), [2n])
 
     const other = inner(scopeSpans, 2, 1)
-    assert.equal((other.get(1)?.[0] as Buffer).toString('hex'), `${'0'.repeat(16)}${SPAN.traceId.slice(16)}`)
+    assert.equal(bytesOf(other, 1).toString('hex'), `${'0'.repeat(16)}${SPAN.traceId.slice(16)}`)
     assert.deepEqual(other.get(6), [2n])
     assert.equal(other.get(15), undefined)
   })

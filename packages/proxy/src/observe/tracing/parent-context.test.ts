@@ -62,7 +62,15 @@ describe('b3', () => {
     assert.deepEqual(readB3('0'), { ...none, sampled: Sampled.No })
     assert.deepEqual(readB3('1'), { ...none, sampled: Sampled.Yes })
     assert.deepEqual(readB3('d'), { ...none, sampled: Sampled.Yes, isDebug: true })
-    for (const bad of ['', '2', TRACE, `${TRACE}-`, `${TRACE}-${SPAN}-2`, `${'0'.repeat(32)}-${SPAN}-1`, `x-${SPAN}-1`]) {
+    for (const bad of [
+      '',
+      '2',
+      TRACE,
+      `${TRACE}-`,
+      `${TRACE}-${SPAN}-2`,
+      `${'0'.repeat(32)}-${SPAN}-1`,
+      `x-${SPAN}-1`,
+    ]) {
       assert.equal(readB3(bad), null, bad)
     }
   })
@@ -89,7 +97,12 @@ describe('what a request says of its trace', () => {
   }
 
   test('is found whatever the case of its keys, which are remembered', () => {
-    const found = read({ method: 'x', Traceparent: `00-${TRACE}-${SPAN}-01`, 'X-B3-TraceId': TRACE, 'x-b3-spanid': SPAN })
+    const found = read({
+      method: 'x',
+      Traceparent: `00-${TRACE}-${SPAN}-01`,
+      'X-B3-TraceId': TRACE,
+      'x-b3-spanid': SPAN,
+    })
     assert.equal(found.parent(true)?.form, ContextForms.W3c)
     assert.equal(found.parent(false)?.form, ContextForms.B3Multi)
     assert.equal(found.forms, ContextForms.W3c | ContextForms.B3Multi)
@@ -108,7 +121,15 @@ describe('what a request says of its trace', () => {
   test('does not outlast the request', () => {
     const context = new IncomingContext()
     const request = new Metadata()
-    for (const key of ['x-request-id', 'traceparent', 'tracestate', 'b3', 'x-b3-traceid', 'x-b3-spanid', 'X-B3-Sampled']) {
+    for (const key of [
+      'x-request-id',
+      'traceparent',
+      'tracestate',
+      'b3',
+      'x-b3-traceid',
+      'x-b3-spanid',
+      'X-B3-Sampled',
+    ]) {
       request.set(key, 'value')
     }
     for (const key of ['x-b3-parentspanid', 'x-b3-flags', 'x-client-trace-id', 'x-envoy-force-trace']) {
