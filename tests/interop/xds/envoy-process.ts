@@ -1,4 +1,4 @@
-/** A real Envoy that has nothing but the address of a control plane. */
+/** A real Envoy. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -41,13 +41,18 @@ export class EnvoyProcess implements AsyncDisposable {
   }
 }
 
-/** Returns before it has asked for anything. */
+/** One that has nothing but the address of a control plane. Returns before it has asked for anything. */
 export function startEnvoy(options: EnvoyOptions): EnvoyProcess {
+  return runEnvoy(bootstrap(options))
+}
+
+/** Returns before it listens. */
+export function runEnvoy(bootstrap: object): EnvoyProcess {
   const program = findProgram('envoy')
   if (program === undefined) throw new Error('there is no Envoy: run scripts/setup-interop.sh envoy')
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-envoy-'))
   const file = join(folder, 'envoy.json')
-  writeFileSync(file, JSON.stringify(bootstrap(options)))
+  writeFileSync(file, JSON.stringify(bootstrap))
   const log = openSync(join(folder, 'log'), 'a')
   const args = ['-c', file, '--concurrency', '1', '--use-dynamic-base-id', '--log-level', 'warning']
   const child = spawn(program, args, { stdio: ['ignore', log, log] })

@@ -429,12 +429,12 @@ test('a WorkloadEntry needs an address', () => {
     apiVersion: 'networking.istio.io/v1',
     kind: 'WorkloadEntry',
     metadata: { name: 'w' },
-    spec: { ports: { http: 0 }, locality: 'a' },
+    spec: { ports: { http: 0 }, serviceAccount: 'a' },
   })
   assert.deepEqual(told(text), [
     'error missing-field 5 spec.address',
     'error invalid-value 7 spec.ports.http',
-    'warning no-effect 8 spec.locality',
+    'warning no-effect 8 spec.serviceAccount',
   ])
 })
 
