@@ -162,6 +162,10 @@ describe('clusters', () => {
   test('have the load balancer of the rule', () => {
     const balancers: readonly (readonly [string, ClusterConfig['loadBalancer']])[] = [
       ['{ simple: ROUND_ROBIN }', { kind: 'round-robin' }],
+      [
+        '{ simple: ROUND_ROBIN, warmupDurationSecs: 90s }',
+        { kind: 'round-robin', slowStart: { windowMs: 90_000, aggression: 1, minWeightPercent: 10 } },
+      ],
       ['{ simple: RANDOM }', { kind: 'random' }],
       ['{ simple: LEAST_CONN }', { kind: 'least-request', choiceCount: 2 }],
       ['{ simple: LEAST_REQUEST }', { kind: 'least-request', choiceCount: 2 }],
