@@ -446,12 +446,12 @@ test('a duration that no proxy can be told is refused', () => {
 })
 
 test('a slow start needs a time, and a policy that can start slowly', () => {
-  const told = (loadBalancer: object) =>
+  const shown = (loadBalancer: object) =>
     check(rule({ trafficPolicy: { loadBalancer } })).map(({ severity, code, path }) => `${severity} ${code} ${path}`)
   const path = 'spec.trafficPolicy.loadBalancer.warmupDurationSecs'
-  assert.deepEqual(told({ warmupDurationSecs: '30s' }), [])
-  assert.deepEqual(told({ warmupDurationSecs: '0s' }), [`error invalid-value ${path}`])
-  assert.deepEqual(told({ simple: 'RANDOM', warmupDurationSecs: '30s' }), [`warning no-effect ${path}`])
+  assert.deepEqual(shown({ warmupDurationSecs: '30s' }), [])
+  assert.deepEqual(shown({ warmupDurationSecs: '0s' }), [`error invalid-value ${path}`])
+  assert.deepEqual(shown({ simple: 'RANDOM', warmupDurationSecs: '30s' }), [`warning no-effect ${path}`])
 })
 
 test('a DestinationRule: subsets and ports once each, one kind of load balancer, durations above 0, tables of a prime', () => {
