@@ -35,15 +35,24 @@ function examples(): readonly Example[] {
   const parts = page.split('```yaml\n').slice(1)
   return parts.map((part, at) => {
     const [yaml = '', text = ''] = part.split('\n```\n')
-    const told = /Of 100 requests ([^]*?)\.(\s|$)/.exec(text)?.[1] ?? ''
-    const expected = new Map([...told.matchAll(/`(\d+)`\s+gets\s+([\d.]+)/g)].map(([, port, share]) => [Number(port), Number(share)]))
-    const heading = page.slice(0, page.indexOf(yaml)).match(/^## (.*)$/gm)?.at(-1) ?? ''
+    const told = /Of 100 requests ([\s\S]*?)\.(\s|$)/.exec(text)?.[1] ?? ''
+    const expected = new Map(
+      [...told.matchAll(/`(\d+)`\s+gets\s+([\d.]+)/g)].map(([, port, share]) => [Number(port), Number(share)]),
+    )
+    const heading =
+      page
+        .slice(0, page.indexOf(yaml))
+        .match(/^## (.*)$/gm)
+        ?.at(-1) ?? ''
     return { name: `${heading.slice(3)}, example ${at + 1}`, yaml, expected }
   })
 }
 
 /** The same clusters, where the services of this test stand for those of the page. */
-function withServers(clusters: readonly ClusterConfig[], servers: ReadonlyMap<number, EchoServer>): readonly ClusterConfig[] {
+function withServers(
+  clusters: readonly ClusterConfig[],
+  servers: ReadonlyMap<number, EchoServer>,
+): readonly ClusterConfig[] {
   const portOf = (port: number) => servers.get(port)?.port ?? port
   return clusters.map((cluster) => ({
     ...cluster,
@@ -65,7 +74,11 @@ async function sharesOf(yaml: string): Promise<ReadonlyMap<number, number>> {
   const plain = testListener('front', testMetaProtocol(awesomerpc.name, { routes }))
   const given = config.listeners.map((listener) => ({ ...listener, address: { ...listener.address, port: 0 } }))
   const proxy = new Proxy({
-    config: { ...config, clusters: withServers(config.clusters, servers), listeners: given.length > 0 ? given : [plain] },
+    config: {
+      ...config,
+      clusters: withServers(config.clusters, servers),
+      listeners: given.length > 0 ? given : [plain],
+    },
     codecs: [awesomerpc],
     filters: [],
     network: nodeNetwork,

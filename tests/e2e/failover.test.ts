@@ -219,4 +219,3 @@ test('peak ewma sends next to nothing to who replies slowly, and comes back when
   await moody.close()
   await steady.close()
 })
-

@@ -33,7 +33,12 @@ test('a new address is for new connections; those that are there go on being use
   await using dns = await startDnsServer({ 'service.test': { addresses: ['127.0.0.1', '127.0.0.2'], ttlS: 60 } })
   const hold = holding()
   await using first = await startEchoServer({ codec: awesomerpc })
-  await using second = await startEchoServer({ codec: awesomerpc, host: '127.0.0.2', port: first.port, handler: hold.handler })
+  await using second = await startEchoServer({
+    codec: awesomerpc,
+    host: '127.0.0.2',
+    port: first.port,
+    handler: hold.handler,
+  })
   await using proxy = await startNamed(dns, first.port)
   await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
   for (let id = 1; id <= 4; id++) assert.ok(isOk(await client.request(awesomerpcFrame({ id }))))
@@ -92,7 +97,10 @@ test('a strict cluster asks the same name servers, and has all addresses of both
   await using first = await startEchoServer({ codec: awesomerpc })
   await using proxy = await startNamed(dns, first.port, { discovery: 'strict-dns', dnsLookupFamily: 'all' })
   assert.deepEqual(
-    proxy.proxy.endpoints().map(({ address }) => address).sort(),
+    proxy.proxy
+      .endpoints()
+      .map(({ address }) => address)
+      .sort(),
     [`127.0.0.1:${first.port}`, `127.0.0.2:${first.port}`, `[::1]:${first.port}`],
   )
   assert.deepEqual(dns.questions.slice(0, 2).sort(), ['service.test A', 'service.test AAAA'])
@@ -114,5 +122,8 @@ test('who stops while a name server is silent waits for nobody', async () => {
 test('what only the files of this machine know is found where no name servers are given', async () => {
   const signal = new AbortController().signal
   const answers = await nodeNetwork.query('localhost', { family: 4, servers: [], signal })
-  assert.deepEqual(answers.map(({ address }) => address), ['127.0.0.1'])
+  assert.deepEqual(
+    answers.map(({ address }) => address),
+    ['127.0.0.1'],
+  )
 })

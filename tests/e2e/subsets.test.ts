@@ -59,7 +59,12 @@ test('a route asks for endpoints by their metadata, and where there are none the
   await using proxy = await startTestProxy({
     codec: awesomerpc,
     clusters: [testCluster('service', [], { endpoints, subsets: SUBSETS })],
-    routes: [routeFor(1, { version: '1' }), routeFor(2, { version: '2' }), routeFor(3, { version: '3' }), routeFor(4, undefined)],
+    routes: [
+      routeFor(1, { version: '1' }),
+      routeFor(2, { version: '2' }),
+      routeFor(3, { version: '3' }),
+      routeFor(4, undefined),
+    ],
   })
   await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
   const ask = async (cmd: number, times: number) => {
@@ -135,7 +140,10 @@ test('a TCP proxy asks for endpoints too', async () => {
   })
   const sockets = Array.from({ length: 4 }, () => connect(proxy.port, '127.0.0.1'))
   await servers[1]?.accepted(4)
-  assert.deepEqual(servers.map(({ connections }) => connections.length), [0, 4])
+  assert.deepEqual(
+    servers.map(({ connections }) => connections.length),
+    [0, 4],
+  )
   for (const socket of sockets) socket.destroy()
   await proxy.until('upstream_cx_active', 0)
   await close()

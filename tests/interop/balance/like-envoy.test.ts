@@ -85,7 +85,14 @@ const SCENARIOS: readonly Scenario[] = [
     name: 'nothing is healthy anywhere: panic by numbers',
     groups: [
       [{}, [{ name: 'a', ...sick }]],
-      [{ priority: 1 }, [{ name: 'b', ...sick }, { name: 'c', ...sick }, { name: 'd', ...sick }]],
+      [
+        { priority: 1 },
+        [
+          { name: 'b', ...sick },
+          { name: 'c', ...sick },
+          { name: 'd', ...sick },
+        ],
+      ],
     ],
   },
   {
@@ -120,7 +127,12 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'a subset by two keys', groups: versions, cluster: subsets({}), wanted: { version: '2', stage: 'prod' } },
   { name: 'no such subset', groups: versions, cluster: subsets({}), wanted: { version: '9' } },
   { name: 'a key that no selector has', groups: versions, cluster: subsets({}), wanted: { stage: 'prod' } },
-  { name: 'a list that is any of its values', groups: versions, cluster: subsets({ list_as_any: true }), wanted: { version: '2' } },
+  {
+    name: 'a list that is any of its values',
+    groups: versions,
+    cluster: subsets({ list_as_any: true }),
+    wanted: { version: '2' },
+  },
   {
     name: 'no such subset, but any will do',
     groups: versions,
@@ -302,7 +314,10 @@ describe('who is chosen is who Envoy chooses, as often', () => {
       await using proxy = await startTestProxy({ codec: awesomerpc, clusters: [cluster], tcpProxy })
       const [theirs, ours] = [await sharesAt(ports[at] as number), await sharesAt(proxy.port)]
       const shown = (shares: ReadonlyMap<string, number>) =>
-        [...shares].sort().map(([name, share]) => `${name} ${share.toFixed(1)}`).join(', ')
+        [...shares]
+          .sort()
+          .map(([name, share]) => `${name} ${share.toFixed(1)}`)
+          .join(', ')
       assert.deepEqual([...ours.keys()].sort(), [...theirs.keys()].sort(), `${shown(ours)}; Envoy: ${shown(theirs)}`)
       for (const [name, share] of ours) {
         const distance = Math.abs(share - (theirs.get(name) ?? 0))

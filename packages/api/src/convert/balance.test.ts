@@ -40,7 +40,8 @@ describe('slow start', () => {
       aggression: {default_value: 2, runtime_key: upstream.aggression}`
     const least = `choice_count: 3, active_request_bias: {default_value: 0.5, runtime_key: b}`
     assert.deepEqual(
-      accept(`lb_policy: LEAST_REQUEST, least_request_lb_config: {${least}, slow_start_config: {${settings}}}`).loadBalancer,
+      accept(`lb_policy: LEAST_REQUEST, least_request_lb_config: {${least}, slow_start_config: {${settings}}}`)
+        .loadBalancer,
       {
         kind: 'least-request',
         choiceCount: 3,
@@ -62,7 +63,9 @@ describe('slow start', () => {
       ['round_robin_lb_config.slow_start_config.aggression: must be more than 0, got 0'],
     )
     assert.deepEqual(
-      faults('lb_policy: LEAST_REQUEST, least_request_lb_config: {active_request_bias: {default_value: -1, runtime_key: a}}'),
+      faults(
+        'lb_policy: LEAST_REQUEST, least_request_lb_config: {active_request_bias: {default_value: -1, runtime_key: a}}',
+      ),
       ['least_request_lb_config.active_request_bias: must be at least 0, got -1'],
     )
   })
@@ -130,11 +133,14 @@ static_resources: {clusters: [{name: mesh}]}`
 
 describe('subsets', () => {
   test('are read with all that they have', () => {
-    const settings = `fallback_policy: DEFAULT_SUBSET, default_subset: {stage: prod}, panic_mode_any: true, list_as_any: true,
+    const settings =
+      `fallback_policy: DEFAULT_SUBSET, default_subset: {stage: prod}, panic_mode_any: true, list_as_any: true,
       locality_weight_aware: true, scale_locality_weight: true, metadata_fallback_policy: FALLBACK_LIST,
       subset_selectors: [{keys: [version, stage], fallback_policy: KEYS_SUBSET, fallback_keys_subset: [stage]},
-        {keys: stage, single_host_per_subset: true, fallback_policy: NO_FALLBACK}, {keys: [version]}]`
-      .replace('keys: stage,', 'keys: [stage],')
+        {keys: stage, single_host_per_subset: true, fallback_policy: NO_FALLBACK}, {keys: [version]}]`.replace(
+        'keys: stage,',
+        'keys: [stage],',
+      )
     const cluster = accept(`lb_subset_config: {${settings}}, common_lb_config: {locality_weighted_lb_config: {}}`)
     assert.deepEqual(cluster.subsets, {
       fallback: 'default',
@@ -219,7 +225,10 @@ describe('a policy in the form of an extension', () => {
       { loadBalancer: { kind: 'peak-ewma', decayMs: 10_000, defaultReplyMs: 10, penalty: 1_000_000 } },
     ],
     [
-      policy('peak_ewma.v3alpha.PeakEwma', 'decay_time: 3s, default_rtt: 0.005s, penalty_value: 7, max_samples_per_host: 3'),
+      policy(
+        'peak_ewma.v3alpha.PeakEwma',
+        'decay_time: 3s, default_rtt: 0.005s, penalty_value: 7, max_samples_per_host: 3',
+      ),
       { loadBalancer: { kind: 'peak-ewma', decayMs: 3_000, defaultReplyMs: 5, penalty: 7 } },
     ],
     [
@@ -251,7 +260,10 @@ describe('a policy in the form of an extension', () => {
   for (const [text, expected] of cases) {
     test(text.replace(/.*policies\.(\w+).*?, ?/s, '$1 '), () => {
       const { loadBalancer, localityLb, subsets } = accept(policies(text))
-      assert.deepEqual({ localityLb, subsets, loadBalancer }, { localityLb: undefined, subsets: undefined, ...expected })
+      assert.deepEqual(
+        { localityLb, subsets, loadBalancer },
+        { localityLb: undefined, subsets: undefined, ...expected },
+      )
     })
   }
 
@@ -285,9 +297,15 @@ describe('a policy in the form of an extension', () => {
   })
 
   test('is refused where it wants what is not supported', () => {
-    assert.match(faults(policies(policy('least_request.v3.LeastRequest', 'selection_method: FULL_SCAN')))[0] ?? '', /FULL_SCAN/)
+    assert.match(
+      faults(policies(policy('least_request.v3.LeastRequest', 'selection_method: FULL_SCAN')))[0] ?? '',
+      /FULL_SCAN/,
+    )
     assert.match(faults(policies(policy('peak_ewma.v3alpha.PeakEwma', 'decay_time: 0s'))).join(), /more than 0s/)
-    const nested = policy('wrr_locality.v3.WrrLocality', `endpoint_picking_policy: {policies: [${policy('random.v3.Random', weighted)}]}`)
+    const nested = policy(
+      'wrr_locality.v3.WrrLocality',
+      `endpoint_picking_policy: {policies: [${policy('random.v3.Random', weighted)}]}`,
+    )
     assert.match(faults(policies(nested))[0] ?? '', /inside of wrr_locality/)
     const ring = policy('ring_hash.v3.RingHash', 'minimum_ring_size: 1048577')
     assert.match(faults(`type: STRICT_DNS, ${policies(ring)}`)[0] ?? '', /more than 1048576/)
@@ -328,9 +346,13 @@ describe('names', () => {
     assert.deepEqual(faults('type: STRICT_DNS, dns_failure_refresh_rate: {base_interval: 2s, max_interval: 1s}'), [
       'dns_failure_refresh_rate.max_interval: must be at least base_interval',
     ])
-    assert.deepEqual(faults('respect_dns_ttl: true'), ['respect_dns_ttl: respect_dns_ttl needs type STRICT_DNS or LOGICAL_DNS'])
+    assert.deepEqual(faults('respect_dns_ttl: true'), [
+      'respect_dns_ttl: respect_dns_ttl needs type STRICT_DNS or LOGICAL_DNS',
+    ])
     assert.match(
-      faults('type: STRICT_DNS, typed_dns_resolver_config: {name: x, typed_config: {"@type": type.googleapis.com/a.B}}')[0] ?? '',
+      faults(
+        'type: STRICT_DNS, typed_dns_resolver_config: {name: x, typed_config: {"@type": type.googleapis.com/a.B}}',
+      )[0] ?? '',
       /DNS resolver a.B is not supported yet/,
     )
   })

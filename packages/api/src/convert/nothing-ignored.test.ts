@@ -100,7 +100,9 @@ function everyAcceptedMessage(): Json {
         edsCluster(),
         cluster('four', { http2_protocol_options: {}, common_lb_config: { zone_aware_lb_config: zoneAware() } }, false),
         cluster('five', { common_lb_config: { locality_weighted_lb_config: {} } }, false),
-        ...policies().map((policy, at) => cluster(`policy${at}`, { load_balancing_policy: { policies: [policy] } }, false)),
+        ...policies().map((policy, at) =>
+          cluster(`policy${at}`, { load_balancing_policy: { policies: [policy] } }, false),
+        ),
       ],
     },
     dynamic_resources: {
@@ -285,7 +287,10 @@ function cluster(name: string, settings: Json, isHashing = true): Json {
       thresholds: [{ max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 4 }],
     },
     common_lb_config,
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [endpoint(9000)], locality: locality(), priority: 1, load_balancing_weight: 5 }] },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [endpoint(9000)], locality: locality(), priority: 1, load_balancing_weight: 5 }],
+    },
     ...settings,
   }
 }
@@ -353,7 +358,13 @@ function policies(): readonly Json[] {
     },
   })
   const inner = { policies: [policy('random.v3.Random', {})] }
-  const peak = { decay_time: '5s', default_rtt: '0.5s', penalty_value: 3, aggregation_interval: '1s', max_samples_per_host: 9 }
+  const peak = {
+    decay_time: '5s',
+    default_rtt: '0.5s',
+    penalty_value: 3,
+    aggregation_interval: '1s',
+    max_samples_per_host: 9,
+  }
   return [
     policy('round_robin.v3.RoundRobin', {
       slow_start_config: slowStart(),

@@ -290,7 +290,7 @@ test('bytes that are no such message cannot be shown', () => {
 describe('endpoints', () => {
   const at = (host: string) => ({ address: { host, port: 1 }, hostname: '', weight: 1, healthy: true })
   const shown = (...endpoints: Parameters<typeof encodeEndpoints>[0]['endpoints']) => {
-    const json = xdsToJson('endpoint', encodeEndpoints({ cluster: 'c', endpoints })) as {
+    const json = xdsToJson('endpoint', encodeEndpoints({ cluster: 'c', endpoints })) as unknown as {
       endpoints: readonly Record<string, unknown>[]
     }
     return json.endpoints.map(({ lb_endpoints, ...place }) => ({ count: (lb_endpoints as unknown[]).length, ...place }))
@@ -313,7 +313,9 @@ describe('endpoints', () => {
   })
 
   test('of which nobody knows where they are have an empty locality where weights are said, and none elsewhere', () => {
-    assert.deepEqual(shown({ ...at('10.0.0.1'), localityWeight: 1 }), [{ count: 1, locality: {}, load_balancing_weight: 1 }])
+    assert.deepEqual(shown({ ...at('10.0.0.1'), localityWeight: 1 }), [
+      { count: 1, locality: {}, load_balancing_weight: 1 },
+    ])
     assert.deepEqual(shown(at('10.0.0.1')), [{ count: 1 }])
   })
 })

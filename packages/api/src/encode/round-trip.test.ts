@@ -161,7 +161,9 @@ const balance: fc.Arbitrary<Balance> = fc
     return {
       loadBalancer: drawn.loadBalancer,
       ...(locality === undefined ? {} : { localityLb: locality }),
-      ...(drawn.subsets === undefined ? {} : { subsets: { ...drawn.subsets, localityWeightAware, scaleLocalityWeight } }),
+      ...(drawn.subsets === undefined
+        ? {}
+        : { subsets: { ...drawn.subsets, localityWeightAware, scaleLocalityWeight } }),
     }
   })
 

@@ -264,11 +264,16 @@ test('endpoints of a subset are those with its labels, and keep their weights', 
   )
 })
 
-
 test('endpoints are in their localities, which weigh as much as they do', () => {
   const text = entry()
-    .replace('labels: { version: v1 } }', 'labels: { version: v1 }, locality: r/a }\n    - { address: 10.0.0.3, locality: r/b, weight: 2 }')
-    .replace('labels: { version: v2 }, weight: 5', 'labels: { version: v2, topology.kubernetes.io/zone: b, topology.kubernetes.io/region: r }, weight: 5')
+    .replace(
+      'labels: { version: v1 } }',
+      'labels: { version: v1 }, locality: r/a }\n    - { address: 10.0.0.3, locality: r/b, weight: 2 }',
+    )
+    .replace(
+      'labels: { version: v2 }, weight: 5',
+      'labels: { version: v2, topology.kubernetes.io/zone: b, topology.kubernetes.io/region: r }, weight: 5',
+    )
   const [all, v1] = translate(text, rule(SUBSETS)).endpoints
   assert.deepEqual(
     all?.endpoints.map(({ address, locality, localityWeight }) => [address.host, locality?.zone, localityWeight]),
