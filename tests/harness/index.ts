@@ -4,6 +4,7 @@ export { type Answer, answerOf } from './answers.ts'
 export { type AwesomerpcFrame, awesomerpcFrame } from './awesomerpc-frame.ts'
 export * from './behaviours.ts'
 export { brpcReply, brpcRequest } from './brpc-frame.ts'
+export { type DnsRecord, DnsServer, startDnsServer } from './dns-server.ts'
 export { EchoConnection } from './echo-connection.ts'
 export { EchoServer, type EchoServerOptions, type Handler, startEchoServer } from './echo-server.ts'
 export {

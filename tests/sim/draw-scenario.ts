@@ -8,6 +8,7 @@ import type {
   TcpProxyConfig,
   WeightedCluster,
 } from '@meltemi/api/model'
+import { addBalance } from './add-balance.ts'
 import { Draw } from './draw.ts'
 import { drawDynamics } from './draw-changes.ts'
 import { drawClient } from './draw-client.ts'
@@ -53,12 +54,14 @@ export function drawScenario(seed: number): Scenario {
         : undefined,
     filter: !isTcp && draw.chance(0.7) ? drawFilter(draw, requestTimeoutMs, isCalm) : undefined,
   }
+  // a stream of its own, so that all else is as it was
+  const balancing = new Draw(seed, 6)
   const config: ProxyConfig = {
     node: { id: '', cluster: '', metadata: {} },
     admin: undefined,
     dynamic: { ads: undefined, listeners: undefined, clusters: undefined },
     modules: [],
-    clusters,
+    clusters: clusters.map((cluster) => addBalance(cluster, balancing)),
     listeners: [drawListener(draw, { wire, isTcp, multiplexing, clusterCount, requestTimeoutMs })],
   }
   return { ...scenario, ...drawDynamics(config, { draw: new Draw(seed, 5), isCalm, endMs: TRAFFIC_END_MS }) }

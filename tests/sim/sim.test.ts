@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ProxyConfig, RouteConfig } from '@meltemi/api/model'
+import type { ClusterConfig, ProxyConfig, RouteConfig } from '@meltemi/api/model'
 import type { Network, Socket, SocketHandler } from '@meltemi/proxy'
 import type { Codec, CodecDefinition } from '@meltemi/sdk'
 import type { Scenario } from './scenario.ts'
@@ -38,10 +38,16 @@ function withoutChance(scenario: Scenario): Scenario {
     weather: { ...weather, minDelayMs: weather.maxDelayMs, splitShare: 0 },
     config: {
       ...config,
-      clusters: config.clusters.map((cluster) => ({ ...cluster, loadBalancer: { kind: 'round-robin' } })),
+      clusters: config.clusters.map(inTurn),
       listeners: withRoutes(config.listeners, (route) => ({ ...route, clusters: route.clusters.slice(0, 1) })),
     },
   }
+}
+
+/** Priorities and localities are chosen at random, or by a schedule with a random start. */
+function inTurn({ localityLb: _, ...cluster }: ClusterConfig): ClusterConfig {
+  const endpoints = cluster.endpoints.map((endpoint) => ({ ...endpoint, priority: 0, degraded: false }))
+  return { ...cluster, endpoints, loadBalancer: { kind: 'round-robin' } }
 }
 
 function withoutMirrors(scenario: Scenario): Scenario {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { freePort, MeltemiProcess } from '../../harness/index.ts'
-import { type EnvoyProcess, startEnvoyWith } from '../xds/envoy-process.ts'
+import { type EnvoyProcess, runEnvoy } from '../xds/envoy-process.ts'
 
 const CLIENTS = 3
 /** Of the process, which Envoy has otherwise or not at all. */
@@ -141,7 +141,7 @@ describe('the admin pages of Envoy and ours', () => {
     const ports = services.map((service) => (service.address() as AddressInfo).port)
     theirs = new Side({ admin: await freePort(), listener: await freePort() })
     ours = new Side({ admin: await freePort(), listener: await freePort() })
-    envoy = startEnvoyWith(bootstrap(theirs.ports, ports))
+    envoy = runEnvoy(bootstrap(theirs.ports, ports))
     const file = join(folder, 'proxy.json')
     writeFileSync(file, JSON.stringify(bootstrap(ours.ports, ports)))
     meltemi = new MeltemiProcess(['proxy', '-c', file])

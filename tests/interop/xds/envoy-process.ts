@@ -1,4 +1,4 @@
-/** A real Envoy that has nothing but the address of a control plane. */
+/** A real Envoy. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -41,13 +41,13 @@ export class EnvoyProcess implements AsyncDisposable {
   }
 }
 
-/** Returns before it has asked for anything. */
+/** One that has nothing but the address of a control plane. Returns before it has asked for anything. */
 export function startEnvoy(options: EnvoyOptions): EnvoyProcess {
-  return startEnvoyWith(bootstrap(options))
+  return runEnvoy(bootstrap(options))
 }
 
 /** Returns before it serves. */
-export function startEnvoyWith(config: object): EnvoyProcess {
+export function runEnvoy(config: object): EnvoyProcess {
   const program = findProgram('envoy')
   if (program === undefined) throw new Error('there is no Envoy: run scripts/setup-interop.sh envoy')
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-envoy-'))

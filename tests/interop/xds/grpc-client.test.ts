@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ChannelCredentials, Client, Metadata, Server, ServerCredentials } from '@grpc/grpc-js'
 import { register } from '@grpc/grpc-js-xds'
-import { encodeCluster, encodeRoutes } from '@meltemi/api/encode'
+import { encodeCluster, encodeEndpoints, encodeRoutes } from '@meltemi/api/encode'
 import { testCluster, testRoute } from '../../harness/index.ts'
-import { apiListener, localEndpoint } from './hand-made.ts'
+import { apiListener } from './hand-made.ts'
 import { until, type WorldContents, XdsWorld } from './xds-world.ts'
 
 const METHOD = '/test.Named/Ask'
@@ -38,11 +38,17 @@ function cluster(name: string): Uint8Array {
   return encodeCluster(testCluster(name, [], { discovery: 'eds', eds }))
 }
 
+/** With a weight of their locality, without which gRPC takes none. */
+function endpoints(name: string, port: number): Uint8Array {
+  const placed = testCluster(name, [port]).endpoints.map((endpoint) => ({ ...endpoint, localityWeight: 1 }))
+  return encodeEndpoints({ cluster: name, endpoints: placed })
+}
+
 /** The target leads to the cluster, and the cluster to the port. */
 function leading(to: string, port: number): WorldContents {
   return {
     cluster: { [to]: cluster(to) },
-    endpoint: { [to]: localEndpoint(to, port) },
+    endpoint: { [to]: endpoints(to, port) },
     listener: { greeter: apiListener('greeter', 'greeter_routes') },
     route: { greeter_routes: encodeRoutes({ name: 'greeter_routes', routes: [testRoute(to)] }) },
   }

@@ -23,14 +23,6 @@ export function nameOnly(name: string): Uint8Array {
   return message([1, name])
 }
 
-/** A ClusterLoadAssignment with a locality, without which gRPC takes none. */
-export function localEndpoint(cluster: string, port: number): Uint8Array {
-  const address = message([1, message([2, '127.0.0.1'], [3, port])])
-  const endpoint = message([1, message([1, address])])
-  const locality = message([1, 'here'])
-  return message([1, cluster], [2, message([1, locality], [2, endpoint], [3, message([1, 1])])])
-}
-
 function any(typeUrl: string, value: Uint8Array): Uint8Array {
   return message([1, typeUrl], [2, value])
 }

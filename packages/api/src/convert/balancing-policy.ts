@@ -96,7 +96,11 @@ function convertSubsetPolicy(policy: ConfigMessage, addressesChange: boolean): B
 
 /** Localities by weight, and inside of them another policy. */
 function convertWrrLocality(policy: ConfigMessage, addressesChange: boolean): Balance {
-  const { loadBalancer, localityLb, subsets } = convertBalancingPolicy(policy, 'endpoint_picking_policy', addressesChange)
+  const { loadBalancer, localityLb, subsets } = convertBalancingPolicy(
+    policy,
+    'endpoint_picking_policy',
+    addressesChange,
+  )
   if (localityLb !== undefined || subsets !== undefined) {
     policy.error('endpoint_picking_policy', 'localities and subsets inside of wrr_locality are not supported')
   }

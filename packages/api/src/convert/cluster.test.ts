@@ -79,10 +79,10 @@ describe('a cluster', () => {
 
 describe('a wrong or unsupported cluster is refused', () => {
   const cases: readonly (readonly [string, string, string])[] = [
-    ['type: LOGICAL_DNS', 'type', 'LOGICAL_DNS is not supported yet'],
+    ['type: LOGICAL_DNS', 'load_assignment', 'load_assignment is required'],
     ['type: 4', 'type', 'ORIGINAL_DST is not supported yet'],
-    ['dns_refresh_rate: 1s', 'dns_refresh_rate', 'dns_refresh_rate needs type STRICT_DNS'],
-    ['dns_lookup_family: V4_ONLY', 'dns_lookup_family', 'dns_lookup_family needs type STRICT_DNS'],
+    ['dns_refresh_rate: 1s', 'dns_refresh_rate', 'dns_refresh_rate needs type STRICT_DNS or LOGICAL_DNS'],
+    ['dns_lookup_family: V4_ONLY', 'dns_lookup_family', 'dns_lookup_family needs type STRICT_DNS or LOGICAL_DNS'],
     ['type: STRICT_DNS, dns_refresh_rate: 0.0005s', 'dns_refresh_rate', 'must be more than 0.001s, got 0.0005s'],
     ['cluster_type: {name: x}', 'cluster_type', 'cluster_type is not supported yet'],
     ['lb_policy: CLUSTER_PROVIDED', 'lb_policy', 'CLUSTER_PROVIDED is not supported yet'],
@@ -141,14 +141,19 @@ describe('a wrong or unsupported cluster is refused', () => {
     ['outlier_detection: {}', 'outlier_detection', 'outlier_detection is not supported yet'],
     ['dns_refresh_rate: 0.001s', 'dns_refresh_rate', 'must be more than 0.001s, got 0.001s'],
     [
-      'load_assignment: {cluster_name: c, endpoints: [{priority: 1}]}',
+      'load_assignment: {cluster_name: c, endpoints: [{priority: 129}]}',
       'load_assignment.endpoints[0].priority',
-      'priority is not supported yet',
+      'must be at most 128, got 129',
+    ],
+    [
+      'load_assignment: {cluster_name: c, policy: {overprovisioning_factor: 100}}',
+      'load_assignment.policy.overprovisioning_factor',
+      'anything but 140 is not supported yet',
     ],
     [
       'load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: a.b, port_value: 1}}}}]}]}',
       'load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address',
-      'expected an IP address, got "a.b"; host names need a cluster of type STRICT_DNS',
+      'expected an IP address, got "a.b"; host names need a cluster of type STRICT_DNS or LOGICAL_DNS',
     ],
     [
       'load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: /a}}}}]}]}',

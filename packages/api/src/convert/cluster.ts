@@ -48,7 +48,8 @@ function convertOwnEndpoints(cluster: ConfigMessage, discovery: ClusterConfig['d
     if (discovery === 'logical-dns') cluster.reportMissing('load_assignment')
     return []
   }
-  if (discovery === 'eds') cluster.refuse('load_assignment', 'load_assignment needs type STATIC, STRICT_DNS or LOGICAL_DNS')
+  if (discovery === 'eds')
+    cluster.refuse('load_assignment', 'load_assignment needs type STATIC, STRICT_DNS or LOGICAL_DNS')
   const endpoints = convertEndpoints(assignment, discovery === 'static' ? 'ip of endpoint' : 'any')
   if (discovery === 'logical-dns' && endpoints.length !== 1) {
     cluster.error('load_assignment', `type LOGICAL_DNS needs exactly one endpoint, got ${endpoints.length}`)

@@ -8,13 +8,8 @@ type Dns = Pick<
 >
 
 const RESOLVER_TYPE = 'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig'
-const FIELDS = [
-  'dns_refresh_rate',
-  'dns_failure_refresh_rate',
-  'respect_dns_ttl',
-  'dns_lookup_family',
-  'typed_dns_resolver_config',
-]
+const SCALARS = ['dns_refresh_rate', 'respect_dns_ttl', 'dns_lookup_family']
+const MESSAGES = ['dns_failure_refresh_rate', 'typed_dns_resolver_config']
 const LOOKUP_FAMILY: Readonly<Record<string, DnsLookupFamily>> = {
   AUTO: 'auto',
   V4_ONLY: 'v4-only',
@@ -25,12 +20,7 @@ const LOOKUP_FAMILY: Readonly<Record<string, DnsLookupFamily>> = {
 
 /** How a cluster resolves names; of one that does not, the fields for it are refused. */
 export function convertDns(cluster: ConfigMessage, discovery: ClusterConfig['discovery']): Dns {
-  if (discovery !== 'strict-dns' && discovery !== 'logical-dns') {
-    for (const name of FIELDS) {
-      if (cluster.has(name)) cluster.refuse(name, `${name} needs type STRICT_DNS or LOGICAL_DNS`)
-    }
-    return { dnsRefreshMs: 5_000, dnsLookupFamily: 'auto' }
-  }
+  if (discovery !== 'strict-dns' && discovery !== 'logical-dns') return refuseDns(cluster)
   const dnsFailureRefresh = convertFailureRefresh(cluster.message('dns_failure_refresh_rate'))
   const dnsServers = convertServers(cluster)
   return {
@@ -40,6 +30,16 @@ export function convertDns(cluster: ConfigMessage, discovery: ClusterConfig['dis
     ...(cluster.flag('respect_dns_ttl') ? { respectDnsTtl: true } : {}),
     ...(dnsServers === undefined ? {} : { dnsServers }),
   }
+}
+
+function refuseDns(cluster: ConfigMessage): Dns {
+  const message = (name: string) => `${name} needs type STRICT_DNS or LOGICAL_DNS`
+  for (const name of SCALARS) {
+    if (cluster.has(name)) cluster.error(name, message(name))
+    cluster.markRead(name)
+  }
+  for (const name of MESSAGES) if (cluster.has(name)) cluster.refuse(name, message(name))
+  return { dnsRefreshMs: 5_000, dnsLookupFamily: 'auto' }
 }
 
 /** Without a maximum it is ten times the base, as in Envoy. */

@@ -21,7 +21,11 @@ export function convertRing(ring: ConfigMessage | undefined, useHostname: boolea
   return { kind: 'ring-hash', minimumRingSize, maximumRingSize, useHostname }
 }
 
-export function convertMaglev(maglev: ConfigMessage | undefined, useHostname: boolean, addressesChange: boolean): Maglev {
+export function convertMaglev(
+  maglev: ConfigMessage | undefined,
+  useHostname: boolean,
+  addressesChange: boolean,
+): Maglev {
   if (addressesChange) refuseLarge(maglev, 'table_size')
   const tableSize = maglev?.number('table_size') ?? 65_537
   if (!isPrime(tableSize)) maglev?.error('table_size', `must be a prime number, got ${tableSize}`)

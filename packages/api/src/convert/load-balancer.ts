@@ -20,14 +20,16 @@ const SAID_BY_POLICY = ['zone_aware_lb_config', 'locality_weighted_lb_config', '
 /** `load_balancing_policy`, or else the older fields that say the same. */
 export function convertBalance(cluster: ConfigMessage, addressesChange: boolean): Balance {
   if (!cluster.has('load_balancing_policy')) return convertOwnFields(cluster, addressesChange)
-  for (const name of [...Object.values(CONFIG_OF), 'lb_subset_config']) {
-    if (cluster.has(name)) cluster.refuse(name, `${name} cannot be combined with load_balancing_policy`)
-  }
+  for (const name of [...Object.values(CONFIG_OF), 'lb_subset_config']) refuseBoth(cluster, cluster, name)
   const common = cluster.message('common_lb_config')
-  for (const name of SAID_BY_POLICY) {
-    if (common?.has(name)) common.refuse(name, `${name} cannot be combined with load_balancing_policy`)
-  }
+  for (const name of SAID_BY_POLICY) refuseBoth(cluster, common, name)
   return convertBalancingPolicy(cluster, 'load_balancing_policy', addressesChange)
+}
+
+function refuseBoth(cluster: ConfigMessage, owner: ConfigMessage | undefined, name: string): void {
+  if (!owner?.has(name)) return
+  owner.refuse(name, `${name} cannot be combined with load_balancing_policy`)
+  cluster.error('load_balancing_policy', `cannot be combined with ${name}`)
 }
 
 function convertOwnFields(cluster: ConfigMessage, addressesChange: boolean): Balance {

@@ -17,6 +17,15 @@ const resources = {
   connectionLimits: new Map<string, number>(),
 }
 const registry = createRegistry(StructSchema)
+/** What clusters have only when they resolve names, or have endpoints of their own. */
+const OF_NAMES = new Set([
+  'type',
+  'load_assignment',
+  'dns_refresh_rate',
+  'dns_failure_refresh_rate',
+  'respect_dns_ttl',
+  'typed_dns_resolver_config',
+])
 
 const subjects = new Map([
   [
@@ -85,7 +94,8 @@ describe('what is documented as a no-op', () => {
 /** A bootstrap in which each message that the loader accepts occurs, with proto names; a fresh copy each time. */
 function everyAcceptedMessage(): Json {
   return {
-    node: { id: 'id', cluster: 'cluster', metadata: { NAME: 'name' }, locality: { zone: 'zone' } },
+    node: { id: 'id', cluster: 'cluster', metadata: { NAME: 'name' }, locality: locality() },
+    cluster_manager: { local_cluster_name: 'one' },
     tracing: { http: tracer(zipkin()) },
     admin: admin(),
     stats_config: statsConfig(),
@@ -97,9 +107,15 @@ function everyAcceptedMessage(): Json {
           ring_hash_lb_config: { minimum_ring_size: 100, maximum_ring_size: 1000 },
         }),
         cluster('two', { lb_policy: 'MAGLEV', maglev_lb_config: { table_size: 251 } }),
-        cluster('three', { lb_policy: 'LEAST_REQUEST', least_request_lb_config: { choice_count: 3 } }, false),
+        cluster('three', { lb_policy: 'LEAST_REQUEST', least_request_lb_config: leastRequest() }, false),
+        cluster('round', { round_robin_lb_config: { slow_start_config: slowStart() } }, false),
+        cluster('subsets', { lb_subset_config: subsetConfig() }, false),
         edsCluster(),
-        cluster('four', { http2_protocol_options: {} }, false),
+        cluster('four', { http2_protocol_options: {}, common_lb_config: { zone_aware_lb_config: zoneAware() } }, false),
+        cluster('five', { common_lb_config: { locality_weighted_lb_config: {} } }, false),
+        ...policies().map((policy, at) =>
+          cluster(`policy${at}`, { load_balancing_policy: { policies: [policy] } }, false),
+        ),
       ],
     },
     dynamic_resources: {
@@ -290,7 +306,8 @@ function apiConfigSource(api_type: string): Json {
 }
 
 function edsCluster(): Json {
-  const { load_assignment: _, type: _type, dns_refresh_rate: _rate, ...rest } = cluster('eds', {}, false)
+  const others = Object.entries(cluster('eds', {}, false)).filter(([name]) => !OF_NAMES.has(name))
+  const rest = Object.fromEntries(others)
   const eds_cluster_config = { service_name: 'service', eds_config: { ads: {} } }
   const http2 = {
     '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
@@ -301,11 +318,17 @@ function edsCluster(): Json {
 
 function route(): Json {
   const clusters = [
-    { name: 'one', weight: 1 },
+    { name: 'one', weight: 1, metadata_match: matchOf('a') },
     { name: 'two', weight: 2 },
   ]
   return {
-    route: { weighted_clusters: { clusters }, hash_policy: ['key'], request_mirror_policies: mirrors(), timeout: '5s' },
+    route: {
+      weighted_clusters: { clusters },
+      metadata_match: matchOf('b'),
+      hash_policy: ['key'],
+      request_mirror_policies: mirrors(),
+      timeout: '5s',
+    },
     request_mutation: [{ key: 'a', value: 'b' }],
     response_mutation: [{ key: 'a', value: 'b' }],
     request_remove: ['c'],
@@ -325,11 +348,12 @@ function mirrors(): readonly Json[] {
 /** Routes as they come over xDS. */
 function carrier(): Json {
   const clusters = [
-    { name: 'one', weight: 1 },
+    { name: 'one', weight: 1, metadata_match: matchOf('a') },
     { name: 'two', weight: 2 },
   ]
   const route = {
     weighted_clusters: { clusters },
+    metadata_match: matchOf('b'),
     hash_policy: [{ header: { header_name: 'key' } }],
     request_mirror_policies: mirrors(),
     timeout: '5s',
@@ -360,7 +384,8 @@ function tcpListener(): Json {
   const typed_config = {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
     stat_prefix: 'tcp',
-    weighted_clusters: { clusters: [{ name: 'one', weight: 2 }] },
+    weighted_clusters: { clusters: [{ name: 'one', weight: 2, metadata_match: matchOf('c') }] },
+    metadata_match: matchOf('b'),
     idle_timeout: '5s',
     max_connect_attempts: 2,
   }
@@ -381,13 +406,25 @@ function cluster(name: string, settings: Json, isHashing = true): Json {
     alt_stat_name: `${name}-stat`,
     type: 'STRICT_DNS',
     dns_refresh_rate: '6s',
+    dns_failure_refresh_rate: { base_interval: '1s', max_interval: '20s' },
+    respect_dns_ttl: true,
+    typed_dns_resolver_config: {
+      name: 'cares',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig',
+        resolvers: [address('127.0.0.1', 53)],
+      },
+    },
     connect_timeout: '6s',
     per_connection_buffer_limit_bytes: 1000,
     circuit_breakers: {
       thresholds: [{ max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 4 }],
     },
     common_lb_config,
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [endpoint(9000)] }] },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [endpoint(9000)], locality: locality(), priority: 1, load_balancing_weight: 5 }],
+    },
     ...settings,
   }
 }
@@ -400,5 +437,92 @@ function endpoint(port: number): Json {
     endpoint: { address: address('127.0.0.1', port), hostname: 'host' },
     health_status: 'UNHEALTHY',
     load_balancing_weight: 3,
+    metadata: matchOf('e'),
   }
+}
+
+function locality(): Json {
+  return { region: 'region', zone: 'zone', sub_zone: 'part' }
+}
+
+/** What endpoints have, or are to have, in their metadata. */
+function matchOf(key: string): Json {
+  return { filter_metadata: { 'envoy.lb': { [key]: '1' } } }
+}
+
+function slowStart(): Json {
+  return {
+    slow_start_window: '5s',
+    aggression: { default_value: 2, runtime_key: 'key' },
+    min_weight_percent: { value: 20 },
+  }
+}
+
+function leastRequest(): Json {
+  return {
+    choice_count: 3,
+    active_request_bias: { default_value: 2, runtime_key: 'key' },
+    slow_start_config: slowStart(),
+  }
+}
+
+function zoneAware(): Json {
+  return { routing_enabled: { value: 20 }, min_cluster_size: 3, fail_traffic_on_panic: true }
+}
+
+function subsetConfig(): Json {
+  return {
+    fallback_policy: 'DEFAULT_SUBSET',
+    default_subset: { b: '1' },
+    subset_selectors: [
+      { keys: ['a', 'b'], fallback_policy: 'KEYS_SUBSET', fallback_keys_subset: ['a'], single_host_per_subset: true },
+    ],
+    panic_mode_any: true,
+    list_as_any: true,
+    metadata_fallback_policy: 'FALLBACK_LIST',
+  }
+}
+
+/** One of each type that an extension may have. */
+function policies(): readonly Json[] {
+  const policy = (type: string, settings: Json) => ({
+    typed_extension_config: {
+      name: 'any',
+      typed_config: { '@type': `type.googleapis.com/envoy.extensions.load_balancing_policies.${type}`, ...settings },
+    },
+  })
+  const inner = { policies: [policy('random.v3.Random', {})] }
+  const peak = {
+    decay_time: '5s',
+    default_rtt: '0.5s',
+    penalty_value: 3,
+    aggregation_interval: '1s',
+    max_samples_per_host: 9,
+  }
+  return [
+    policy('round_robin.v3.RoundRobin', {
+      slow_start_config: slowStart(),
+      locality_lb_config: { zone_aware_lb_config: zoneAware() },
+    }),
+    policy('least_request.v3.LeastRequest', {
+      ...leastRequest(),
+      locality_lb_config: { locality_weighted_lb_config: {} },
+    }),
+    policy('random.v3.Random', { locality_lb_config: { locality_weighted_lb_config: {} } }),
+    policy('ring_hash.v3.RingHash', {
+      minimum_ring_size: 100,
+      maximum_ring_size: 1000,
+      locality_weighted_lb_config: {},
+    }),
+    policy('maglev.v3.Maglev', {
+      table_size: 251,
+      consistent_hashing_lb_config: { use_hostname_for_hashing: true },
+      locality_weighted_lb_config: {},
+    }),
+    policy('subset.v3.Subset', { ...subsetConfig(), allow_redundant_keys: true, subset_lb_policy: inner }),
+    policy('wrr_locality.v3.WrrLocality', {
+      endpoint_picking_policy: { policies: [policy('peak_ewma.v3alpha.PeakEwma', peak)] },
+    }),
+    policy('peak_ewma.v3alpha.PeakEwma', peak),
+  ]
 }

@@ -57,7 +57,7 @@ function convertFallbackKeys(
   const fallbackKeys = [...new Set(selector.texts('fallback_keys_subset'))].sort()
   const isPart = fallbackKeys.every((key) => keys.includes(key)) && fallbackKeys.length < keys.length
   if (fallback !== 'keys' && fallbackKeys.length > 0) {
-    selector.error('fallback_keys_subset', 'needs fallback_policy KEYS_SUBSET')
+    selector.error('fallback_policy', 'must be KEYS_SUBSET where there is a fallback_keys_subset')
   } else if (fallback === 'keys' && fallbackKeys.length === 0) {
     selector.error('fallback_keys_subset', 'must not be empty with fallback_policy KEYS_SUBSET')
   } else if (!isPart && keys.length > 0) selector.error('fallback_keys_subset', 'must be some of keys, and not all')

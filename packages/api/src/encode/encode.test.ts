@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { encodeCluster, encodeListener, encodeRoutes, xdsToJson } from '../encode.ts'
+import { encodeCluster, encodeEndpoints, encodeListener, encodeRoutes, xdsToJson } from '../encode.ts'
 import type { ClusterConfig, ListenerConfig, MetaProtocolConfig, RouteConfig } from '../model/index.ts'
 
 const HOST = 'org.apache.dubbo.samples.basic.api.demoservice'
@@ -285,4 +285,53 @@ describe('a cluster', () => {
 
 test('bytes that are no such message cannot be shown', () => {
   assert.throws(() => xdsToJson('cluster', Buffer.from([0xff, 0xff, 0xff])))
+})
+
+describe('endpoints', () => {
+  const at = (host: string) => ({ address: { host, port: 1 }, hostname: '', weight: 1, healthy: true })
+  const shown = (...endpoints: Parameters<typeof encodeEndpoints>[0]['endpoints']) => {
+    const json = xdsToJson('endpoint', encodeEndpoints({ cluster: 'c', endpoints })) as unknown as {
+      endpoints: readonly Record<string, unknown>[]
+    }
+    return json.endpoints.map(({ lb_endpoints, ...place }) => ({ count: (lb_endpoints as unknown[]).length, ...place }))
+  }
+
+  test('stand in their localities, with the weights without which gRPC does not use them', () => {
+    const here = { region: 'r', zone: 'here', subZone: '' }
+    const there = { region: 'r', zone: 'there', subZone: '' }
+    assert.deepEqual(
+      shown(
+        { ...at('10.0.0.1'), locality: here, localityWeight: 2 },
+        { ...at('10.0.0.2'), locality: there, localityWeight: 1, priority: 1 },
+        { ...at('10.0.0.3'), locality: here, localityWeight: 2 },
+      ),
+      [
+        { count: 2, locality: { region: 'r', zone: 'here' }, load_balancing_weight: 2 },
+        { count: 1, locality: { region: 'r', zone: 'there' }, load_balancing_weight: 1, priority: 1 },
+      ],
+    )
+  })
+
+  test('of which nobody knows where they are have an empty locality where weights are said, and none elsewhere', () => {
+    assert.deepEqual(shown({ ...at('10.0.0.1'), localityWeight: 1 }), [
+      { count: 1, locality: {}, load_balancing_weight: 1 },
+    ])
+    assert.deepEqual(shown(at('10.0.0.1')), [{ count: 1 }])
+  })
+})
+
+test('a policy that the older fields cannot say is written as an extension', () => {
+  const loadBalancer = { kind: 'peak-ewma', decayMs: 3_000, defaultReplyMs: 10, penalty: 1_000_000 } as const
+  const json = xdsToJson('cluster', encodeCluster({ ...CLUSTER, loadBalancer, localityLb: { kind: 'weighted' } }))
+  const type = (name: string) => `type.googleapis.com/envoy.extensions.load_balancing_policies.${name}`
+  const policies = (name: string, typed_config: object) => ({
+    policies: [{ typed_extension_config: { name: `envoy.load_balancing_policies.${name}`, typed_config } }],
+  })
+  assert.deepEqual((json as Record<string, unknown>)['load_balancing_policy'], {
+    ...policies('wrr_locality', {
+      '@type': type('wrr_locality.v3.WrrLocality'),
+      endpoint_picking_policy: policies('peak_ewma', { '@type': type('peak_ewma.v3alpha.PeakEwma'), decay_time: '3s' }),
+    }),
+  })
+  assert.equal((json as Record<string, unknown>)['common_lb_config'], undefined)
 })

@@ -9,11 +9,14 @@ import type {
   EndpointConfig,
   ListenerConfig,
   LoadBalancerConfig,
+  LocalityLbConfig,
   MetadataMatcher,
   MetaProtocolConfig,
   PropertyChange,
   RouteConfig,
   RouteTableConfig,
+  SubsetConfig,
+  SubsetSelector,
   TcpProxyConfig,
   WeightedCluster,
 } from '../model/index.ts'
@@ -41,17 +44,58 @@ const source: fc.Arbitrary<ConfigSource> = fc.oneof(
   }),
 )
 
-const endpoint: fc.Arbitrary<EndpointConfig> = fc.record({
-  address: fc.record({ host: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.integer({ min: 1, max: 65_535 }) }),
-  hostname: fc.oneof(fc.constant(''), word),
-  weight: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 100_000 })),
-  healthy: fc.boolean(),
+/** Plain words, so that two keys of a map are never the same in JSON. */
+const metadata = fc.dictionary(word, fc.oneof(word, fc.boolean(), fc.integer(), fc.constant(null), fc.array(word)), {
+  minKeys: 1,
+  maxKeys: 3,
+})
+
+const locality = fc
+  .record({ region: fc.constantFrom('', 'r'), zone: fc.constantFrom('', 'z', 'y'), subZone: fc.constantFrom('', 's') })
+  .filter(({ region, zone, subZone }) => region + zone + subZone !== '')
+
+const endpoint: fc.Arbitrary<EndpointConfig> = fc
+  .record(
+    {
+      address: fc.record({ host: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.integer({ min: 1, max: 65_535 }) }),
+      hostname: fc.oneof(fc.constant(''), word),
+      weight: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 100_000 })),
+      healthy: fc.boolean(),
+      degraded: fc.constant(true),
+      priority: fc.integer({ min: 1, max: 3 }),
+      locality,
+      localityWeight: fc.integer({ min: 1, max: 3 }),
+      metadata,
+    },
+    { requiredKeys: ['address', 'hostname', 'weight', 'healthy'] },
+  )
+  .map((config) => (config.degraded ? { ...config, healthy: true } : config))
+
+/** Endpoints as they are read: those of one place stand together. */
+const endpoints = fc.array(endpoint, { maxLength: 5 }).map((list) => {
+  const placeOf = ({ priority, locality, localityWeight }: EndpointConfig) =>
+    JSON.stringify([priority, locality?.region, locality?.zone, locality?.subZone, localityWeight])
+  return [...Map.groupBy(list, placeOf).values()].flat()
+})
+
+const slowStart = fc.record({
+  windowMs: durationMs,
+  aggression: fc.constantFrom(1, 0.5, 2),
+  minWeightPercent: fc.integer({ min: 0, max: 100 }),
 })
 
 const loadBalancer: fc.Arbitrary<LoadBalancerConfig> = fc.oneof(
-  fc.constant({ kind: 'round-robin' as const }),
+  fc.record({ kind: fc.constant('round-robin' as const), slowStart }, { requiredKeys: ['kind'] }),
   fc.constant({ kind: 'random' as const }),
-  fc.record({ kind: fc.constant('least-request' as const), choiceCount: fc.integer({ min: 2, max: 10 }) }),
+  fc.record(
+    {
+      kind: fc.constant('least-request' as const),
+      choiceCount: fc.integer({ min: 2, max: 10 }),
+      activeRequestBias: fc.constantFrom(0, 0.25, 3),
+      slowStart,
+    },
+    { requiredKeys: ['kind', 'choiceCount'] },
+  ),
   fc.record({
     kind: fc.constant('ring-hash' as const),
     minimumRingSize: fc.integer({ min: 1, max: 4_096 }),
@@ -63,23 +107,94 @@ const loadBalancer: fc.Arbitrary<LoadBalancerConfig> = fc.oneof(
     tableSize: fc.constantFrom(65_537, 251),
     useHostname: fc.boolean(),
   }),
+  fc.record({
+    kind: fc.constant('peak-ewma' as const),
+    decayMs: durationMs,
+    defaultReplyMs: fc.constantFrom(10, 7),
+    penalty: fc.constantFrom(1_000_000, 0, 2.5),
+  }),
 )
+
+const selector: fc.Arbitrary<SubsetSelector> = fc
+  .tuple(
+    fc.uniqueArray(word, { minLength: 2, maxLength: 4 }),
+    fc.constantFrom('inherit', 'none', 'any', 'default', 'keys'),
+    fc.boolean(),
+  )
+  .map(([names, fallback, singleHost]) => {
+    const keys = names.toSorted()
+    return { keys, fallback, fallbackKeys: fallback === 'keys' ? keys.slice(1) : [], singleHost }
+  })
+
+const subsets: fc.Arbitrary<SubsetConfig> = fc.record({
+  fallback: fc.constantFrom('none', 'any', 'default'),
+  defaultSubset: fc.oneof(fc.constant({}), metadata),
+  selectors: fc.array(selector, { minLength: 1, maxLength: 3 }),
+  localityWeightAware: fc.boolean(),
+  scaleLocalityWeight: fc.boolean(),
+  panicModeAny: fc.boolean(),
+  listAsAny: fc.boolean(),
+  allowRedundantKeys: fc.boolean(),
+  metadataFallback: fc.constantFrom('none', 'list'),
+})
+
+const zoneAware: fc.Arbitrary<LocalityLbConfig> = fc.record({
+  kind: fc.constant('zone-aware' as const),
+  routingEnabledPercent: fc.integer({ min: 0, max: 100 }),
+  minClusterSize: fc.integer({ min: 0, max: 10 }),
+  failTrafficOnPanic: fc.boolean(),
+})
+const localityLb: fc.Arbitrary<LocalityLbConfig> = fc.oneof(fc.constant({ kind: 'weighted' as const }), zoneAware)
+
+type Balance = Pick<ClusterConfig, 'loadBalancer' | 'localityLb' | 'subsets'>
+
+/** Only what can be said, and makes sense. */
+const balance: fc.Arbitrary<Balance> = fc
+  .record({ loadBalancer, localityLb, subsets }, { requiredKeys: ['loadBalancer'] })
+  .map((drawn) => {
+    const { kind } = drawn.loadBalancer
+    const isPolicy = kind === 'peak-ewma' || drawn.subsets?.allowRedundantKeys === true
+    const knowsZones = kind === 'round-robin' || kind === 'least-request' || kind === 'random'
+    const locality = isPolicy && !knowsZones && drawn.localityLb !== undefined ? WEIGHTED : drawn.localityLb
+    const localityWeightAware = drawn.subsets?.localityWeightAware === true && locality?.kind === 'weighted'
+    const scaleLocalityWeight = drawn.subsets?.scaleLocalityWeight === true && localityWeightAware
+    return {
+      loadBalancer: drawn.loadBalancer,
+      ...(locality === undefined ? {} : { localityLb: locality }),
+      ...(drawn.subsets === undefined
+        ? {}
+        : { subsets: { ...drawn.subsets, localityWeightAware, scaleLocalityWeight } }),
+    }
+  })
+
+const WEIGHTED: LocalityLbConfig = { kind: 'weighted' }
+
+const dns = {
+  eds: fc.constant(undefined),
+  dnsRefreshMs: fc.integer({ min: 2, max: 60_000 }),
+  dnsLookupFamily: fc.constantFrom('auto', 'v4-only', 'v6-only', 'v4-preferred', 'all'),
+  dnsFailureRefresh: fc.record({ baseMs: fc.integer({ min: 2, max: 100 }), maxMs: fc.integer({ min: 100, max: 200 }) }),
+  respectDnsTtl: fc.constant(true),
+  dnsServers: fc.array(fc.record({ host: fc.oneof(fc.ipV4(), fc.ipV6()), port: fc.integer({ min: 1, max: 65_535 }) }), {
+    minLength: 1,
+    maxLength: 2,
+  }),
+}
+const DNS_NEEDS = ['discovery', 'eds', 'endpoints', 'dnsRefreshMs', 'dnsLookupFamily'] as const
 
 const discovery = fc.oneof(
   fc.record({
     discovery: fc.constant('static' as const),
     eds: fc.constant(undefined),
-    endpoints: fc.array(endpoint, { maxLength: 3 }),
+    endpoints,
     dnsRefreshMs: fc.constant(5_000),
     dnsLookupFamily: fc.constant('auto' as const),
   }),
-  fc.record({
-    discovery: fc.constant('strict-dns' as const),
-    eds: fc.constant(undefined),
-    endpoints: fc.array(endpoint, { maxLength: 3 }),
-    dnsRefreshMs: fc.integer({ min: 2, max: 60_000 }),
-    dnsLookupFamily: fc.constantFrom('auto', 'v4-only', 'v6-only', 'v4-preferred', 'all'),
-  }),
+  fc.record({ discovery: fc.constant('strict-dns' as const), endpoints, ...dns }, { requiredKeys: [...DNS_NEEDS] }),
+  fc.record(
+    { discovery: fc.constant('logical-dns' as const), endpoints: endpoint.map((only) => [only]), ...dns },
+    { requiredKeys: [...DNS_NEEDS] },
+  ),
   fc.record({
     discovery: fc.constant('eds' as const),
     eds: fc.record({ serviceName: word, source }),
@@ -93,7 +208,6 @@ const clusterRest = fc.record({
   name: word,
   statName: word,
   connectTimeoutMs: durationMs,
-  loadBalancer,
   circuitBreaker: fc.record({
     maxConnections: fc.oneof(fc.constant(1024), uint32),
     maxPendingRequests: fc.oneof(fc.constant(1024), uint32),
@@ -107,8 +221,8 @@ const clusterRest = fc.record({
 })
 
 const cluster: fc.Arbitrary<ClusterConfig> = fc
-  .tuple(clusterRest, discovery)
-  .map(([rest, where]) => ({ ...rest, ...where }))
+  .tuple(clusterRest, discovery, balance)
+  .map(([rest, where, how]) => ({ ...rest, ...where, ...how }))
 
 const matcher: fc.Arbitrary<MetadataMatcher> = fc.record({
   name: word,
@@ -132,10 +246,14 @@ const matcher: fc.Arbitrary<MetadataMatcher> = fc.record({
 })
 
 const weighted: fc.Arbitrary<readonly WeightedCluster[]> = fc.oneof(
-  word.map((name) => [{ cluster: name, weight: 1 }]),
-  fc.array(fc.record({ cluster: word, weight: fc.integer({ min: 1, max: 1000 }) }), { minLength: 2, maxLength: 4 }),
-  word.map((name) => [{ cluster: name, weight: 7 }]),
+  weightedCluster(fc.constant(1)).map((only) => [only]),
+  fc.array(weightedCluster(fc.integer({ min: 1, max: 1000 })), { minLength: 2, maxLength: 4 }),
+  weightedCluster(fc.constant(7)).map((only) => [only]),
 )
+
+function weightedCluster(weight: fc.Arbitrary<number>): fc.Arbitrary<WeightedCluster> {
+  return fc.record({ cluster: word, weight, metadataMatch: metadata }, { requiredKeys: ['cluster', 'weight'] })
+}
 
 /** Those that set before those that remove, as the message can say it. */
 const changes: fc.Arbitrary<readonly PropertyChange[]> = fc
@@ -238,11 +356,11 @@ test('a cluster is read as it was written', () => {
 
 test('endpoints are read as they were written', () => {
   fc.assert(
-    fc.property(fc.array(endpoint, { maxLength: 5 }), (endpoints) => {
+    fc.property(endpoints, (list) => {
       assertRead(
-        parseEndpoints(encodeEndpoints({ cluster: 'outbound|1||a', endpoints }), CONTEXT),
+        parseEndpoints(encodeEndpoints({ cluster: 'outbound|1||a', endpoints: list }), CONTEXT),
         'outbound|1||a',
-        endpoints,
+        list,
       )
     }),
   )

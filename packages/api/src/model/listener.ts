@@ -1,7 +1,7 @@
 import type { AccessLogConfig } from './access-log.ts'
 import { type ConfigSource, sourceKey } from './config-source.ts'
 import type { SocketAddress } from './endpoint.ts'
-import type { RouteTableConfig } from './route.ts'
+import type { RouteTableConfig, WeightedCluster } from './route.ts'
 import type { TracingConfig } from './tracing.ts'
 
 export interface CodecConfig {
@@ -51,7 +51,7 @@ export interface MetaProtocolConfig {
 export interface TcpProxyConfig {
   readonly kind: 'tcp-proxy'
   readonly statPrefix: string
-  readonly clusters: readonly { readonly cluster: string; readonly weight: number }[]
+  readonly clusters: readonly WeightedCluster[]
   /** 0: none; default 1 hour, as Envoy. */
   readonly idleTimeoutMs: number
   /** Tries of the upstream connection, at least 1. */

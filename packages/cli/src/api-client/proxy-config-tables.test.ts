@@ -57,10 +57,16 @@ test('listeners: the address, the protocol, and where its messages go', () => {
 })
 
 test('clusters by the parts of their names, and endpoints with their state', () => {
-  const clusters = [{ name: 'outbound|9090|v1|a.b', type: 'EDS', lb_policy: 'RING_HASH' }, { name: 'own' }]
+  const policies = [{ typed_extension_config: { name: 'envoy.load_balancing_policies.peak_ewma' } }]
+  const clusters = [
+    { name: 'outbound|9090|v1|a.b', type: 'EDS', lb_policy: 'RING_HASH' },
+    { name: 'own' },
+    { name: 'quick', load_balancing_policy: { policies } },
+  ]
   assert.deepEqual(CONFIG_TABLES.clusters(clusters).rows, [
     ['a.b', '9090', 'v1', 'outbound', 'EDS', 'RING_HASH'],
     ['own', '', '', '', 'STATIC', 'ROUND_ROBIN'],
+    ['quick', '', '', '', 'STATIC', 'PEAK_EWMA'],
   ])
   const address = { socket_address: { address: '10.0.0.1', port_value: 1 } }
   const assignment = {

@@ -52,7 +52,15 @@ function clusterRow(cluster: unknown): readonly unknown[] {
   const name = String(at(cluster, 'name'))
   const parts = name.split('|')
   const [direction, port, subset, host] = parts.length === 4 ? parts : ['', '', '', name]
-  return [host, port, subset, direction, at(cluster, 'type') ?? 'STATIC', at(cluster, 'lb_policy') ?? 'ROUND_ROBIN']
+  return [host, port, subset, direction, at(cluster, 'type') ?? 'STATIC', balancingText(cluster)]
+}
+
+/** The name of an extension is `envoy.load_balancing_policies.<policy>`. */
+function balancingText(cluster: unknown): unknown {
+  const [policy] = listAt(cluster, 'load_balancing_policy', 'policies')
+  const name = at(policy, 'typed_extension_config', 'name')
+  if (name !== undefined) return String(name).split('.').at(-1)?.toUpperCase()
+  return at(cluster, 'lb_policy') ?? 'ROUND_ROBIN'
 }
 
 function routeRows(table: unknown): readonly (readonly unknown[])[] {

@@ -429,12 +429,12 @@ test('a WorkloadEntry needs an address', () => {
     apiVersion: 'networking.istio.io/v1',
     kind: 'WorkloadEntry',
     metadata: { name: 'w' },
-    spec: { ports: { http: 0 }, locality: 'a' },
+    spec: { ports: { http: 0 }, serviceAccount: 'a' },
   })
   assert.deepEqual(told(text), [
     'error missing-field 5 spec.address',
     'error invalid-value 7 spec.ports.http',
-    'warning no-effect 8 spec.locality',
+    'warning no-effect 8 spec.serviceAccount',
   ])
 })
 
@@ -443,6 +443,15 @@ test('a duration that no proxy can be told is refused', () => {
   assert.deepEqual(check(rule(policy('10000h'))), [])
   const [problem] = check(rule(policy(`1${'0'.repeat(38)}h`)))
   assert.match(problem?.message ?? '', /^expected at least 1ms and at most 10000h, found 10+h$/)
+})
+
+test('a slow start needs a time, and a policy that can start slowly', () => {
+  const shown = (loadBalancer: object) =>
+    check(rule({ trafficPolicy: { loadBalancer } })).map(({ severity, code, path }) => `${severity} ${code} ${path}`)
+  const path = 'spec.trafficPolicy.loadBalancer.warmupDurationSecs'
+  assert.deepEqual(shown({ warmupDurationSecs: '30s' }), [])
+  assert.deepEqual(shown({ warmupDurationSecs: '0s' }), [`error invalid-value ${path}`])
+  assert.deepEqual(shown({ simple: 'RANDOM', warmupDurationSecs: '30s' }), [`warning no-effect ${path}`])
 })
 
 test('a DestinationRule: subsets and ports once each, one kind of load balancer, durations above 0, tables of a prime', () => {

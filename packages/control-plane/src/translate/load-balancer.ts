@@ -1,4 +1,4 @@
-import type { ConsistentHash, LoadBalancerConfig } from '@meltemi/api'
+import { type ConsistentHash, type LoadBalancerConfig, type SlowStartConfig, tryParseDuration } from '@meltemi/api'
 import type { Policy } from './traffic-policy.ts'
 
 const LARGEST_RING = 8_388_608
@@ -10,14 +10,21 @@ const LARGEST_REBUILT = 1_048_576
 /** Istio's policies. PASSTHROUGH, which has no meaning without original destinations, is LEAST_REQUEST like the default. */
 export function translateLoadBalancer({ loadBalancer }: Policy): LoadBalancerConfig {
   if (loadBalancer?.consistentHash !== undefined) return translateHash(loadBalancer.consistentHash)
+  const warmup = translateWarmup(loadBalancer?.warmupDurationSecs)
   switch (loadBalancer?.simple) {
     case 'ROUND_ROBIN':
-      return { kind: 'round-robin' }
+      return { kind: 'round-robin', ...warmup }
     case 'RANDOM':
       return { kind: 'random' }
     default:
-      return { kind: 'least-request', choiceCount: 2 }
+      return { kind: 'least-request', choiceCount: 2, ...warmup }
   }
+}
+
+/** As Istio: in a straight line, from a tenth. */
+function translateWarmup(text: string | undefined): { readonly slowStart?: SlowStartConfig } {
+  const windowMs = text === undefined ? 0 : Math.round(tryParseDuration(text) ?? 0)
+  return windowMs === 0 ? {} : { slowStart: { windowMs, aggression: 1, minWeightPercent: 10 } }
 }
 
 function translateHash({ maglev, ringHash, minimumRingSize }: ConsistentHash): LoadBalancerConfig {

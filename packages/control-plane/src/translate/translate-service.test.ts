@@ -162,6 +162,10 @@ describe('clusters', () => {
   test('have the load balancer of the rule', () => {
     const balancers: readonly (readonly [string, ClusterConfig['loadBalancer']])[] = [
       ['{ simple: ROUND_ROBIN }', { kind: 'round-robin' }],
+      [
+        '{ simple: ROUND_ROBIN, warmupDurationSecs: 90s }',
+        { kind: 'round-robin', slowStart: { windowMs: 90_000, aggression: 1, minWeightPercent: 10 } },
+      ],
       ['{ simple: RANDOM }', { kind: 'random' }],
       ['{ simple: LEAST_CONN }', { kind: 'least-request', choiceCount: 2 }],
       ['{ simple: LEAST_REQUEST }', { kind: 'least-request', choiceCount: 2 }],
@@ -256,6 +260,42 @@ test('endpoints of a subset are those with its labels, and keep their weights', 
       ],
       [['10.0.0.1', 9090, 1]],
       [['10.0.0.2', 9090, 5]],
+    ],
+  )
+})
+
+test('endpoints are in their localities, which weigh as much as they do', () => {
+  const text = entry()
+    .replace(
+      'labels: { version: v1 } }',
+      'labels: { version: v1 }, locality: r/a }\n    - { address: 10.0.0.3, locality: r/b, weight: 2 }',
+    )
+    .replace(
+      'labels: { version: v2 }, weight: 5',
+      'labels: { version: v2, topology.kubernetes.io/zone: b, topology.kubernetes.io/region: r }, weight: 5',
+    )
+  const [all, v1] = translate(text, rule(SUBSETS)).endpoints
+  assert.deepEqual(
+    all?.endpoints.map(({ address, locality, localityWeight }) => [address.host, locality?.zone, localityWeight]),
+    [
+      ['10.0.0.1', 'a', 1],
+      ['10.0.0.3', 'b', 7],
+      ['10.0.0.2', 'b', 7],
+    ],
+  )
+  assert.deepEqual(
+    v1?.endpoints.map(({ locality, localityWeight }) => [locality, localityWeight]),
+    [[{ region: 'r', zone: 'a', subZone: '' }, 1]],
+  )
+})
+
+test('endpoints of which nobody knows where they are weigh as well', () => {
+  const [all] = translate(entry()).endpoints
+  assert.deepEqual(
+    all?.endpoints.map(({ locality, localityWeight }) => [locality, localityWeight]),
+    [
+      [undefined, 6],
+      [undefined, 6],
     ],
   )
 })

@@ -1,4 +1,5 @@
-import { type RecordWithTtl, Resolver } from 'node:dns/promises'
+import type { RecordWithTtl } from 'node:dns'
+import { Resolver } from 'node:dns/promises'
 import type { DnsAnswer, DnsQuestion } from './network.ts'
 
 /** Of one question to one server; the next one is then asked, and all of them this often. */
@@ -6,10 +7,7 @@ const TIMEOUT_MS = 2_000
 const TRIES = 2
 
 /** Asks name servers, these or the machine's. Rejects when none has an address of the family; 0: of either. */
-export async function queryDns(
-  host: string,
-  { family, servers, signal }: DnsQuestion,
-): Promise<readonly DnsAnswer[]> {
+export async function queryDns(host: string, { family, servers, signal }: DnsQuestion): Promise<readonly DnsAnswer[]> {
   const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES })
   if (servers.length > 0) resolver.setServers(servers)
   const cancel = () => resolver.cancel()

@@ -218,7 +218,9 @@ test('after failures a name is asked again at any time up to a bound that double
 
 test('names are used as soon as one of them is known, and each has its own time', async () => {
   const dnsFailureRefresh = { baseMs: 10, maxMs: 10 }
-  const { cluster, clock, asked, hosts, settle } = clusterOf([endpoint('a'), endpoint('b')], 'strict-dns', { dnsFailureRefresh })
+  const { cluster, clock, asked, hosts, settle } = clusterOf([endpoint('a'), endpoint('b')], 'strict-dns', {
+    dnsFailureRefresh,
+  })
   void cluster.start()
   const late = asked.pop()
   await settle(['10.0.0.1'])

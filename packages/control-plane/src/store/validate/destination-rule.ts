@@ -1,6 +1,7 @@
 import {
   type ConsistentHash,
   type DestinationRule,
+  type LoadBalancerSettings,
   type ResourcePath,
   type ResourceProblems,
   type SubsetTrafficPolicy,
@@ -49,10 +50,23 @@ function checkPolicy(policy: Policy, path: ResourcePath, problems: ResourceProbl
     const message = 'PASSTHROUGH has no effect here: LEAST_REQUEST is used'
     problems.warning({ code: 'no-effect', path: [...path, 'loadBalancer', 'simple'], message })
   }
+  checkWarmup(loadBalancer, [...path, 'loadBalancer', 'warmupDurationSecs'], problems)
   checkHash(loadBalancer?.consistentHash, [...path, 'loadBalancer', 'consistentHash'], problems)
   checkDuration(connectionPool?.tcp?.connectTimeout, [...path, 'connectionPool', 'tcp', 'connectTimeout'], problems)
   for (const field of ['interval', 'baseEjectionTime'] as const)
     checkDuration(outlierDetection?.[field], [...path, 'outlierDetection', field], problems)
+}
+
+function checkWarmup(
+  loadBalancer: Loose<LoadBalancerSettings> | undefined,
+  path: ResourcePath,
+  problems: ResourceProblems,
+): void {
+  const text = loadBalancer?.warmupDurationSecs
+  checkDuration(text, path, problems)
+  if (text === undefined || (loadBalancer?.simple !== 'RANDOM' && loadBalancer?.consistentHash === undefined)) return
+  const message = 'has no effect here: only ROUND_ROBIN and LEAST_REQUEST start slowly'
+  problems.warning({ code: 'no-effect', path, message })
 }
 
 function checkHash(hash: Loose<ConsistentHash> | undefined, path: ResourcePath, problems: ResourceProblems): void {

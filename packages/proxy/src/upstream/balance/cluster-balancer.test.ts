@@ -205,21 +205,31 @@ describe('zones', () => {
 
   test('all proxies together give every endpoint the same', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 8 })), { minLength: 2, maxLength: 4 }), (sizes) => {
-        const locality = (at: number) => ({ region: 'r', zone: `${at}`, subZone: '' })
-        const all = sizes.flatMap(([, count], at) => several(count, `${at}:`, { locality: locality(at) }))
-        const proxies = Object.fromEntries(sizes.map(([count], at) => [`${at}`, count]))
-        const total = new Array<number>(sizes.length).fill(0)
-        for (const [at, [count]] of sizes.entries()) {
-          const { balancer } = balancerOf({ localityLb: zoneAware })
-          const counts = countPicks(balancer.build(all, zones(`${at}`, proxies)), 2_000 * count, request(new SeededRandom(at)))
-          for (const other of sizes.keys()) total[other]! += sumOf(counts, `${other}:`)
-        }
-        const picks = total.reduce((sum, each) => sum + each, 0)
-        for (const [at, [, count]] of sizes.entries()) {
-          assert.ok(Math.abs(total[at]! / picks - count / all.length) < 0.03, `${total} for ${sizes.join(' ')}`)
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 8 })), {
+          minLength: 2,
+          maxLength: 4,
+        }),
+        (sizes) => {
+          const locality = (at: number) => ({ region: 'r', zone: `${at}`, subZone: '' })
+          const all = sizes.flatMap(([, count], at) => several(count, `${at}:`, { locality: locality(at) }))
+          const proxies = Object.fromEntries(sizes.map(([count], at) => [`${at}`, count]))
+          const total = new Array<number>(sizes.length).fill(0)
+          for (const [at, [count]] of sizes.entries()) {
+            const { balancer } = balancerOf({ localityLb: zoneAware })
+            const counts = countPicks(
+              balancer.build(all, zones(`${at}`, proxies)),
+              2_000 * count,
+              request(new SeededRandom(at)),
+            )
+            for (const other of sizes.keys()) total[other]! += sumOf(counts, `${other}:`)
+          }
+          const picks = total.reduce((sum, each) => sum + each, 0)
+          for (const [at, [, count]] of sizes.entries()) {
+            assert.ok(Math.abs(total[at]! / picks - count / all.length) < 0.03, `${total} for ${sizes.join(' ')}`)
+          }
+        },
+      ),
       { numRuns: 40, seed: 4 },
     )
   })

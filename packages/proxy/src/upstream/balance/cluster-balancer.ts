@@ -16,7 +16,14 @@ import { createBalancer, isHashing } from './policies.ts'
 import { type LevelHealth, type LevelLoad, priorityLoads } from './priority-load.ts'
 import { type LoadedPicker, NO_PICKER, PanicPicker, PriorityPicker } from './priority-picker.ts'
 import { SubsetPicker, type SubsetStats } from './subset-picker.ts'
-import { areInPanic, type LocalZones, type ZoneAwareConfig, ZonePicker, type ZoneStats, zonePlan } from './zone-aware.ts'
+import {
+  areInPanic,
+  type LocalZones,
+  type ZoneAwareConfig,
+  ZonePicker,
+  type ZoneStats,
+  zonePlan,
+} from './zone-aware.ts'
 
 export type BalanceConfig = Pick<ClusterConfig, 'loadBalancer' | 'localityLb' | 'subsets' | 'panicThresholdPercent'>
 

@@ -26,13 +26,27 @@ function maglev(tableSize = 65_537, useHostname = false): LoadBalancerConfig {
 
 function withHash(hash: bigint): PickContext {
   const random = new SeededRandom(1)
-  return { hasHash: true, hashHigh: Number(hash >> 32n), hashLow: Number(hash & 0xffffffffn), criteria: null, tried: null, random }
+  return {
+    hasHash: true,
+    hashHigh: Number(hash >> 32n),
+    hashLow: Number(hash & 0xffffffffn),
+    criteria: null,
+    tried: null,
+    random,
+  }
 }
 
 function withKey(key: string): PickContext {
   const hash = new Hash64()
   hash.update(key)
-  return { hasHash: true, hashHigh: hash.high, hashLow: hash.low, criteria: null, tried: null, random: new SeededRandom(1) }
+  return {
+    hasHash: true,
+    hashHigh: hash.high,
+    hashLow: hash.low,
+    criteria: null,
+    tried: null,
+    random: new SeededRandom(1),
+  }
 }
 
 function port(picked: Balanceable | undefined): number {

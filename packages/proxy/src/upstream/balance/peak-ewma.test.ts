@@ -58,10 +58,7 @@ test('an estimate is never outside of what was observed', () => {
 
 test('of two the one that costs less is picked: latency times the requests it would then have', () => {
   const turn = { nowMs: 0 }
-  const endpoints = [
-    placed('slow', { latency: known(30) }),
-    placed('quick', { latency: known(10), activeRequests: 1 }),
-  ]
+  const endpoints = [placed('slow', { latency: known(30) }), placed('quick', { latency: known(10), activeRequests: 1 })]
   const picker = createBalancer(POLICY, { random: new SeededRandom(1), turn }).build(endpoints)
   assert.equal(countPicks(picker, 100).get('quick'), 100)
   endpoints[1]!.activeRequests = 3

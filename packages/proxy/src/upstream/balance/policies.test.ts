@@ -105,9 +105,7 @@ test('round-robin: a new set of endpoints goes on where the last one was, not at
 
 test('round-robin: workers start at different endpoints', () => {
   const from = endpoints(...new Array<number>(50).fill(1))
-  const firsts = [1, 2, 3, 4].map((seed) =>
-    createBalancer(roundRobin, toolsOf(seed)).build(from).pick(context(1)),
-  )
+  const firsts = [1, 2, 3, 4].map((seed) => createBalancer(roundRobin, toolsOf(seed)).build(from).pick(context(1)))
   assert.ok(new Set(firsts).size > 1)
 })
 

@@ -97,7 +97,8 @@ describe('whatever the health of the priorities', () => {
         const usable = all.some(({ healthy, degraded }) => healthy + degraded > 0)
         for (const [at, { healthy, degraded, isPanicking }] of loads.entries()) {
           if (isPanicking) assert.ok(healthy + degraded === 0 || (all[at] as LevelHealth).total > 0)
-          else if (usable) assert.ok((healthy === 0 || all[at]!.healthy > 0) && (degraded === 0 || all[at]!.degraded > 0))
+          else if (usable)
+            assert.ok((healthy === 0 || all[at]!.healthy > 0) && (degraded === 0 || all[at]!.degraded > 0))
         }
       }),
     )

@@ -58,7 +58,15 @@ function distribute(healthy: readonly number[], degraded: readonly number[], ava
   const degradedLoads = degraded.map(take)
   const first = healthy.findIndex((availability) => availability > 0)
   if (first >= 0) healthyLoads[first] = (healthyLoads[first] as number) + left
-  else addTo(degradedLoads, Math.max(0, degraded.findIndex((availability) => availability > 0)), left)
+  else
+    addTo(
+      degradedLoads,
+      Math.max(
+        0,
+        degraded.findIndex((availability) => availability > 0),
+      ),
+      left,
+    )
   return healthyLoads.map((load, at) => loadOf(load, degradedLoads[at] as number))
 }
 
@@ -67,7 +75,11 @@ function totalPanic(levels: readonly LevelHealth[]): readonly LevelLoad[] {
   const total = sum(levels.map((level) => level.total))
   if (total === 0) return levels.map((_, at) => loadOf(at === 0 ? 100 : 0))
   const loads = levels.map((level) => Math.floor((100 * level.total) / total))
-  addTo(loads, levels.findIndex((level) => level.total > 0), 100 - sum(loads))
+  addTo(
+    loads,
+    levels.findIndex((level) => level.total > 0),
+    100 - sum(loads),
+  )
   return loads.map((load) => ({ ...loadOf(load), isPanicking: true }))
 }
 

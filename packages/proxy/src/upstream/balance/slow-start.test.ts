@@ -16,7 +16,10 @@ function partAt(ageMs: number, config: Partial<SlowStartConfig> = {}): number {
 }
 
 test('the part of its weight rises in a straight line, from a minimum', () => {
-  assert.deepEqual([0, 500, 1_000, 2_500, 9_999, 10_000, 1e9].map((ageMs) => partAt(ageMs)), [0.1, 0.1, 0.1, 0.25, 0.9999, 1, 1])
+  assert.deepEqual(
+    [0, 500, 1_000, 2_500, 9_999, 10_000, 1e9].map((ageMs) => partAt(ageMs)),
+    [0.1, 0.1, 0.1, 0.25, 0.9999, 1, 1],
+  )
 })
 
 test('with aggression it bends, as Envoy has it: time to the power of 1 / aggression', () => {
@@ -54,7 +57,9 @@ for (const policy of POLICIES) {
 
     test('when all are new they are alike', () => {
       const turn = { nowMs: 5 }
-      const picker = createBalancer(policy, { random: new SeededRandom(1), turn }).build(several(4, 'new', { healthySinceMs: 5 }))
+      const picker = createBalancer(policy, { random: new SeededRandom(1), turn }).build(
+        several(4, 'new', { healthySinceMs: 5 }),
+      )
       for (const count of countPicks(picker, 4_000).values()) assert.ok(Math.abs(count - 1_000) < 100, `${count}`)
     })
 

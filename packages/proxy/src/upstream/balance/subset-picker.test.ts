@@ -172,7 +172,11 @@ describe('without a subset', () => {
     assert.equal(asked({ stage: 'dev', fallback_list: [{ version: '2' }, { version: '1' }] }), 'b1')
     assert.equal(asked({ fallback_list: [{ version: '9' }] }), '-')
     assert.equal(asked({ version: '2', fallback_list: [] }), 'a2')
-    assert.equal(balanced({}).asked({ fallback_list: [{ version: '2' }] }), '-', 'an ordinary key where it is not asked for')
+    assert.equal(
+      balanced({}).asked({ fallback_list: [{ version: '2' }] }),
+      '-',
+      'an ordinary key where it is not asked for',
+    )
   })
 })
 
@@ -184,7 +188,10 @@ test('requests that ask for different subsets do not disturb each other’s turn
     picker.pick(all)
     return picker.pick(one)?.address
   })
-  assert.deepEqual([picked.filter((each) => each === 'a1').length, picked.filter((each) => each === 'b1').length], [10, 10])
+  assert.deepEqual(
+    [picked.filter((each) => each === 'a1').length, picked.filter((each) => each === 'b1').length],
+    [10, 10],
+  )
 })
 
 test('ever new wishes do not pile up', () => {
@@ -197,7 +204,11 @@ test('localities weigh in subsets only where that is wanted, and as much as the 
   const X = { region: 'r', zone: 'x', subZone: '' }
   const Y = { region: 'r', zone: 'y', subZone: '' }
   const of = (zone: 'x' | 'y', at: number, version: string) =>
-    placed(`${zone}${at}`, { metadata: { version }, locality: zone === 'x' ? X : Y, localityWeight: zone === 'x' ? 10 : 30 })
+    placed(`${zone}${at}`, {
+      metadata: { version },
+      locality: zone === 'x' ? X : Y,
+      localityWeight: zone === 'x' ? 10 : 30,
+    })
   // of x all are version 1, of y a third
   const endpoints = [of('x', 1, '1'), of('x', 2, '1'), of('y', 1, '1'), of('y', 2, '2'), of('y', 3, '2')]
   const share = (changes: Partial<SubsetConfig>) => {

@@ -2,7 +2,7 @@ import type { LbMetadata, SubsetConfig, SubsetSelector } from '@meltemi/api/mode
 import { criteriaOf, type MetadataCriteria, namesKey } from '../../routing/metadata-criteria.ts'
 import type { PickContext, Picker, Placed } from './picker.ts'
 import { NO_PICKER } from './priority-picker.ts'
-import { hasMetadata, indexSubsets } from './subset-index.ts'
+import { hasMetadata, indexSubsets, type Subset } from './subset-index.ts'
 
 export interface SubsetStats {
   readonly lbSubsetsActive: { set(value: number): void }
@@ -38,7 +38,7 @@ export class SubsetPicker<E extends Placed> implements Picker<E> {
   readonly #parts: SubsetParts<E>
   readonly #stats: SubsetStats
   readonly #endpoints: readonly E[]
-  readonly #subsets: ReturnType<typeof indexSubsets<E>>
+  readonly #subsets: ReadonlyMap<string, Subset<E>>
   readonly #selectors: ReadonlyMap<string, SubsetSelector>
   readonly #choices = new Map<string, Choice<E>>()
   readonly #pickers = new Map<string, Picker<E>>()
@@ -99,7 +99,7 @@ export class SubsetPicker<E extends Placed> implements Picker<E> {
   }
 
   /** Also where none of it can be used: a subset that is there is no reason to go elsewhere. */
-  #selected(key: string, { endpoints, singleHost }: { endpoints: readonly E[]; singleHost: boolean }): Choice<E> {
+  #selected(key: string, { endpoints, singleHost }: Subset<E>): Choice<E> {
     const counter = this.#stats.lbSubsetsSelected
     if (!singleHost) return { picker: this.#pickerOf(endpoints, key) ?? NO_PICKER, counter }
     const only = endpoints.reduce((first, each) => (each.priority < first.priority ? each : first))
