@@ -135,7 +135,6 @@ function bootstrap(options: ProxyProcessOptions, port: number): object {
   }
   const endpoints = options.endpoints.map((endpoint) => ({ endpoint: { address: address(endpoint) } }))
   return {
-    ...options.bootstrap,
     static_resources: {
       listeners: [
         {
@@ -155,6 +154,7 @@ function bootstrap(options: ProxyProcessOptions, port: number): object {
         },
       ],
     },
+    ...options.bootstrap,
   }
 }
 

@@ -35,10 +35,16 @@ const GROUPS = [
 /** Stats that Envoy does not have. */
 const OWN_PREFIX = 'meltemi.'
 
+/** The namespace of stats that have their own names for Prometheus; those of Istio are in it. */
+const CUSTOM_PREFIX = 'wasmcustom.'
+
 /** Names of resources may have dots themselves, as `cluster.outbound|80||a.b.svc.upstream_cx_total` does. */
 export function toPrometheusName(statName: string, naming: StatNaming = DEFAULT_NAMING): PrometheusName {
   const { name, labels } = splitLabels(statName) ?? { name: statName, labels: '' }
   if (name.startsWith(OWN_PREFIX) && labels !== '') return { family: sanitize(name), label: labels, help: escapeHelp(name) }
+  if (name.startsWith(CUSTOM_PREFIX)) {
+    return { family: sanitize(name.slice(CUSTOM_PREFIX.length)), label: labels, help: escapeHelp(name) }
+  }
   const parts = partsOf(statName, naming)
   const pairs = [...parts.map(({ label, value }) => [label, value] as const), ...missing(naming.fixed, parts)]
   const family = sanitize(withoutParts(statName, parts, ''))
