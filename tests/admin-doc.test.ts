@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { ROOT } from '../scripts/workspace.ts'
-import { LiveProxy, startLiveProxy } from './harness/index.ts'
+import { type LiveProxy, startLiveProxy } from './harness/index.ts'
 
 const PAGE = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
 const SECTION = PAGE.slice(PAGE.indexOf('## Admin pages'))
-const documented = [...SECTION.matchAll(/^\| (GET|POST) `([^`]+)` \| [^|]/gm)].map(([, method, path]) => `${method} ${path}`)
+const documented = [...SECTION.matchAll(/^\| (GET|POST) `([^`]+)` \| [^|]/gm)].map(
+  ([, method, path]) => `${method} ${path}`,
+)
 
 function portOf(proxy: LiveProxy): number {
   return proxy.running.adminAddress.port

@@ -50,7 +50,8 @@ const ADDRESS = 'address: {socket_address: {address: 127.0.0.1, port_value: 1}}'
 const TCP = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'
 const CHAIN = `{filters: [{name: t, typed_config: {"@type": ${TCP}, stat_prefix: t, cluster: c}}]}`
 const HTTP = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'
-const listener = (chains: string) => `static_resources: {listeners: [{name: l, ${ADDRESS}, filter_chains: [${chains}]}]}`
+const listener = (chains: string) =>
+  `static_resources: {listeners: [{name: l, ${ADDRESS}, filter_chains: [${chains}]}]}`
 
 /** By the words that the page has for it. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -67,6 +68,8 @@ for (const [words, text] of Object.entries(REFUSED)) {
     assert.ok(PAGE.split('## What is not there yet')[1]?.includes(words))
     const { config, problems } = parseBootstrap(text, 'f')
     assert.equal(config, undefined)
-    assert.ok(problems.some(({ message, line, path }) => / not supported yet$/.test(message) && line > 0 && path !== ''))
+    assert.ok(
+      problems.some(({ message, line, path }) => / not supported yet$/.test(message) && line > 0 && path !== ''),
+    )
   })
 }

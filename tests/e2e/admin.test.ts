@@ -85,7 +85,8 @@ test('a profile is of the thread that is named, and shows what it does', async (
   const [first, second, main] = [await take('thread=0'), await take('thread=1'), await take('thread=main')]
   isOver = true
   await Promise.all(traffic)
-  const decodes = (frames: readonly { url: string }[]) => frames.some(({ url }) => url.includes('/downstream/connection'))
+  const decodes = (frames: readonly { url: string }[]) =>
+    frames.some(({ url }) => url.includes('/downstream/connection'))
   assert.ok(decodes(first) || decodes(second), 'a worker carries traffic')
   assert.ok(!decodes(main), 'the main thread does not')
   for (const client of clients) await client[Symbol.asyncDispose]()
@@ -100,7 +101,11 @@ test('profiles are not for callers from elsewhere, whatever address the pages ha
     return
   }
   await using server = await startEchoServer({ codec: awesomerpc })
-  await using proxy = await startProxyProcess({ codec: awesomerpc.name, endpoints: [server.port], adminHost: '0.0.0.0' })
+  await using proxy = await startProxyProcess({
+    codec: awesomerpc.name,
+    endpoints: [server.port],
+    adminHost: '0.0.0.0',
+  })
   const post = async (host: string) => {
     const reply = await fetch(`http://${host}:${proxy.adminPort}/heapprofiler?seconds=0.05`, {
       method: 'POST',

@@ -145,7 +145,6 @@ function bootstrap(options: ProxyProcessOptions, port: number): object {
   }
   const endpoints = options.endpoints.map((endpoint) => ({ endpoint: { address: address(endpoint) } }))
   return {
-    ...options.bootstrap,
     static_resources: {
       listeners: [
         {

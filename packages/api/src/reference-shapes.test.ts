@@ -12,7 +12,8 @@ import { parseBootstrap } from './parse-bootstrap.ts'
 const FOLDER = new URL('./testdata/reference/', import.meta.url)
 const FILTERS = 'aeraki.meta_protocol_proxy.filters'
 /** What is said of the parts that are the work of others, as long as they are. */
-const LATER = /^[^ ]+ \S+: (?:tracing|access_log|filter "aeraki\.meta_protocol\.filters\.\w+" \(\S+\)) is not supported yet$/
+const LATER =
+  /^[^ ]+ \S+: (?:tracing|access_log|filter "aeraki\.meta_protocol\.filters\.\w+" \(\S+\)) is not supported yet$/
 
 function fileOf(name: string): string {
   return fileURLToPath(new URL(name, FOLDER))
@@ -110,8 +111,8 @@ test('of a key that is there twice the last one wins, with a warning that has it
   const filter = 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config'
   assert.deepEqual(warnings, [
     `mixed-case.yaml:12:11: ${filter}.stat_prefix: stat_prefix is set more than once, the last one wins`,
-    'mixed-case.yaml:38:5: static_resources.clusters[1].connect_timeout: connect_timeout is set more than once, the last one wins',
-    'mixed-case.yaml:43:27: node.metadata.LABELS.app: app is set more than once, the last one wins',
+    'mixed-case.yaml:39:5: static_resources.clusters[1].connect_timeout: connect_timeout is set more than once, the last one wins',
+    'mixed-case.yaml:44:27: node.metadata.LABELS.app: app is set more than once, the last one wins',
   ])
 })
 

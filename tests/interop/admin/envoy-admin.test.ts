@@ -60,14 +60,19 @@ class Side {
   /** Series of Prometheus without their values. */
   async series(): Promise<readonly string[]> {
     const lines = (await this.get('/stats/prometheus')).split('\n')
-    return lines.filter((line) => line !== '' && !line.startsWith('#')).map((line) => normalized(line.replace(/ \S+$/, '')))
+    return lines
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => normalized(line.replace(/ \S+$/, '')))
   }
 }
 
 /** Labels in one order. */
 function normalized(series: string): string {
   const [, family = '', labels = ''] = /^([^{]+)(?:\{(.*)\})?$/.exec(series) ?? []
-  return `${family}{${labels.split(/,(?=\w+=")/).toSorted().join()}}`
+  return `${family}{${labels
+    .split(/,(?=\w+=")/)
+    .toSorted()
+    .join()}}`
 }
 
 function bootstrap(ports: Ports, services: readonly number[]): object {
@@ -169,7 +174,10 @@ describe('the admin pages of Envoy and ours', () => {
 
   test('/clusters?format=json has the same fields, as far as Envoy prints them', async () => {
     const parse = (text: string) => JSON.parse(text).cluster_statuses[0] as Record<string, unknown>
-    const [their, our] = [parse(await theirs.get('/clusters?format=json')), parse(await ours.get('/clusters?format=json'))]
+    const [their, our] = [
+      parse(await theirs.get('/clusters?format=json')),
+      parse(await ours.get('/clusters?format=json')),
+    ]
     for (const field of Object.keys(their)) assert.ok(field in our, field)
     const host = ({ host_statuses }: Record<string, unknown>) => (host_statuses as Record<string, unknown>[])[0] ?? {}
     for (const field of Object.keys(host(their))) assert.ok(field in host(our), field)

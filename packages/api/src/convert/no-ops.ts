@@ -5,7 +5,7 @@ export const noOps: readonly NoOp[] = [
   {
     message: 'envoy.config.accesslog.v3.AccessLog',
     field: 'name',
-    why: 'A label: access logs are found by their type URL.',
+    why: 'A label: access loggers are found by their type URL.',
   },
   {
     message: 'envoy.config.bootstrap.v3.Admin',

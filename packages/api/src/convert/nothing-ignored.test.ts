@@ -151,7 +151,7 @@ function statsConfig(): Json {
       { tag_name: 'b', fixed_value: 'b' },
     ],
     use_all_default_tags: false,
-    stats_matcher: { inclusion_list: { patterns: [{ prefix: 'a', ignore_case: true }] } },
+    stats_matcher: { inclusion_list: { patterns: [{ prefix: 'a' }] } },
     histogram_bucket_settings: [{ match: { suffix: 'ms' }, buckets: [2, 3] }],
   }
 }

@@ -30,15 +30,15 @@ describe('stats_config', () => {
     const { stats, problems } = read('stats_tags: [{tag_name: envoy.mongo_cmd}]')
     assert.deepEqual(stats?.tags, [])
     assert.deepEqual(problems, [
-      'f:1:41: stats_config.stats_tags[0].tag_name: no stat of this proxy has a part that is envoy.mongo_cmd',
+      'f:1:40: stats_config.stats_tags[0].tag_name: no stat of this proxy has a part that is envoy.mongo_cmd',
     ])
     assert.match(read('stats_tags: [{tag_name: cluster}]').problems.join(), /there is no default regex for "cluster"/)
   })
 
   test('a regex that is no RE2, or has no group, is refused with its place', () => {
     assert.deepEqual(read('stats_tags: [{tag_name: a, regex: "(?!x)"}, {tag_name: b, regex: x}]').problems, [
-      'f:1:51: stats_config.stats_tags[0].regex: error parsing regexp: invalid or unsupported Perl syntax: `(?!`',
-      'f:1:75: stats_config.stats_tags[1].regex: expected a group, which says what is taken out of the name',
+      'f:1:50: stats_config.stats_tags[0].regex: error parsing regexp: invalid or unsupported Perl syntax: `(?!`',
+      'f:1:81: stats_config.stats_tags[1].regex: expected a group, which says what is taken out of the name',
     ])
   })
 
@@ -61,7 +61,10 @@ describe('stats_config', () => {
     })
     assert.deepEqual(read('stats_matcher: {reject_all: true}').stats?.matcher, { kind: 'include', patterns: [] })
     assert.equal(read('stats_matcher: {reject_all: false}').stats?.matcher, undefined)
-    assert.match(read('stats_matcher: {}').problems.join(), /one of reject_all, exclusion_list, inclusion_list is required/)
+    assert.match(
+      read('stats_matcher: {}').problems.join(),
+      /one of reject_all, exclusion_list, inclusion_list is required/,
+    )
   })
 
   test('bounds of buckets may come in any order, once each and above 0', () => {
@@ -74,5 +77,10 @@ describe('stats_config', () => {
 })
 
 test('the label of a tag has only what Prometheus allows', () => {
-  assert.deepEqual(['envoy.cluster_name', '1a', 'ä-b', 'le'].map(labelOfTag), ['envoy_cluster_name', '_1a', '__b', 'le'])
+  assert.deepEqual(['envoy.cluster_name', '1a', 'ä-b', 'le'].map(labelOfTag), [
+    'envoy_cluster_name',
+    '_1a',
+    '__b',
+    'le',
+  ])
 })

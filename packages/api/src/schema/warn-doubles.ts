@@ -10,7 +10,8 @@ export function warnDoubles(problems: ProblemList, node: SourceNode, path: strin
   const seen = new Set<string>()
   for (const { key, keyPlace, value } of node.entries) {
     const inside = path === '' ? key : `${path}.${key}`
-    if (seen.has(key)) problems.warning({ path: inside, place: keyPlace }, `${key} is set more than once, the last one wins`)
+    if (seen.has(key))
+      problems.warning({ path: inside, place: keyPlace }, `${key} is set more than once, the last one wins`)
     seen.add(key)
     warnDoubles(problems, value, inside)
   }

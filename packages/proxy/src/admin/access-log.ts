@@ -26,7 +26,9 @@ export class AdminAccessLog {
 
   readonly add = (call: AdminCall): void => {
     if (this.#waiting.length >= MAX_WAITING) {
-      this.#logger.limited('admin access log', 1)?.warn('lines of the admin access log are lost', { files: this.#files })
+      this.#logger
+        .limited('admin access log', 1)
+        ?.warn('lines of the admin access log are lost', { files: this.#files })
       return
     }
     this.#waiting.push(formatCall(call))

@@ -51,7 +51,8 @@ function plus(a: EndpointReport, b: EndpointReport): EndpointReport {
 function clusterText({ config, isStatic }: LiveResource<ClusterConfig>, endpoints: readonly EndpointReport[]): string {
   const lines = [`observability_name::${config.statName}`]
   for (const { priority, ...limits } of thresholds(config)) {
-    for (const [name, value] of Object.entries(limits)) lines.push(`${priority.toLowerCase()}_priority::${name}::${value}`)
+    for (const [name, value] of Object.entries(limits))
+      lines.push(`${priority.toLowerCase()}_priority::${name}::${value}`)
   }
   lines.push(`added_via_api::${!isStatic}`)
   if (config.eds !== undefined) lines.push(`eds_service_name::${config.eds.serviceName}`)

@@ -40,7 +40,8 @@ class Profiler {
     const unknown = [...query.keys()].find((key) => !KNOWN.has(key))
     if (unknown !== undefined) return badRequest(`there is no parameter ${unknown}: profiles come in the reply`)
     const seconds = Number(query.get('seconds') ?? DEFAULT_SECONDS)
-    if (!(seconds > 0 && seconds <= MAX_SECONDS)) return badRequest(`seconds must be more than 0, at most ${MAX_SECONDS}`)
+    if (!(seconds > 0 && seconds <= MAX_SECONDS))
+      return badRequest(`seconds must be more than 0, at most ${MAX_SECONDS}`)
     const thread = this.#threadOf(query.get('thread'))
     if (thread === undefined) return badRequest(`thread must be ${this.#threadNames()}`)
     if (this.#isBusy) return { status: 409, body: 'another profile is being taken\n' }

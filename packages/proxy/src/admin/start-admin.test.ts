@@ -237,7 +237,10 @@ test('/clusters adds up the threads and prints what Envoy prints', async (t) => 
   const { cluster_statuses: statuses } = (await call('/clusters?format=json')).json()
   assert.deepEqual(statuses[0].host_statuses[0].address, { socket_address: { address: '10.0.0.1', port_value: 80 } })
   assert.deepEqual(statuses[0].host_statuses[0].stats[0], { type: 'GAUGE', name: 'cx_active', value: '2' })
-  assert.deepEqual([statuses[0].host_statuses[0].locality, statuses[0].host_statuses[0].priority], [{ region: 'eu' }, 1])
+  assert.deepEqual(
+    [statuses[0].host_statuses[0].locality, statuses[0].host_statuses[0].priority],
+    [{ region: 'eu' }, 1],
+  )
   assert.deepEqual(
     statuses[0].circuit_breakers.thresholds.map((each: { priority: string }) => each.priority),
     ['DEFAULT', 'HIGH'],

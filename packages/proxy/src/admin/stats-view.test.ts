@@ -24,7 +24,9 @@ async function samplesOf(view: StatsView, metrics: readonly MetricValue[]): Prom
 
 describe('stats_tags', () => {
   test('the two examples of Envoy’s documentation come out as it says', async () => {
-    const one = viewOf('  {use_all_default_tags: false, stats_tags: [{tag_name: envoy.cluster_name, regex: "^cluster\\\\.((.+?)\\\\.)"}]}')
+    const one = viewOf(
+      '  {use_all_default_tags: false, stats_tags: [{tag_name: envoy.cluster_name, regex: "^cluster\\\\.((.+?)\\\\.)"}]}',
+    )
     assert.deepEqual(await samplesOf(one, counters('cluster.foo_cluster.upstream_rq_timeout')), [
       'envoy_cluster_upstream_rq_timeout{envoy_cluster_name="foo_cluster"}',
     ])
@@ -77,7 +79,9 @@ describe('stats_tags', () => {
   })
 
   test('letters outside the first plane are counted as they stand in the name', async () => {
-    const view = viewOf('  {use_all_default_tags: false, stats_tags: [{tag_name: c, regex: "^cluster\\\\.((.+?)\\\\.)"}]}')
+    const view = viewOf(
+      '  {use_all_default_tags: false, stats_tags: [{tag_name: c, regex: "^cluster\\\\.((.+?)\\\\.)"}]}',
+    )
     assert.deepEqual(await samplesOf(view, counters('cluster.😀b.rq_total')), ['envoy_cluster_rq_total{c="😀b"}'])
   })
 })
@@ -95,9 +99,10 @@ describe('stats_matcher', () => {
   })
 
   test('an exclusion list shows what matches none', async () => {
-    assert.deepEqual(await shown('{exclusion_list: {patterns: [{contains: A.R, ignore_case: true}, {suffix: live}]}}'), [
-      'listener.b.cx',
-    ])
+    assert.deepEqual(
+      await shown('{exclusion_list: {patterns: [{contains: A.R, ignore_case: true}, {suffix: live}]}}'),
+      ['listener.b.cx'],
+    )
   })
 
   test('reject_all shows nothing', async () => {
@@ -114,7 +119,10 @@ describe('histogram_bucket_settings', () => {
   histogram_bucket_settings:
   - {match: {suffix: rq_time}, buckets: [5, 2.5, 100]}
   - {match: {prefix: cluster.a.upstream_rq}, buckets: [7]}`)
-    const metrics = await view.select(registry.read((name) => name.startsWith('cluster')), true)
+    const metrics = await view.select(
+      registry.read((name) => name.startsWith('cluster')),
+      true,
+    )
     const lines = formatPrometheus(metrics, view).split('\n')
     const buckets = (family: string) => lines.filter((line) => line.startsWith(`envoy_cluster_${family}_bucket`))
     assert.deepEqual(
@@ -130,7 +138,9 @@ describe('however hard the patterns are', () => {
   const names = Array.from({ length: 2_000 }, (_, i) => `cluster.${'x'.repeat(200)}${i}.upstream_cx_total`)
 
   test('others have their turn while names are looked at for the first time', async () => {
-    const view = viewOf(`  stats_tags: [{tag_name: a, regex: "${EVIL}"}, {tag_name: b, regex: "^cluster\\\\.((.+?)\\\\.)"}]`)
+    const view = viewOf(
+      `  stats_tags: [{tag_name: a, regex: "${EVIL}"}, {tag_name: b, regex: "^cluster\\\\.((.+?)\\\\.)"}]`,
+    )
     let longestMs = 0
     let lastMs = performance.now()
     const timer = setInterval(() => {

@@ -20,10 +20,9 @@ function follow() {
   new ManagerStats(metrics).follow(live)
   const counts = () =>
     Object.fromEntries(
-      metrics.read((name) => name.includes('manager')).map((metric) => [
-        metric.name.replace(/^\w+_manager\./, ''),
-        metric.kind === 'histogram' ? 0 : metric.value,
-      ]),
+      metrics
+        .read((name) => name.includes('manager'))
+        .map((metric) => [metric.name.replace(/^\w+_manager\./, ''), metric.kind === 'histogram' ? 0 : metric.value]),
     )
   return { live, counts }
 }
@@ -71,7 +70,12 @@ test('what comes, changes and goes is counted by kind', () => {
   })
   live.apply({ ...NO_CHANGE, listenersRemoved: ['l2'], clustersRemoved: ['c3', 'c4'] }, () => '')
   assert.deepEqual(
-    [counts()['listener_removed'], counts()['total_listeners_active'], counts()['cluster_removed'], counts()['active_clusters']],
+    [
+      counts()['listener_removed'],
+      counts()['total_listeners_active'],
+      counts()['cluster_removed'],
+      counts()['active_clusters'],
+    ],
     [1, 1, 3, 1],
   )
 })

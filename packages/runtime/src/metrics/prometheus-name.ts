@@ -41,7 +41,8 @@ const CUSTOM_PREFIX = 'wasmcustom.'
 /** Names of resources may have dots themselves, as `cluster.outbound|80||a.b.svc.upstream_cx_total` does. */
 export function toPrometheusName(statName: string, naming: StatNaming = DEFAULT_NAMING): PrometheusName {
   const { name, labels } = splitLabels(statName) ?? { name: statName, labels: '' }
-  if (name.startsWith(OWN_PREFIX) && labels !== '') return { family: sanitize(name), label: labels, help: escapeHelp(name) }
+  if (name.startsWith(OWN_PREFIX) && labels !== '')
+    return { family: sanitize(name), label: labels, help: escapeHelp(name) }
   if (name.startsWith(CUSTOM_PREFIX)) {
     return { family: sanitize(name.slice(CUSTOM_PREFIX.length)), label: labels, help: escapeHelp(name) }
   }
@@ -72,9 +73,7 @@ function resourcePart(statName: string): NamePart | undefined {
   if (resource === undefined || statName.startsWith('listener.admin.')) return undefined
   const start = resource.prefix.length
   const end = resourceEnd(statName)
-  return end <= start
-    ? undefined
-    : { start, end: end + 1, label: resource.label, value: statName.slice(start, end) }
+  return end <= start ? undefined : { start, end: end + 1, label: resource.label, value: statName.slice(start, end) }
 }
 
 /** The dot that was taken out with it stays in the help. */

@@ -55,8 +55,22 @@ test('without defaults the name stays whole, and a label that is wanted is there
 })
 
 test('a fixed label is on every stat that has none of that name, but not on those with labels of their own', () => {
-  const fixed = naming({ fixed: [['pod', 'p"1'], ['envoy_cluster_name', 'none']] })
+  const fixed = naming({
+    fixed: [
+      ['pod', 'p"1'],
+      ['envoy_cluster_name', 'none'],
+    ],
+  })
   assert.equal(toPrometheusName('server.live', fixed).label, 'pod="p\\"1",envoy_cluster_name="none"')
   assert.equal(toPrometheusName('cluster.a.x', fixed).label, 'envoy_cluster_name="a",pod="p\\"1"')
   assert.equal(toPrometheusName(labelledName('meltemi.x', { a: 'b' }), fixed).label, 'a="b"')
+})
+
+test('stats in the namespace of names of one’s own lose it, and take no labels besides theirs', () => {
+  const fixed = naming({ fixed: [['pod', 'p1']] })
+  assert.deepEqual(toPrometheusName(labelledName('wasmcustom.istio_requests_total', { reporter: 'source' }), fixed), {
+    family: 'istio_requests_total',
+    label: 'reporter="source"',
+    help: 'wasmcustom.istio_requests_total',
+  })
 })
