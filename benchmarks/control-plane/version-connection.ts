@@ -17,7 +17,7 @@ const CODE_AT = 11
 
 export class VersionConnection {
   readonly #listener: VersionListener
-  readonly #frame = buildRequest(4)
+  readonly #frame = buildRequest(Buffer.alloc(4))
   #socket: Socket | undefined
   #rest: Buffer = Buffer.alloc(0)
   #inFlight = 0

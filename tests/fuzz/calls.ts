@@ -1,8 +1,8 @@
 /** For each codec requests that are told apart by a number, and what their replies must say. */
 
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
-import { dubbo } from '@meltemi/codecs/dubbo'
 import { brpc } from '@meltemi/codecs/brpc'
+import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
 import { trpc } from '@meltemi/codecs/trpc'
 import { type CodecDefinition, MessageType, type Metadata } from '@meltemi/sdk'

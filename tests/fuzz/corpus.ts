@@ -1,8 +1,8 @@
 /** Every codec there is, with right bytes to damage and long messages to drip. */
 
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
-import { dubbo } from '@meltemi/codecs/dubbo'
 import { brpc } from '@meltemi/codecs/brpc'
+import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
 import { trpc } from '@meltemi/codecs/trpc'
 import type { Sample } from '@meltemi/sdk/testing'

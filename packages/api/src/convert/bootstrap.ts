@@ -14,8 +14,8 @@ import type { SourceContext, ValidateOptions } from './convert-context.ts'
 import { convertDynamicResources, requireNodeId, sourceContext } from './dynamic-resources.ts'
 import { convertListener } from './listener.ts'
 import { convertLocality } from './locality.ts'
-import { convertTracer } from './tracer.ts'
 import { convertStatsConfig } from './stats-config.ts'
+import { convertTracer } from './tracer.ts'
 
 const MODULES_TYPE = 'meltemi.v1.Modules'
 

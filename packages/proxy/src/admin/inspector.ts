@@ -15,7 +15,7 @@ export interface EndpointReport {
   /** 0, the highest, if not said. */
   readonly priority?: number
   /** undefined: it has none. */
-  readonly locality?: { readonly region: string; readonly zone: string; readonly subZone: string }
+  readonly locality?: { readonly region: string; readonly zone: string; readonly subZone: string } | undefined
   readonly cxActive: number
   readonly cxTotal: number
   readonly cxConnectFail: number

@@ -135,11 +135,6 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     return this.correlator.waiting > 0 || (this.streams !== null && this.streams.size > 0)
   }
 
-  /** `ip:port` of the endpoint. */
-  get address(): string {
-    return this.pool.endpoint.address
-  }
-
   /** `ip:port` of our end; known from `rememberAddress` on. */
   get localAddress(): string {
     return this.#localAddress

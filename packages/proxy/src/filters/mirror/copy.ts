@@ -3,7 +3,14 @@ import { type Failure, type MessageId, MessageType, type Metadata, type Mutation
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
-import { bookReply, bookRequest, bookTimeout, closeRequest, noteNoReply, noteReply } from '../../upstream/request-books.ts'
+import {
+  bookReply,
+  bookRequest,
+  bookTimeout,
+  closeRequest,
+  noteNoReply,
+  noteReply,
+} from '../../upstream/request-books.ts'
 import type { Target } from '../../upstream/target.ts'
 import type { TimerNode } from '../../util/timer-wheel.ts'
 import { keepSmall } from '../router/keep-small.ts'

@@ -4,7 +4,14 @@ import type { TrySpan } from '../../observe/tracing/try-span.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
-import { bookReply, bookRequest, bookTimeout, closeRequest, noteNoReply, noteReply } from '../../upstream/request-books.ts'
+import {
+  bookReply,
+  bookRequest,
+  bookTimeout,
+  closeRequest,
+  noteNoReply,
+  noteReply,
+} from '../../upstream/request-books.ts'
 import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
