@@ -111,7 +111,8 @@ function buildServices(
 
 function buildProxy(scenario: Scenario, { clock, sabotage }: StageParts, network: VirtualNetwork) {
   const { seed, wire } = scenario
-  const witness = scenario.filter === undefined ? undefined : new Witness(scenario.filter, new Draw(seed, 3), clock)
+  const witness =
+    scenario.filter === undefined ? undefined : new Witness(scenario.filter, new Draw(seed, 3), clock, wire)
   const metrics = new CountingRegistry()
   const limits = new SharedLimits(1)
   const logged: string[] = []

@@ -3,6 +3,7 @@ import type { Draw } from './draw.ts'
 import { readRequest } from './payload.ts'
 import type { FilterPlan } from './scenario.ts'
 import type { VirtualClock } from './virtual-clock.ts'
+import type { Wire } from './wire.ts'
 
 /** What the proxy itself says of one exchange. */
 export interface Testimony {
@@ -23,8 +24,10 @@ export class Witness {
   readonly problems: string[] = []
   readonly definition: FilterDefinition
   readonly #byKey = new Map<string, Testimony>()
+  readonly #wire: Wire
 
-  constructor(plan: FilterPlan, draw: Draw, clock: VirtualClock) {
+  constructor(plan: FilterPlan, draw: Draw, clock: VirtualClock, wire: Wire) {
+    this.#wire = wire
     this.definition = {
       name: FILTER.name,
       typeUrl: FILTER.typeUrl,
@@ -44,8 +47,9 @@ export class Witness {
   }
 
   #begun(context: FilterContext): Testimony | undefined {
-    const { message, headerSize, type } = context.request
-    const payload = readRequest(message.subarray(headerSize))
+    const { message, type } = context.request
+    const frame = this.#wire.read(message, 'client')?.frame
+    const payload = frame && readRequest(frame.body)
     if (payload === undefined) {
       this.problems.push(`the proxy began an exchange with a damaged request`)
       return undefined

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict'
 import type { Outcome, Peer } from './peers.ts'
 
 const TEXT = 'καλημέρα 😀'
+/** Dubbo 2.7 does not show its consumer the attachments of an answer to a synchronous call, be there a proxy or not. */
+export const UNSEEN = { answered: null, answerAdded: null } as const
 /** Of Java, which knows every type. */
 const EXPECTED: Readonly<Record<string, object>> = {
   text: { result: TEXT },

@@ -26,6 +26,7 @@ export type PeerOptions = Readonly<Record<string, string>>
 const CALL_TIMEOUT_MS = 30_000
 /** Dubbo's reflection, and a start that does not wait for the second compiler. */
 const JAVA_OPTIONS = [
+  `-Djdk.net.hosts.file=${pathOf('peers/java/hosts')}`,
   ...['lang', 'lang.reflect', 'io', 'math', 'net', 'text', 'time', 'util', 'util.concurrent'].map(
     (name) => `--add-opens=java.base/java.${name}=ALL-UNNAMED`,
   ),

@@ -49,6 +49,15 @@ public class Item implements Serializable {
         return item;
     }
 
+    public String getName() {
+        return name;
+    }
+
+    /** Without it a generic call could not set the name. */
+    public void setName(String name) {
+        this.name = name;
+    }
+
     public boolean isSameAs(Item other) {
         return Objects.equals(name, other.name)
             && count == other.count

@@ -50,7 +50,7 @@ final class References {
         note.setReturn(false);
         reference.setApplication(application);
         String query = options.containsKey("query") ? "?" + options.get("query") : "";
-        reference.setUrl("dubbo://127.0.0.1:" + port + "/" + Talk.class.getName() + query);
+        reference.setUrl("dubbo://peer.test:" + port + "/" + Talk.class.getName() + query);
         reference.setTimeout(Integer.valueOf(options.getOrDefault("timeout", "5000")));
         reference.setRetries(0);
         reference.setCheck(false);
