@@ -243,6 +243,12 @@ export class Mutation {
       this.#values[at] = value
       return
     }
+    if (at === keys.length) {
+      // cheaper than a splice, and most changes come in order
+      keys.push(key)
+      this.#values.push(value)
+      return
+    }
     keys.splice(at, 0, key)
     this.#values.splice(at, 0, value)
   }
