@@ -239,6 +239,11 @@ export class Mutation {
     const keys = this.#keys
     let at = 0
     while (at < keys.length && (keys[at] as string) < key) at++
+    if (at === keys.length) {
+      keys.push(key)
+      this.#values.push(value)
+      return
+    }
     if (keys[at] === key) {
       this.#values[at] = value
       return

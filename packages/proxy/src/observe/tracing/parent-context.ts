@@ -26,6 +26,7 @@ const B3 = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d]))?(?:-([0-9a-f
 const TRACE_ID = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/
 const SPAN_ID = /^[0-9a-f]{16}$/
 const ZEROS = /^0+$/
+const UNTRACED_W3C = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][02468ace]$/
 const INVALID_VERSION = 'ff'
 const FIRST_VERSION = '00'
 const SAMPLED_FLAG = 1
@@ -39,6 +40,11 @@ export function readW3c(traceparent: string): ParentContext | null {
   if (ZEROS.test(traceId) || ZEROS.test(spanId)) return null
   const sampled = (Number.parseInt(flags, 16) & SAMPLED_FLAG) === 0 ? Sampled.No : Sampled.Yes
   return { traceId, spanId, parentSpanId: '', sampled, isDebug: false, form: ContextForms.W3c }
+}
+
+/** The decision of a `traceparent` that says no, which most do, without its ids; null: it is another one. */
+export function readUntracedW3c(traceparent: string): ParentContext | null {
+  return UNTRACED_W3C.test(traceparent) ? NOT_TRACED : null
 }
 
 /** `<trace>-<span>[-<0|1|d>[-<parent>]]`, or the decision alone. null: it is not valid. */
@@ -72,6 +78,7 @@ export function readB3Multi(properties: B3Properties): ParentContext | null {
 }
 
 const NO_IDS = { traceId: '', spanId: '', parentSpanId: '' } as const
+const NOT_TRACED: ParentContext = { ...NO_IDS, sampled: Sampled.No, isDebug: false, form: ContextForms.W3c }
 
 function decision(text: string | undefined): { sampled: Sampled; isDebug: boolean } {
   switch (text) {

@@ -68,6 +68,8 @@ export function firstOf(id: string): number {
 export function reasonOf(id: string): TraceReason {
   if (id.length !== ID_LENGTH) return TraceReason.None
   const reason = id[REASON_AT]
-  const isTraced = reason === TraceReason.Sampled || reason === TraceReason.Service || reason === TraceReason.Client
-  return isTraced && firstOf(id) >= 0 ? reason : TraceReason.None
+  if (reason !== TraceReason.Sampled && reason !== TraceReason.Service && reason !== TraceReason.Client) {
+    return TraceReason.None
+  }
+  return firstOf(id) >= 0 ? reason : TraceReason.None
 }
