@@ -26,10 +26,13 @@ const B3 = /^([0-9a-f]{16}|[0-9a-f]{32})-([0-9a-f]{16})(?:-([01d]))?(?:-([0-9a-f
 const TRACE_ID = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/
 const SPAN_ID = /^[0-9a-f]{16}$/
 const ZEROS = /^0+$/
-const UNTRACED_W3C = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][02468ace]$/
+const W3C_HEAD = '00-'
+const W3C_AT = { span: 36, end: 55 } as const
+const UNTRACED_FLAGS = '-00'
 const INVALID_VERSION = 'ff'
 const FIRST_VERSION = '00'
 const SAMPLED_FLAG = 1
+const DASH = 0x2d
 
 /** `00-<trace>-<span>-<flags>`; later versions may have more behind that. null: it is not valid. */
 export function readW3c(traceparent: string): ParentContext | null {
@@ -42,9 +45,17 @@ export function readW3c(traceparent: string): ParentContext | null {
   return { traceId, spanId, parentSpanId: '', sampled, isDebug: false, form: ContextForms.W3c }
 }
 
-/** The decision of a `traceparent` that says no, which most do, without its ids; null: it is another one. */
+/**
+ * The decision of a `traceparent` that says no in the usual way; null: it is another one. Its ids are not looked at, for
+ * nobody needs them, and that takes more time than all the rest.
+ */
 export function readUntracedW3c(traceparent: string): ParentContext | null {
-  return UNTRACED_W3C.test(traceparent) ? NOT_TRACED : null
+  const isUntraced =
+    traceparent.length === W3C_AT.end &&
+    traceparent.startsWith(W3C_HEAD) &&
+    traceparent.charCodeAt(W3C_AT.span - 1) === DASH &&
+    traceparent.endsWith(UNTRACED_FLAGS, W3C_AT.end)
+  return isUntraced ? NOT_TRACED : null
 }
 
 /** `<trace>-<span>[-<0|1|d>[-<parent>]]`, or the decision alone. null: it is not valid. */

@@ -72,7 +72,7 @@ export class Tracing implements SpanHost {
   readonly #isShared: boolean
   /** Around the eight digits of a request's id they make a `traceparent` for those that are not traced. */
   readonly #untracedHead: string
-  readonly #untracedMiddle: string
+  readonly #untracedTail: string
 
   constructor(parts: TracingParts) {
     const { config, thread } = parts
@@ -93,7 +93,7 @@ export class Tracing implements SpanHost {
     this.#is128bit = provider?.kind !== 'zipkin' || provider.traceId128bit
     this.#isShared = provider?.kind === 'zipkin' && provider.sharedSpanContext && parts.direction !== 'outbound'
     this.#untracedHead = `00-${thread.ids.traceId(true).slice(8)}`
-    this.#untracedMiddle = `-${thread.ids.spanId().slice(8)}`
+    this.#untracedTail = `-${thread.ids.spanId()}-00`
   }
 
   /** null: it is not traced. */
@@ -106,7 +106,7 @@ export class Tracing implements SpanHost {
     const reason = decide(this.config, incoming, parent, first, random)
     this.#count(reason)
     if (reason !== TraceReason.None) {
-      if (!hasId) this.#sendId(exchange, requestIds.text(first, reason))
+      if (!hasId) this.#sendId(exchange, requestIds.text(hex32(first), reason))
       return this.#exporter === null ? null : this.#begin(exchange)
     }
     if (!hasId) this.#endUntraced(exchange, parent, first)
@@ -151,21 +151,21 @@ export class Tracing implements SpanHost {
   #endUntraced(exchange: Traced, parent: ParentContext | null, first: number): void {
     if (!this.canSend && !this.#needsId) return
     // a decision that came along is seen by those behind us as well
-    if (this.canSend && (parent === null || parent.sampled !== Sampled.No)) this.#sendUntraced(exchange, parent, first)
-    const id = this.#thread.requestIds.text(first, TraceReason.None)
+    const digits = hex32(first)
+    if (this.canSend && (parent === null || parent.sampled !== Sampled.No)) this.#sendUntraced(exchange, parent, digits)
+    const id = this.#thread.requestIds.text(digits, TraceReason.None)
     if (this.#needsId) exchange.request.set(REQUEST_ID, id)
     if (this.canSend) exchange.mutateRequest(REQUEST_ID, id)
   }
 
-  #sendUntraced(exchange: Traced, parent: ParentContext | null, first: number): void {
+  #sendUntraced(exchange: Traced, parent: ParentContext | null, digits: string): void {
     const { incoming } = this.#thread
     const forms = this.#forms | incoming.forms
     let traceparent = ''
     if (parent !== null && parent.traceId !== '') {
       traceparent = `00-${parent.traceId.padStart(W3C_DIGITS, '0')}-${parent.spanId}-00`
     } else if ((forms & ContextForms.W3c) !== 0) {
-      const digits = hex32(first)
-      traceparent = `${this.#untracedHead}${digits}${this.#untracedMiddle}${digits}-00`
+      traceparent = this.#untracedHead + digits + this.#untracedTail
     }
     sendUntraced(exchange, forms, incoming.otherKeys, traceparent)
   }
