@@ -83,7 +83,15 @@ async function linesOf({ codec = mutable, handler, log = jsonLog(FORMAT), option
   } finally {
     await proxy.proxy.stop()
   }
-  return { lines: observed.lines, text: observed.text, service: server.port, proxy: proxy.port }
+  const { service, port } = { service: server.port, port: proxy.port }
+  return {
+    get lines() {
+      return observed.lines
+    },
+    text: observed.text,
+    service,
+    proxy: port,
+  }
 }
 
 const one = (client: RawClient) => client.request(mutableFrame({ id: 1, pairs: { method: 'hello' }, body: 'body' }))

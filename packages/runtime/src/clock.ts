@@ -4,6 +4,8 @@ export interface Clock {
   now(): number
   /** Milliseconds since 1970. */
   wallTime(): number
+  /** The wall time at which `now` was 0, more exact than `wallTime` can tell it, unless the machine's clock was set since. */
+  readonly originMs?: number | undefined
   /** Calls once after `delayMs`, of which no more than 24 days count. Does not keep the process alive. */
   setTimer(delayMs: number, callback: () => void): Timer
   /** Calls after the I/O callbacks of this turn of the event loop. */
@@ -33,6 +35,7 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
+  originMs: performance.timeOrigin,
   setTimer: (delayMs, callback) => new SystemTimer(delayMs, callback),
   setImmediate: (callback) => {
     setImmediate(callback)

@@ -207,6 +207,8 @@ export class Metadata {
   }
 }
 
+const NO_KEYS: string[] = []
+
 /**
  * What to change in a message's properties: key to new value, or to undefined for "remove". Ordered by key, so
  * that the bytes that come out do not depend on the order in which filters ran.
@@ -215,8 +217,9 @@ export class Mutation {
   /** The empty one, shared and frozen: `set` throws. */
   static readonly none: Mutation = new Mutation()
 
-  readonly #keys: string[] = []
-  readonly #values: (string | undefined)[] = []
+  // made with what is in them: an array that something is added to has room for sixteen more
+  #keys: string[] = NO_KEYS
+  #values: (string | undefined)[] = NO_KEYS
 
   /** How many changes there are. */
   get size(): number {
@@ -239,6 +242,10 @@ export class Mutation {
     const keys = this.#keys
     let at = 0
     while (at < keys.length && (keys[at] as string) < key) at++
+    if (at === keys.length) {
+      this.#append(key, value)
+      return
+    }
     if (keys[at] === key) {
       this.#values[at] = value
       return
@@ -251,5 +258,20 @@ export class Mutation {
     }
     keys.splice(at, 0, key)
     this.#values.splice(at, 0, value)
+  }
+
+  #append(key: string, value: string | undefined): void {
+    const keys = this.#keys
+    const values = this.#values
+    if (keys.length === 0) {
+      this.#keys = [key]
+      this.#values = [value]
+    } else if (keys.length === 1) {
+      this.#keys = [keys[0] as string, key]
+      this.#values = [values[0], value]
+    } else {
+      keys.push(key)
+      values.push(value)
+    }
   }
 }

@@ -6,7 +6,7 @@ import { SeededRandom } from '../../util/random.ts'
 import { decide } from './decide.ts'
 import { IncomingContext } from './incoming-context.ts'
 import { firstOf, RequestIds, reasonOf, TraceReason } from './request-ids.ts'
-import { TraceIds } from './trace-ids.ts'
+import { hex32, TraceIds } from './trace-ids.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331'
 const ALL: TracingConfig = {
@@ -105,7 +105,7 @@ describe('ids of requests', () => {
   test('have the form of a UUID, with the reason in it', () => {
     for (const reason of Object.values(TraceReason)) {
       const first = ids.draw()
-      const text = ids.text(first, reason)
+      const text = ids.text(hex32(first), reason)
       assert.match(text, /^[0-9a-f]{8}-[0-9a-f]{4}-[49ab][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
       assert.equal(firstOf(text), first)
       assert.equal(reasonOf(text), reason)
@@ -116,8 +116,8 @@ describe('ids of requests', () => {
     const other = new RequestIds(new TraceIds())
     const seen = new Set<string>()
     for (let n = 0; n < 50_000; n++) {
-      seen.add(ids.text(ids.draw(), '4'))
-      seen.add(other.text(other.draw(), '4'))
+      seen.add(ids.text(hex32(ids.draw()), '4'))
+      seen.add(other.text(hex32(other.draw()), '4'))
     }
     assert.equal(seen.size, 100_000)
   })

@@ -8,7 +8,7 @@ const SHARES = 10_000
 const PERCENTS = 100
 
 /**
- * Whether, and why, a request is traced; `first` is the number of its id, `-1` for an id that cannot tell.
+ * Whether, and why, a request is traced; `first` is the number of the id that it gets, where it has none.
  *
  *   the caller's own decision (traceparent, b3)  ─►  else that of the request's id  ─►  else, where the id is ours, drawn
  *

@@ -1,5 +1,5 @@
 import type { Metadata } from '@meltemi/sdk'
-import { ContextForms, type ParentContext, readB3, readB3Multi, readW3c } from './parent-context.ts'
+import { ContextForms, type ParentContext, readB3, readB3Multi, readUntracedW3c, readW3c } from './parent-context.ts'
 
 const X = 0x78
 const T = 0x74
@@ -25,10 +25,11 @@ export class IncomingContext {
   forceTrace = ''
   /** Keys that are not written in lower case: one in lower case and one as it is, in turn. */
   otherKeys: readonly string[] = NO_KEYS
+  #isEmpty = true
 
   /** Keys are compared without case; of several the last one counts, as in `Metadata.find`. */
   read(request: Metadata): this {
-    this.#clear()
+    if (!this.#isEmpty) this.#clear()
     const { size } = request
     for (let at = 0; at < size; at++) {
       const key = request.key(at)
@@ -53,6 +54,16 @@ export class IncomingContext {
     return this.#anyB3() ?? this.#w3c()
   }
 
+  /** The same, as far as the decision goes: of what is not to be traced the ids may be missing. */
+  decision(prefersW3c: boolean): ParentContext | null {
+    if (this.#isEmpty) return null
+    if (this.traceparent !== '' && (prefersW3c || (this.b3 === '' && !this.#hasB3Multi))) {
+      const untraced = readUntracedW3c(this.traceparent)
+      if (untraced !== null) return untraced
+    }
+    return this.parent(prefersW3c)
+  }
+
   get #hasB3Multi(): boolean {
     return this.b3TraceId !== '' || this.b3Sampled !== '' || this.b3Flags !== ''
   }
@@ -68,13 +79,14 @@ export class IncomingContext {
 
   #take(request: Metadata, key: string, at: number): void {
     const { length } = key
-    if (length !== 2 && (length < SHORTEST || length > LONGEST)) return
+    if ((length !== 2 && (length < SHORTEST || length > LONGEST)) || this.#set(key, request, at)) return
     const lower = key.toLowerCase()
-    if (this.#set(lower, request, at) && lower !== key) this.otherKeys = [...this.otherKeys, lower, key]
+    if (lower !== key && this.#set(lower, request, at)) this.otherKeys = [...this.otherKeys, lower, key]
   }
 
   /** False: it is none of ours. */
   #set(key: string, request: Metadata, at: number): boolean {
+    this.#isEmpty = false
     switch (key) {
       case 'x-request-id':
         this.requestId = request.value(at)
@@ -115,6 +127,7 @@ export class IncomingContext {
   }
 
   #clear(): void {
+    this.#isEmpty = true
     this.requestId = ''
     this.traceparent = ''
     this.tracestate = ''

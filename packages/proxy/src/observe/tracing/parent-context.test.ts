@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Metadata } from '@meltemi/sdk'
 import { IncomingContext, keyIn } from './incoming-context.ts'
-import { ContextForms, readB3, readB3Multi, readW3c, Sampled } from './parent-context.ts'
+import { ContextForms, readB3, readB3Multi, readUntracedW3c, readW3c, Sampled } from './parent-context.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const SPAN = 'b7ad6b7169203331'
@@ -139,4 +139,18 @@ describe('what a request says of its trace', () => {
     assert.ok(Object.entries(context.read(request)).every(([, value]) => value.length > 0))
     assert.deepEqual({ ...context.read(new Metadata()) }, empty)
   })
+})
+
+test('a traceparent that says no is taken at its word, without a look at its ids', () => {
+  assert.equal(readUntracedW3c(`00-${TRACE}-${SPAN}-00`)?.sampled, Sampled.No)
+  const others = [
+    `00-${TRACE}-${SPAN}-01`,
+    `00-${TRACE}-${SPAN}-10`,
+    `01-${TRACE}-${SPAN}-00`,
+    `00-${TRACE}-${SPAN}-00-`,
+    `00-${TRACE}x${SPAN}-00`,
+    `00-${TRACE}-${SPAN}x00`,
+    '',
+  ]
+  for (const text of others) assert.equal(readUntracedW3c(text), null, text)
 })

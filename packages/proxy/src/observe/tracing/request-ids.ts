@@ -1,4 +1,4 @@
-import { hex32, type TraceIds } from './trace-ids.ts'
+import type { TraceIds } from './trace-ids.ts'
 
 /** Why a request is traced, or that it is not: the digit at index 14 of its id, which all proxies on its way obey. */
 export const TraceReason = { None: '4', Sampled: '9', Service: 'a', Client: 'b' } as const
@@ -8,6 +8,7 @@ const ID_LENGTH = 36
 const REASON_AT = 14
 const FIRST_DIGITS = 8
 const GOLDEN = 0x9e3779b1
+const NO_TAILS = { 4: '', 9: '', a: '', b: '' }
 
 /**
  * Ids for `x-request-id`, of the form of a UUID.
@@ -22,8 +23,8 @@ export class RequestIds {
   readonly #ids: TraceIds
   #key = 0
   #count = 0
-  #head = ''
-  #tail = ''
+  /** By the reason. */
+  #tails: Readonly<Record<TraceReason, string>> = NO_TAILS
 
   constructor(ids: TraceIds) {
     this.#ids = ids
@@ -38,15 +39,17 @@ export class RequestIds {
     return mix(count ^ this.#key)
   }
 
-  text(first: number, reason: TraceReason): string {
-    return hex32(first) + this.#head + reason + this.#tail
+  /** `digits`: those of the number that was drawn. */
+  text(digits: string, reason: TraceReason): string {
+    return digits + this.#tails[reason]
   }
 
   #renew(): void {
     const [a, b, c] = [this.#ids.spanId(), this.#ids.spanId(), this.#ids.spanId()]
     this.#key = this.#ids.u32()
-    this.#head = `-${a.slice(0, 4)}-`
-    this.#tail = `${a.slice(4, 7)}-a${b.slice(0, 3)}-${c.slice(0, 12)}`
+    const tail = (reason: TraceReason) =>
+      `-${a.slice(0, 4)}-${reason}${a.slice(4, 7)}-a${b.slice(0, 3)}-${c.slice(0, 12)}`
+    this.#tails = { 4: tail('4'), 9: tail('9'), a: tail('a'), b: tail('b') }
   }
 }
 
@@ -68,6 +71,8 @@ export function firstOf(id: string): number {
 export function reasonOf(id: string): TraceReason {
   if (id.length !== ID_LENGTH) return TraceReason.None
   const reason = id[REASON_AT]
-  const isTraced = reason === TraceReason.Sampled || reason === TraceReason.Service || reason === TraceReason.Client
-  return isTraced && firstOf(id) >= 0 ? reason : TraceReason.None
+  if (reason !== TraceReason.Sampled && reason !== TraceReason.Service && reason !== TraceReason.Client) {
+    return TraceReason.None
+  }
+  return firstOf(id) >= 0 ? reason : TraceReason.None
 }

@@ -8,7 +8,7 @@ import { ExchangeSpan, type SpanContext, type SpanHost } from './exchange-span.t
 import { type IncomingContext, keyIn } from './incoming-context.ts'
 import { ContextForms, type ParentContext, Sampled } from './parent-context.ts'
 import { type Carrier, sendUntraced } from './propagate.ts'
-import { firstOf, type RequestIds, TraceReason } from './request-ids.ts'
+import { type RequestIds, TraceReason } from './request-ids.ts'
 import type { Span, SpanEncoder } from './span.ts'
 import { hex32, type TraceIds } from './trace-ids.ts'
 import type { TracingStats } from './tracing-stats.ts'
@@ -72,7 +72,7 @@ export class Tracing implements SpanHost {
   readonly #isShared: boolean
   /** Around the eight digits of a request's id they make a `traceparent` for those that are not traced. */
   readonly #untracedHead: string
-  readonly #untracedMiddle: string
+  readonly #untracedTail: string
 
   constructor(parts: TracingParts) {
     const { config, thread } = parts
@@ -93,22 +93,23 @@ export class Tracing implements SpanHost {
     this.#is128bit = provider?.kind !== 'zipkin' || provider.traceId128bit
     this.#isShared = provider?.kind === 'zipkin' && provider.sharedSpanContext && parts.direction !== 'outbound'
     this.#untracedHead = `00-${thread.ids.traceId(true).slice(8)}`
-    this.#untracedMiddle = `-${thread.ids.spanId().slice(8)}`
+    this.#untracedTail = `-${thread.ids.spanId()}-00`
   }
 
   /** null: it is not traced. */
   begin(exchange: Traced): ExchangeSpan | null {
     const { incoming, requestIds, random } = this.#thread
     incoming.read(exchange.request)
-    const parent = incoming.parent(this.#isW3c)
+    const parent = incoming.decision(this.#isW3c)
     const hasId = incoming.requestId !== ''
-    const first = hasId ? firstOf(incoming.requestId) : requestIds.draw()
+    const first = hasId ? 0 : requestIds.draw()
     const reason = decide(this.config, incoming, parent, first, random)
     this.#count(reason)
-    if (!hasId) this.#sendId(exchange, requestIds.text(first, reason), reason)
-    if (reason !== TraceReason.None) return this.#exporter === null ? null : this.#begin(exchange, parent)
-    // a decision that came along is seen by those behind us as well
-    if (!hasId && this.canSend && parent?.sampled !== Sampled.No) this.#sendUntraced(exchange, parent, first)
+    if (reason !== TraceReason.None) {
+      if (!hasId) this.#sendId(exchange, requestIds.text(hex32(first), reason))
+      return this.#exporter === null ? null : this.#begin(exchange)
+    }
+    if (!hasId) this.#endUntraced(exchange, parent, first)
     return null
   }
 
@@ -116,8 +117,9 @@ export class Tracing implements SpanHost {
     this.#exporter?.encoder.write(span, this.#exporter.writer)
   }
 
-  #begin(exchange: Traced, parent: ParentContext | null): ExchangeSpan {
+  #begin(exchange: Traced): ExchangeSpan {
     const { incoming, ids } = this.#thread
+    const parent = incoming.parent(this.#isW3c)
     const hasParent = parent !== null && parent.traceId !== ''
     const isShared = hasParent && this.#isShared && parent.form !== ContextForms.W3c
     // what others have added to a trace that we do not continue
@@ -140,20 +142,30 @@ export class Tracing implements SpanHost {
   }
 
   /** The id that we have made, for those behind us, and for whoever looks into the request here. */
-  #sendId(exchange: Traced, id: string, reason: TraceReason): void {
-    if (this.#needsId || reason !== TraceReason.None) exchange.request.set(REQUEST_ID, id)
+  #sendId(exchange: Traced, id: string): void {
+    exchange.request.set(REQUEST_ID, id)
     if (this.canSend) exchange.mutateRequest(REQUEST_ID, id)
   }
 
-  #sendUntraced(exchange: Traced, parent: ParentContext | null, first: number): void {
+  /** In the order of the keys, which costs the least. */
+  #endUntraced(exchange: Traced, parent: ParentContext | null, first: number): void {
+    if (!this.canSend && !this.#needsId) return
+    // a decision that came along is seen by those behind us as well
+    const digits = hex32(first)
+    if (this.canSend && (parent === null || parent.sampled !== Sampled.No)) this.#sendUntraced(exchange, parent, digits)
+    const id = this.#thread.requestIds.text(digits, TraceReason.None)
+    if (this.#needsId) exchange.request.set(REQUEST_ID, id)
+    if (this.canSend) exchange.mutateRequest(REQUEST_ID, id)
+  }
+
+  #sendUntraced(exchange: Traced, parent: ParentContext | null, digits: string): void {
     const { incoming } = this.#thread
     const forms = this.#forms | incoming.forms
     let traceparent = ''
     if (parent !== null && parent.traceId !== '') {
       traceparent = `00-${parent.traceId.padStart(W3C_DIGITS, '0')}-${parent.spanId}-00`
     } else if ((forms & ContextForms.W3c) !== 0) {
-      const digits = hex32(first)
-      traceparent = `${this.#untracedHead}${digits}${this.#untracedMiddle}${digits}-00`
+      traceparent = this.#untracedHead + digits + this.#untracedTail
     }
     sendUntraced(exchange, forms, incoming.otherKeys, traceparent)
   }

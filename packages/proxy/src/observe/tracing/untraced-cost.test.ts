@@ -10,6 +10,7 @@ import { RequestIds } from './request-ids.ts'
 import { TraceIds } from './trace-ids.ts'
 import { type Traced, Tracing } from './tracing.ts'
 
+/** Of the decision; telling others of it takes as much again, on the first proxy of a mesh. */
 const MOST_NS = 100
 const ROUNDS = 60
 const REQUESTS = 5_000
@@ -84,7 +85,7 @@ function cost(traced: Tracing, pairs: Readonly<Record<string, string>>): number 
   return (best * 1e6) / REQUESTS
 }
 
-describe(`a request that is not traced costs at most ${MOST_NS} ns`, () => {
+describe(`a request that is not traced costs at most ${MOST_NS} ns, and as much again where others are told`, () => {
   const rows = [
     {
       what: 'where others have decided so, by its id',
@@ -105,10 +106,11 @@ describe(`a request that is not traced costs at most ${MOST_NS} ns`, () => {
 
   for (const { what, pairs, ...more } of rows) {
     test(what, (context) => {
-      const { propagation = 'b3multi', canSend = true } = more as { propagation?: Propagation; canSend?: boolean }
-      const ns = cost(tracing(propagation, canSend), { ...PAIRS, ...pairs })
+      const { propagation, canSend = true } = more as { propagation?: Propagation; canSend?: boolean }
+      const ns = cost(tracing(propagation ?? 'b3multi', canSend), { ...PAIRS, ...pairs })
       context.diagnostic(`${ns.toFixed(0)} ns`)
-      assert.ok(ns <= MOST_NS, `${ns.toFixed(0)} ns`)
+      const most = propagation !== undefined && !('x-request-id' in pairs) ? 2 * MOST_NS : MOST_NS
+      assert.ok(ns <= most, `${ns.toFixed(0)} ns`)
     })
   }
 })
