@@ -44,8 +44,8 @@ function withoutChance(scenario: Scenario): Scenario {
   }
 }
 
-/** Priorities and localities are chosen at random, or by a schedule with a random start. */
-function inTurn({ localityLb: _, ...cluster }: ClusterConfig): ClusterConfig {
+/** Priorities are chosen at random, localities by a schedule with a random start, and subsets start when the first asks. */
+function inTurn({ localityLb: _locality, subsets: _subsets, ...cluster }: ClusterConfig): ClusterConfig {
   const endpoints = cluster.endpoints.map((endpoint) => ({ ...endpoint, priority: 0, degraded: false }))
   return { ...cluster, endpoints, loadBalancer: { kind: 'round-robin' } }
 }

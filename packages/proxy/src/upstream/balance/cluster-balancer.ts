@@ -71,7 +71,11 @@ export class ClusterBalancer {
     const { subsets, localityLb } = this.#config
     this.#balancers.renew()
     const weightOf = localityLb?.kind === 'weighted' ? (group: LocalityGroup<E>) => group.weight : null
-    if (subsets === undefined) return this.#buildPart(endpoints, { key: '', weightOf }, zones)
+    if (subsets === undefined) {
+      // it may have had some before
+      this.#stats.lbSubsetsActive.set(0)
+      return this.#buildPart(endpoints, { key: '', weightOf }, zones)
+    }
     const inSubset = subsets.scaleLocalityWeight ? scaledWeights(endpoints) : weightOf
     const part = (key: string) => ({ key, weightOf: subsets.localityWeightAware ? inSubset : null })
     return new SubsetPicker(
