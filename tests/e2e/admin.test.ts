@@ -43,6 +43,8 @@ test('requests, replies and timeouts of each endpoint are told by /clusters, ove
   await using proxy = await startProxyProcess({
     codec: awesomerpc.name,
     endpoints: [server.port],
+    // so that the service sees the ids of the clients
+    multiplexing: false,
     filter: { request_timeout: '0.2s' },
     arguments: ['--concurrency', '2'],
   })

@@ -62,6 +62,8 @@ export interface EndpointStatus {
   readonly rqActive: number
   readonly rqTotal: number
   readonly rqError: number
+  /** Those that wait for a connection. */
+  readonly rqPendingActive: number
   readonly rqSuccess: number
   readonly rqTimeout: number
 }
@@ -232,6 +234,7 @@ export class Proxy {
           rqActive: endpoint.activeRequests,
           rqTotal: endpoint.requestsTotal,
           rqError: endpoint.requestsFailed,
+          rqPendingActive: endpoint.waitingRequests,
           rqSuccess: endpoint.requestsSucceeded,
           rqTimeout: endpoint.requestsTimedOut,
         })

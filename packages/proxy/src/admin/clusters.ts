@@ -43,6 +43,7 @@ function plus(a: EndpointReport, b: EndpointReport): EndpointReport {
     rqActive: a.rqActive + b.rqActive,
     rqTotal: a.rqTotal + b.rqTotal,
     rqError: a.rqError + b.rqError,
+    rqPendingActive: a.rqPendingActive + b.rqPendingActive,
     rqSuccess: a.rqSuccess + b.rqSuccess,
     rqTimeout: a.rqTimeout + b.rqTimeout,
   }
@@ -72,7 +73,12 @@ function clusterJson(
     observability_name: config.statName,
     ...(config.eds === undefined ? {} : { eds_service_name: config.eds.serviceName }),
     added_via_api: !isStatic,
-    circuit_breakers: { thresholds: thresholds(config) },
+    // proto JSON leaves the first value of an enum out
+    circuit_breakers: {
+      thresholds: thresholds(config).map(({ priority, ...limits }) =>
+        priority === 'DEFAULT' ? limits : { priority, ...limits },
+      ),
+    },
     host_statuses: endpoints.map((endpoint) => ({
       address: socketAddressJson(endpoint.address),
       stats: endpointStats(endpoint).map(([name, type, value]) => ({ type, name, value: String(value) })),
@@ -126,6 +132,7 @@ function endpointStats(endpoint: EndpointReport): [string, 'COUNTER' | 'GAUGE', 
     ['cx_total', 'COUNTER', endpoint.cxTotal],
     ['rq_active', 'GAUGE', endpoint.rqActive],
     ['rq_error', 'COUNTER', endpoint.rqError],
+    ['rq_pending_active', 'GAUGE', endpoint.rqPendingActive],
     ['rq_success', 'COUNTER', endpoint.rqSuccess],
     ['rq_timeout', 'COUNTER', endpoint.rqTimeout],
     ['rq_total', 'COUNTER', endpoint.rqTotal],

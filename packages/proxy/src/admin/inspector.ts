@@ -22,6 +22,8 @@ export interface EndpointReport {
   readonly rqActive: number
   readonly rqTotal: number
   readonly rqError: number
+  /** Those that wait for a connection. */
+  readonly rqPendingActive: number
   readonly rqSuccess: number
   readonly rqTimeout: number
 }

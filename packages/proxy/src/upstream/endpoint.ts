@@ -82,6 +82,13 @@ export class Endpoint implements Placed, Target, ProtocolUser {
     return this.activeRequests === 0 && this.connectionsActive === 0
   }
 
+  /** Requests that wait for a connection, in this thread. */
+  get waitingRequests(): number {
+    let sum = 0
+    for (const dialects of this.#pools.values()) for (const pool of dialects.values()) sum += pool.waiting
+    return sum
+  }
+
   pool(protocol: UpstreamProtocol, dialect: string): Pool {
     const last = this.#lastPool
     if (last !== null && this.#lastProtocol === protocol && last.dialect === dialect) return last

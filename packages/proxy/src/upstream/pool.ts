@@ -59,6 +59,11 @@ export class Pool implements ConnectionHome, PlaceHolder, TimerNode {
     return connection
   }
 
+  /** Requests that wait for a connection. */
+  get waiting(): number {
+    return this.#lanes.reduce((sum, lane) => sum + lane.waiting.size, 0)
+  }
+
   /** It has no connection, and nobody waits for one. */
   get isUnused(): boolean {
     return this.#connections.size === 0 && this.#lanes.every((lane) => lane.waiting.size === 0)
