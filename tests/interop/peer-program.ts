@@ -58,7 +58,8 @@ export class PeerProgram {
   }
 
   #start(args: readonly string[]): ChildProcess {
-    if (!existsSync(this.#file)) throw new Error(`${this.#file} is missing: run scripts/setup-interop.sh ${this.#setup}`)
+    if (!existsSync(this.#file))
+      throw new Error(`${this.#file} is missing: run scripts/setup-interop.sh ${this.#setup}`)
     const [program, ...before] = this.#command
     return spawn(program as string, [...before, ...args], { stdio: 'pipe' })
   }
