@@ -26,7 +26,7 @@ interface Conversation {
 
 type Said = readonly [side: Sample['side'], bytes: Buffer]
 
-/** Replaces `testdata/*.bin` and `samples/*.hex` of the codec; of messages of one shape one sample is kept. */
+/** Replaces `testdata/*.bin` and `samples/*.hex` of the codec; of a call one message of each shape is a sample, of streams one of all. */
 export async function recordSamples({ codec: name, conversations, changeable }: Recording): Promise<void> {
   const definition = codecs.find((codec) => codec.name.endsWith(`.${name}`)) as CodecDefinition
   const home = new URL(`../../packages/codecs/src/${name}/`, import.meta.url)
@@ -40,7 +40,7 @@ export async function recordSamples({ codec: name, conversations, changeable }: 
         const kind = side === 'downstream' ? 'request' : 'reply'
         writeFileSync(new URL(`testdata/${peers}-${call}.${kind}.bin`, home), bytes)
         for (const [n, message] of feed(definition, { name: call, side, bytes }, [bytes]).entries()) {
-          const shape = `${side} ${shapeOf(message)}`
+          const shape = `${side} ${message.streamId > 0 ? '' : call} ${shapeOf(message)}`
           if (shapes.has(shape)) continue
           shapes.add(shape)
           const sample = { bytes: message.message, ...fieldsOf(message, changeable) }

@@ -6,7 +6,7 @@
 import { recordSamples } from '../record-samples.ts'
 import { javaPeer } from './peer.ts'
 
-const CALLS = ['say', 'attach', 'gzip', 'logId', 'fail', 'added']
+const CALLS = ['say', 'attach', 'gzip', 'logId', 'fail']
 
 await recordSamples({
   codec: 'brpc',

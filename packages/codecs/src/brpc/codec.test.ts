@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
@@ -24,6 +24,7 @@ import {
 } from '@meltemi/sdk/testing'
 import { brpc } from './index.ts'
 
+const TESTDATA = new URL('testdata/', import.meta.url)
 const SAMPLES = fileURLToPath(new URL('samples', import.meta.url))
 
 const hex = (text: string) => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
@@ -65,6 +66,18 @@ conformance(brpc, [
 test('what real peers said to each other is as the judge wants it', async () => {
   assert.ok(readdirSync(SAMPLES).length >= 6)
   assertConforms(brpc, await loadSamples(SAMPLES))
+})
+
+test('whole connections of real peers are read to their last byte, and written as they were', () => {
+  const files = readdirSync(TESTDATA).filter((name) => name.endsWith('.bin'))
+  assert.ok(files.length >= 10)
+  for (const name of files) {
+    const bytes = readFileSync(new URL(name, TESTDATA))
+    const side = name.includes('.request.') ? 'downstream' : 'upstream'
+    const messages = feed(brpc, { name, side, bytes }, [bytes])
+    assert.ok(messages.length > 0, name)
+    assert.equal(Buffer.concat(messages.map((message) => encoded(message))).equals(bytes), true, name)
+  }
 })
 
 function decoded(sample: Sample): Metadata {

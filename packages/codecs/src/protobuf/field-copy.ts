@@ -39,14 +39,15 @@ export class FieldCopy {
     this.#from = this.fields.end
   }
 
-  /** Gives the current field another integer; 0 is what a field means that is not there. */
+  /** Gives the current field another integer, 0 too: a field that is there stays. */
   replace(value: MessageId): void {
     this.drop()
-    writeInteger(this.fields.tag, value, this.#out)
+    this.#out.varint(this.fields.tag)
+    writeInt64(value, this.#out)
   }
 }
 
-/** Writes a field with an integer, unless it is 0. */
+/** Writes a field with an integer, unless it is 0: what a field means that is not there. */
 export function writeInteger(tag: number, value: MessageId, out: ByteWriter): void {
   if (value === 0) return
   out.varint(tag)
