@@ -12,17 +12,10 @@ const JAVA_CALLS = [
   ...['text', 'blue', 'number', 'item', 'mixed', 'nothing', 'fail', 'crash', 'later', 'note', 'notes', 'echo'],
   ...['generic', 'generic item', 'generic fail', 'attached'],
 ]
-const GO_CALLS = ['text', 'number', 'nothing', 'fail', 'attached']
-const NPM_CALLS = ['text', 'number', 'nothing', 'fail']
 const CONVERSATIONS: readonly (readonly [client: Peer, server: Peer, calls: readonly string[]])[] = [
   ['java-2.7', 'java-2.7', JAVA_CALLS],
   ['java-3', 'java-3', JAVA_CALLS],
   ['java-3', 'java-2.7', JAVA_CALLS],
-  ['go', 'java-3', GO_CALLS],
-  ['java-2.7', 'go', GO_CALLS],
-  ['npm', 'java-3', NPM_CALLS],
-  ['java-3', 'npm', NPM_CALLS],
-  ['npm', 'npm', NPM_CALLS],
 ]
 
 for (const [clientPeer, serverPeer, calls] of CONVERSATIONS) {

@@ -1,4 +1,4 @@
-/** Starts the peers: programs that use the Dubbo of Java, in two versions, of Go and of npm. */
+/** Starts the peers: programs that use Apache Dubbo of Java, in two versions. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,10 +8,9 @@ import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-export type Peer = 'java-2.7' | 'java-3' | 'go' | 'npm'
+export type Peer = 'java-2.7' | 'java-3'
 
 export const JAVA_PEERS: readonly Peer[] = ['java-2.7', 'java-3']
-export const PEERS: readonly Peer[] = [...JAVA_PEERS, 'go', 'npm']
 
 /** What came of one call, as the client saw it. */
 export interface Outcome {
@@ -121,27 +120,15 @@ export async function unusedPort(): Promise<number> {
 }
 
 function run(peer: Peer, args: readonly string[]): ChildProcess {
-  if (!existsSync(pathOf('gen/go-peer'))) {
+  if (!existsSync(pathOf('gen/built'))) {
     throw new Error('the Dubbo peers are missing: run scripts/setup-interop.sh dubbo')
   }
-  const [program, ...before] = commandOf(peer)
-  const child = spawn(program as string, [...before, ...args], { stdio: 'pipe' })
+  const folder = pathOf(`gen/${peer}`)
+  const classes = `${folder}/classes:${folder}/lib/*`
+  const child = spawn('java', [...JAVA_OPTIONS, '-cp', classes, 'meltemi.peer.Main', ...args], { stdio: 'pipe' })
   // what a program that has ended is told
   child.stdin.on('error', () => {})
   return child
-}
-
-function commandOf(peer: Peer): readonly string[] {
-  switch (peer) {
-    case 'go':
-      return [pathOf('gen/go-peer')]
-    case 'npm':
-      return [process.execPath, pathOf('peers/npm-peer.ts')]
-    default: {
-      const folder = pathOf(`gen/${peer}`)
-      return ['java', ...JAVA_OPTIONS, '-cp', `${folder}/classes:${folder}/lib/*`, 'meltemi.peer.Main']
-    }
-  }
 }
 
 /** The last of them, for the message when something goes wrong. */

@@ -430,3 +430,35 @@ test('bytes behind a message, which mean nothing, stay behind it', () => {
     assert.equal(decode({ ...one, bytes: changed }).get('a'), '1')
   }
 })
+
+test('there are golden bytes of each pair of peers', () => {
+  assert.equal(golden.length, 6)
+})
+
+for (const conversation of golden) {
+  test(`all of ${conversation.name} is understood`, () => {
+    const messages = decodeSample(dubbo, conversation)
+    const count = (...types: readonly number[]) => messages.filter(({ type }) => types.includes(type)).length
+    if (conversation.side === 'upstream') {
+      // a declared exception, one that is not, and one of a generic call
+      assert.deepEqual([count(MessageType.Response), count(MessageType.Error)], [12, 3])
+      assert.deepEqual(
+        messages.flatMap((message) => message.get('shade') ?? []),
+        ['dark 😀'],
+      )
+      return
+    }
+    assert.deepEqual([count(MessageType.Request), count(MessageType.Oneway)], [15, 1])
+    const calls = messages.filter(({ type }) => type !== MessageType.Heartbeat)
+    assert.ok(calls.every((message) => message.get('interface') === 'meltemi.peer.Talk'))
+    assert.deepEqual(
+      calls.map((message) => message.get('method')),
+      [
+        ...['text', 'text', 'number', 'item', 'mixed', 'nothing', 'fail', 'crash', 'later', 'note', 'notes', '$echo'],
+        ...['$invoke', '$invoke', '$invoke', 'attached'],
+      ],
+    )
+    assert.deepEqual([calls[1]?.get('group'), calls[1]?.get('version')], ['blue', '2.0.0'])
+    assert.deepEqual([calls[15]?.get('color'), calls[15]?.get('long')?.length], ['blue 😀', 2000])
+  })
+}
