@@ -511,7 +511,7 @@ test('a log that nobody reads holds up no traffic, and what is lost is counted',
     filter: { access_log: [fileLog(path, `%REQ(text)%\n`)] },
     arguments: ['--concurrency', '1', '--module', MODULE],
   })
-  await using client = await connectClient({ port: proxy.port, codec: mutable, timeoutMs: 2000 })
+  await using client = await connectClient({ port: proxy.port, codec: mutable })
   const text = 'x'.repeat(50_000)
   for (let id = 1; id <= 600; id++) await client.request(mutableFrame({ id, pairs: { text } }))
   const endMs = performance.now() + 10_000

@@ -526,7 +526,7 @@ for (const [what, status] of [
       clusters: [collector.cluster],
       arguments: ['--module', MODULE],
     })
-    await using client = await connectClient({ port: proxy.port, codec: mutable, timeoutMs: 2000 })
+    await using client = await connectClient({ port: proxy.port, codec: mutable })
     const text = 'x'.repeat(200)
     const pairs = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`key-${n}`, text]))
     // some 25 KB each
