@@ -1,6 +1,7 @@
 /** What each call must come to, whoever makes and serves it. */
 
 import assert from 'node:assert/strict'
+import { setTimeout } from 'node:timers/promises'
 import type { Outcome, Peer } from './peers.ts'
 
 const TEXT = 'καλημέρα 😀'
@@ -44,4 +45,17 @@ export function assertOutcome(outcome: Outcome, server: Peer, more: object = {})
   }
   assert.equal(outcome['exception'], 'GenericException')
   assert.match(String(outcome['message']), /not found: nobody/)
+}
+
+export function assertLocalError(outcome: Outcome, code: number, message: RegExp): void {
+  assert.deepEqual([outcome['exception'], outcome['code']], ['RpcException', code], JSON.stringify(outcome))
+  assert.match(String(outcome['message']), message)
+}
+
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let n = 0; n < 200; n++) {
+    if (await holds()) return
+    await setTimeout(100)
+  }
+  throw new Error('it did not come to that within 20 s')
 }
