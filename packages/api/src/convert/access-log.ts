@@ -67,11 +67,11 @@ function convertFormat(logger: ConfigMessage): Format {
 
 function convertSubstitution(format: ConfigMessage): Format {
   const omitEmptyValues = format.flag('omit_empty_values') ?? false
-  const isSorted = format.message('json_format_options')?.flag('sort_properties')
-  if (format.has('json_format'))
-    return { format: jsonFormat(format, 'json_format', isSorted ?? false), omitEmptyValues }
-  if (isSorted !== undefined) {
-    format.error(format.has('text_format') ? 'text_format' : 'text_format_source', 'has no properties to be sorted')
+  const isSorted = format.message('json_format_options')?.flag('sort_properties') ?? false
+  if (format.has('json_format')) return { format: jsonFormat(format, 'json_format', isSorted), omitEmptyValues }
+  const text = format.has('text_format') ? 'text_format' : 'text_format_source'
+  if (format.has('json_format_options')) {
+    for (const field of ['json_format_options', text]) format.error(field, 'text has no properties to be sorted')
   }
   const source = format.message('text_format_source')
   if (source !== undefined) {

@@ -40,7 +40,7 @@ export class LogFile implements Sink {
   #isClosing = false
   /** Nobody waits any more. */
   #isGivenUp = false
-  #idle = Promise.resolve()
+  #idle: Promise<void> = Promise.resolve()
 
   constructor(parts: LogFileParts) {
     this.#parts = parts
@@ -82,20 +82,20 @@ export class LogFile implements Sink {
   }
 
   #run(): void {
-    if (this.#isRunning) return
-    this.#isRunning = true
-    this.#idle = this.#writeAll().finally(() => {
-      this.#isRunning = false
-    })
+    if (!this.#isRunning) this.#idle = this.#writeAll()
   }
 
   async #writeAll(): Promise<void> {
-    do {
-      if (this.#isToReopen) await this.#closeFd()
-      this.#isToReopen = false
-      if (this.#waiting.isEmpty) return
-      await this.#writeSome(this.#waiting.first(MAX_WRITE_BYTES))
-    } while (!this.#waiting.isEmpty || this.#isToReopen)
+    this.#isRunning = true
+    while (!this.#waiting.isEmpty || this.#isToReopen) {
+      if (this.#isToReopen) {
+        this.#isToReopen = false
+        await this.#closeFd()
+      }
+      if (!this.#waiting.isEmpty) await this.#writeSome(this.#waiting.first(MAX_WRITE_BYTES))
+    }
+    // at once: what comes from now on begins anew
+    this.#isRunning = false
   }
 
   async #writeSome(batches: readonly WaitingBatch[]): Promise<void> {

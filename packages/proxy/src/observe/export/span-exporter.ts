@@ -29,7 +29,7 @@ export class SpanExporter implements Sink {
   #isRunning = false
   #isClosing = false
   #turn = 0
-  #idle = Promise.resolve()
+  #idle: Promise<void> = Promise.resolve()
 
   constructor(parts: SpanExporterParts) {
     this.#parts = parts
@@ -46,10 +46,7 @@ export class SpanExporter implements Sink {
       return
     }
     if (this.#isRunning) return
-    this.#isRunning = true
-    this.#idle = this.#sendAll().finally(() => {
-      this.#isRunning = false
-    })
+    this.#idle = this.#sendAll()
   }
 
   async close(timeoutMs: number): Promise<void> {
@@ -63,10 +60,13 @@ export class SpanExporter implements Sink {
   }
 
   async #sendAll(): Promise<void> {
+    this.#isRunning = true
     while (!this.#waiting.isEmpty) {
       const batches = this.#waiting.first(MAX_REPORT_BYTES)
       this.#settle(batches, await this.#report(batches))
     }
+    // at once: what comes from now on begins anew
+    this.#isRunning = false
   }
 
   /** Those of a report that was still under way at the end are settled already. */
