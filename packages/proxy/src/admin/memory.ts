@@ -14,6 +14,7 @@ export function memoryRoute(inspector: ProxyInspector): AdminRoute {
         allocated: String(allocatedBytes),
         heap_size: String(heapBytes),
         total_physical_bytes: String(usage.rss),
+        process: String(usage.rss),
         process_limit: String(limitBytes),
         overload_level: overloadLevel,
         main_thread: {
