@@ -100,7 +100,7 @@ export class FilesSource implements Source {
   async refresh(path: string): Promise<void> {
     this.#want(path)
     await this.#look()
-    while (this.#isWanted(path) && this.#sink !== undefined) {
+    while (this.#isPending(path) && this.#sink !== undefined) {
       await new Promise<void>((resolve) => void this.#clock.setTimer(WAITING_MS, resolve))
       await this.#look()
     }
@@ -121,8 +121,9 @@ export class FilesSource implements Source {
     else if (this.#wanted !== 'all') this.#wanted.add(path)
   }
 
-  #isWanted(path: string): boolean {
-    return this.#wanted === 'all' || this.#wanted.has(path)
+  /** To be looked at, or perhaps being looked at: an event can have begun the next look. */
+  #isPending(path: string): boolean {
+    return this.#looking !== undefined || this.#wanted === 'all' || this.#wanted.has(path)
   }
 
   /** Or sooner, where that was asked for before. */

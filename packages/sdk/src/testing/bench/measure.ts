@@ -15,8 +15,8 @@ const WARM_UP_SHARE = 0.25
 const WARM_UP_RUNS = 20_000
 const MAX_WARM_UP_MS = 500
 const ALLOCATING_RUNS = 50_000
-/** The engine allocates too, when it compiles: what the least of some tries has is the action's. */
-const ALLOCATING_TRIES = 3
+/** The engine allocates too, when it compiles, and gives back in the background: the middle of some tries is the action's. */
+const ALLOCATING_TRIES = 7
 /** Memory of buffers is given back in the background: it counts only while nothing is collected. */
 const BUFFER_RUNS = 1024
 
@@ -25,9 +25,9 @@ export function measure(action: () => void, forMs: number): Measure {
   const runs = warmUp(action, forMs * WARM_UP_SHARE)
   const roundMs = (forMs * (1 - WARM_UP_SHARE)) / ROUNDS
   const perRound = Math.max(1, Math.round(runs.perMs * roundMs))
-  const rounds = Array.from({ length: ROUNDS }, () => timeNs(action, perRound) / perRound).sort((a, b) => a - b)
+  const rounds = Array.from({ length: ROUNDS }, () => timeNs(action, perRound) / perRound)
   return {
-    ns: { median: rounds[ROUNDS >> 1] as number, min: rounds[0] as number, max: rounds[ROUNDS - 1] as number },
+    ns: { median: medianOf(rounds), min: Math.min(...rounds), max: Math.max(...rounds) },
     bytes: allocatedBytes(action, Math.min(ALLOCATING_RUNS, perRound)),
   }
 }
@@ -36,7 +36,12 @@ export function measure(action: () => void, forMs: number): Measure {
 export function allocatedBytes(action: () => void, runs: number): number {
   collectGarbage()
   const tries = Array.from({ length: ALLOCATING_TRIES }, () => heapBytes(action, runs))
-  return Math.min(...tries) + bufferBytes(action, Math.min(runs, BUFFER_RUNS))
+  return medianOf(tries) + bufferBytes(action, Math.min(runs, BUFFER_RUNS))
+}
+
+/** Of an odd number of values. */
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] as number
 }
 
 function warmUp(action: () => void, forMs: number): { perMs: number } {
