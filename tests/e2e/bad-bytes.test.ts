@@ -48,6 +48,16 @@ const HOPELESS: Readonly<Record<string, readonly Buffer[]>> = {
     hex('fffffff0 80010001 00000001'),
     hex('80010001 ffffffff 61616161'),
   ],
+  'aeraki.meta_protocol.codec.brpc': [
+    Buffer.from('GET / HTTP/1.1\r\n'),
+    hex('50525043 ffffffff 00000004'),
+    hex('50525043 00000004 00000005'),
+  ],
+  'aeraki.meta_protocol.codec.trpc': [
+    Buffer.from('GET / HTTP/1.1\r\n'),
+    hex('0930 0000 0000000f 0000 00000000 0000'),
+    hex('0930 0000 ffffffff 0000 00000000 0000'),
+  ],
   'meltemi.test.uuid': [hex(`00000014 ${'00'.repeat(17)}`), hex(`ffffffff ${'00'.repeat(17)}`)],
   'meltemi.test.checksummed': [hex('5ac4 0f000000 00000000 00'), hex('5ac3 ffffffff 00000000 00')],
   'meltemi.test.ordered': [Buffer.from('GET\n'), Buffer.from('SET a $99999999999999999999\r\n')],

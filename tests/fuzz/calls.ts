@@ -72,7 +72,7 @@ function dubboCall(id: number): Buffer {
 
 function dubboAnswer(request: Metadata): Buffer {
   const id = Number(request.requestId)
-  return dubboReply({ id, body: /<call-\d+>/.exec(request.message.toString('latin1'))?.[0] ?? '' })
+  return dubboReply({ id, body: /<\w+-\d+>/.exec(request.message.toString('latin1'))?.[0] ?? '' })
 }
 
 function brpcAnswer({ requestId: id, message, headerSize }: Metadata): Buffer {

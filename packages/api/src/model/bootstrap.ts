@@ -12,8 +12,6 @@ export interface NodeConfig {
   readonly metadata: Readonly<Record<string, unknown>>
   /** Where the proxy runs; default: not known. */
   readonly locality?: Locality
-  /** Of its locality; undefined: not said. */
-  readonly zone?: string
 }
 
 /** Everything the proxy runs on; plain data that goes to worker threads by structured clone. */

@@ -78,7 +78,7 @@ const FIXED = { mutable: false } as const
 
 const call = request('a call', NAMES + ARGUMENTS + ATTACHMENTS, CHANGEABLE)
 const oneway = request('a one-way call', NAMES + text('') + map({}), {}, { flags: 0x82 })
-const wide = request('an id of 64 bits', NAMES + text('I') + '90' + ATTACHMENTS, CHANGEABLE, { id: LONG_ID })
+const wide = request('an id of 64 bits', `${NAMES + text('I')}90${ATTACHMENTS}`, CHANGEABLE, { id: LONG_ID })
 const negative = request('a negative id', NAMES + text('') + ATTACHMENTS, CHANGEABLE, { id: -2n })
 const typed = request(
   'typed attachments',
@@ -86,7 +86,7 @@ const typed = request(
   CHANGEABLE,
 )
 const nulls = request('nulls for version, types and attachments', `${text('2.0.2')}${text(PATH)}4e${text('buy')}4e 4e`)
-const bare = request('no attachments', NAMES + text('V') + '4e')
+const bare = request('no attachments', `${NAMES + text('V')}4e`)
 const json = request('another serialization', Buffer.from('"2.0.2"\n').toString('hex'), FIXED, { flags: 0xc6 })
 const heartbeat = request('a heartbeat', '4e', {}, { flags: 0xe2 })
 const numbers = request(
@@ -383,11 +383,11 @@ const REFUSED: Readonly<Record<string, readonly [bytes: Buffer, why: RegExp]>> =
   'a negative body length': [hex('dabb c200 0000000000000001 ffffffff'), /body length -1/],
   'a body above the limit of Dubbo': [hex('dabb c200 0000000000000001 01000001'), /body length 16777217/],
   'a call without a body': [frame({ flags: REQUEST }, ''), /beyond the body/],
-  'a call without attachments that its types promise': [frame({ flags: REQUEST }, NAMES + text('II') + '90'), /beyond/],
+  'a call without attachments that its types promise': [frame({ flags: REQUEST }, `${NAMES + text('II')}90`), /beyond/],
   'an interface that is no string': [frame({ flags: REQUEST }, `${text('2')} 90`), /does not begin a string/],
   'a method that is null': [frame({ flags: REQUEST }, `${text('2')}${text('a')} 4e 4e`), /does not begin a string/],
-  'a type of a parameter that is none': [frame({ flags: REQUEST }, NAMES + text('Q') + '90'), /no type of a parameter/],
-  'a class of a parameter without end': [frame({ flags: REQUEST }, NAMES + text('LA') + '90'), /does not end/],
+  'a type of a parameter that is none': [frame({ flags: REQUEST }, `${NAMES + text('Q')}90`), /no type of a parameter/],
+  'a class of a parameter without end': [frame({ flags: REQUEST }, `${NAMES + text('LA')}90`), /does not end/],
   'attachments without end': [frame({ flags: REQUEST }, `${NAMES}${text('')}48 ${text('a')}${text('b')}`), /beyond/],
   'more attachments than are sane': [
     frame({ flags: REQUEST }, `${NAMES}${text('')}48 ${'01 61 00'.repeat(MAX_ATTACHMENTS + 1)} 5a`),

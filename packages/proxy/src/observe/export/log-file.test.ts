@@ -73,6 +73,7 @@ test('a pipe that nobody empties holds up nobody: what does not fit is lost, the
   execFileSync('mkfifo', [path])
   // takes nothing until it is told to
   const reader = spawn('sh', ['-c', `exec 3<"${path}"; read go; exec cat <&3`], { stdio: ['pipe', 'pipe', 'ignore'] })
+  const closed = once(reader, 'close')
   const chunks: Buffer[] = []
   reader.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   const { file, stat } = setUp(path)
@@ -96,7 +97,7 @@ test('a pipe that nobody empties holds up nobody: what does not fit is lost, the
   assert.equal(settled, 2)
   reader.stdin.end('go\n')
   await file.close(5000)
-  await once(reader, 'close')
+  await closed
   assert.equal(settled, 6)
   assert.equal(Buffer.concat(chunks).toString(), whole.repeat(4))
 })
