@@ -8,6 +8,7 @@ import { type DiscoveryResponse, RESOURCE_TYPES, type ResourceType } from '@melt
 import { createGrpcClient, type GrpcClient } from '@meltemi/runtime/grpc'
 import type { StoredResource, WriteOutcome } from './admin/backend.ts'
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts'
+import { PROXY_RULES } from './testing/proxy-rules.ts'
 import { resources, WORLD_OPTIONS } from './testing/resources.ts'
 import { localMetrics, memoryLogger } from './testing/silent.ts'
 import { openSotw } from './xds/testing/ads-client.ts'
@@ -74,7 +75,7 @@ function conditionOf({ statuses }: ControlPlane, key: ResourceKey) {
 
 function routesOf(response: DiscoveryResponse): RouteTableConfig {
   const context = {
-    options: {},
+    options: PROXY_RULES,
     sources: { hasAds: true, staticClusters: new Set<string>() },
     connectionLimits: new Map(),
   }

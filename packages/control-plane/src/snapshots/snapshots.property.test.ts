@@ -4,6 +4,7 @@ import { keyOf, parseCluster, parseEndpoints, parseListener, type Resource, type
 import fc from 'fast-check'
 import { WorldBuilder } from '../store/build-world.ts'
 import { DRAWN_NUMBERS, drawResource } from '../testing/draw-resource.ts'
+import { PROXY_RULES } from '../testing/proxy-rules.ts'
 import { byKey, WORLD_OPTIONS } from '../testing/resources.ts'
 import { localMetrics, memoryLogger } from '../testing/silent.ts'
 import type { NodeInfo, Snapshot } from '../xds/xds-resource.ts'
@@ -19,7 +20,7 @@ const NODES: readonly NodeInfo[] = [
 ]
 
 const CONTEXT: ResourceContext = {
-  options: {},
+  options: PROXY_RULES,
   sources: { hasAds: true, staticClusters: new Set() },
   connectionLimits: new Map(),
 }

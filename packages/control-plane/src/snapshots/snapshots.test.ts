@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { parseListener, parseRoutes, type Resource, type ResourceKey } from '@meltemi/api'
 import { xdsToJson } from '@meltemi/api/encode'
 import { WorldBuilder } from '../store/build-world.ts'
+import { PROXY_RULES } from '../testing/proxy-rules.ts'
 import { byKey, resources, shown, WORLD_OPTIONS } from '../testing/resources.ts'
 import { localMetrics, memoryLogger, valueOf } from '../testing/silent.ts'
 import { translateService } from '../translate/translate-service.ts'
@@ -125,7 +126,7 @@ describe('what a proxy sees', () => {
     const routeName = (seer: NodeInfo) => {
       const table = mesh.for(seer).resources.route.get('a.default.svc.cluster.local_9090')
       const context = {
-        options: {},
+        options: PROXY_RULES,
         sources: { hasAds: true, staticClusters: new Set<string>() },
         connectionLimits: new Map(),
       }
@@ -173,7 +174,7 @@ describe('an address that two services want', () => {
     mesh.set(service('b'), service('a'))
     const listener = mesh.for(PROXY).resources.listener.get('127.0.0.1_9090')
     const context = {
-      options: {},
+      options: PROXY_RULES,
       sources: { hasAds: true, staticClusters: new Set<string>() },
       connectionLimits: new Map(),
     }

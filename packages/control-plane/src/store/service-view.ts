@@ -17,6 +17,7 @@ import { type EndpointsResult, entryEndpoints, serviceEndpoints, type TargetPort
 import type { ProtocolView, ServicePort, ServiceView, StatusNote } from './world.ts'
 
 const MULTIPLEXING = 'meltemi.io/multiplexing'
+const PEER_METADATA = 'meltemi.io/peer-metadata'
 const EXPORT_TO = 'networking.istio.io/exportTo'
 
 /** All that one service is made of. */
@@ -54,6 +55,7 @@ export function buildServiceView(parts: ServiceParts): ServiceResult {
     ports,
     endpoints,
     multiplexing: ownValue(origin.metadata.annotations, MULTIPLEXING) === 'true',
+    tellsPeers: ownValue(origin.metadata.annotations, PEER_METADATA) !== 'false',
     router,
     destinationRule,
     madeOf: keysOf(parts, ports),

@@ -47,6 +47,8 @@ export interface ServiceView {
   readonly endpoints: readonly WorkloadEndpoint[]
   /** Requests of many clients share connections to a workload. */
   readonly multiplexing: boolean
+  /** Proxies tell workloads who calls them: another proxy in front of these reads it, and takes it away. */
+  readonly tellsPeers: boolean
   /** Of the MetaRouters for this host the one in force: the oldest, then the first by name. */
   readonly router: MetaRouter | undefined
   readonly destinationRule: DestinationRule | undefined

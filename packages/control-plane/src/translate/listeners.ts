@@ -1,5 +1,6 @@
 import type { ListenerConfig, MetaProtocolConfig, TcpProxyConfig } from '@meltemi/api'
 import type { ProtocolView, ServicePort, ServiceView } from '../store/world.ts'
+import { translateFilters } from './filters.ts'
 import { clusterName, listenerName, routesName, statPrefix } from './names.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -47,7 +48,7 @@ function metaProtocol(view: ServiceView, { number }: ServicePort, protocol: Prot
     applicationProtocol: protocol.name,
     codec: { name: protocol.codec, options: undefined, moduleDigest: protocol.module?.digest },
     multiplexing: view.multiplexing,
-    filters: [],
+    filters: translateFilters(view),
     routes: { name: '', routes: [] },
     rds: { routeConfigName: routesName(view.host, number), source },
     idleTimeoutMs: 0,

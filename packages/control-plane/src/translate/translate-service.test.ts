@@ -98,6 +98,31 @@ describe('listeners', () => {
     })
   })
 
+  test('count requests by workload, and tell workloads who calls them, with the filters of the reference', () => {
+    const prefix = 'type.googleapis.com/aeraki.meta_protocol_proxy.filters'
+    const exchange = {
+      name: 'aeraki.meta_protocol.filters.metadata_exchange',
+      typeUrl: `${prefix}.metadata_exchange.v1alpha.MetadataExchange`,
+      config: undefined,
+    }
+    const stats = {
+      name: 'aeraki.meta_protocol.filters.istio_stats',
+      typeUrl: `${prefix}.istio_stats.v1alpha.IstioStats`,
+      config: { destinationService: HOST },
+    }
+    const quiet = entry().replace(
+      '{ name: hello }',
+      "{ name: hello, annotations: { meltemi.io/peer-metadata: 'false' } }",
+    )
+    for (const [text, expected] of [
+      [entry(), [exchange, stats]],
+      [quiet, [stats]],
+    ] as const) {
+      const filter = translate(text).listeners[0]?.filter as MetaProtocolConfig
+      assert.deepEqual(filter.filters, expected)
+    }
+  })
+
   test('of ports without a protocol are plain TCP to all of the service', () => {
     const { listeners, routes } = translate(entry('', '[{ number: 80, name: tcp-http }]'))
     const filter = listeners[0]?.filter

@@ -16,8 +16,8 @@ export function encodePeerMetadata({ metadata }: NodeConfig): string {
 /** Also without padding; undefined for what is no Base64. */
 export function tryDecodeBase64(text: string): Buffer | undefined {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined
-  const digits = text.replace(/=+$/, '')
-  return digits.length % 4 === 1 ? undefined : Buffer.from(digits, 'base64')
+  const digits = text.indexOf('=') < 0 ? text.length : text.indexOf('=')
+  return digits % 4 === 1 ? undefined : Buffer.from(text, 'base64')
 }
 
 /** Whether a message has such a property, without a look at its value. */

@@ -46,61 +46,96 @@ function varint(value: number): number[] {
 }
 
 /** Throws RangeError for what is no Struct, or is nested deeper than anybody nests it. */
-export function decodeStruct(bytes: Buffer, depth = 1): StructFields {
-  if (depth > MAX_DEPTH) throw new RangeError(`a struct is nested deeper than ${MAX_DEPTH}`)
-  const fields = new Map<string, string | StructFields>()
-  for (const entry of readFields(bytes)) {
-    if (entry.number !== ENTRY) continue
+export function decodeStruct(bytes: Buffer): StructFields {
+  return new StructReader(bytes).struct(0, bytes.length, 1)
+}
+
+/** Where an entry belongs. */
+interface Place {
+  readonly fields: Map<string, string | StructFields>
+  readonly depth: number
+}
+
+/** Works in place, without an object for each field: of a peer's metadata there are about a hundred. */
+class StructReader {
+  readonly #bytes: Buffer
+  /** The field that `#next` has found: its number, and its bytes. */
+  #number = 0
+  #start = 0
+  #end = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  struct(start: number, end: number, depth: number): StructFields {
+    if (depth > MAX_DEPTH) throw new RangeError(`a struct is nested deeper than ${MAX_DEPTH}`)
+    const place = { fields: new Map<string, string | StructFields>(), depth }
+    for (let at = start; this.#next(at, end); ) {
+      at = this.#end
+      if (this.#number === ENTRY) this.#entry(this.#start, at, place)
+    }
+    return place.fields
+  }
+
+  #entry(start: number, end: number, { fields, depth }: Place): void {
     let key = ''
     let value: string | StructFields | undefined
-    for (const part of readFields(entry.bytes)) {
-      if (part.number === KEY) key = part.bytes.toString()
-      else if (part.number === VALUE) value = decodeValue(part.bytes, depth)
+    for (let at = start; this.#next(at, end); ) {
+      at = this.#end
+      if (this.#number === KEY) key = this.#text()
+      else if (this.#number === VALUE) value = this.#value(this.#start, at, depth)
     }
     if (value !== undefined) fields.set(key, value)
   }
-  return fields
-}
 
-function decodeValue(bytes: Buffer, depth: number): string | StructFields | undefined {
-  let value: string | StructFields | undefined
-  for (const part of readFields(bytes)) {
-    if (part.number === TEXT_VALUE) value = part.bytes.toString()
-    else if (part.number === STRUCT_VALUE) value = decodeStruct(part.bytes, depth + 1)
+  #value(start: number, end: number, depth: number): string | StructFields | undefined {
+    let value: string | StructFields | undefined
+    for (let at = start; this.#next(at, end); ) {
+      at = this.#end
+      if (this.#number === TEXT_VALUE) value = this.#text()
+      else if (this.#number === STRUCT_VALUE) value = this.struct(this.#start, at, depth + 1)
+    }
+    return value
   }
-  return value
-}
 
-interface Field {
-  readonly number: number
-  readonly bytes: Buffer
-}
-
-/** The fields that have a length; all others are skipped. */
-function readFields(bytes: Buffer): readonly Field[] {
-  const fields: Field[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const tag = readVarint(bytes, at)
-    const wireType = tag.value & 7
-    at = tag.end
-    if (wireType === LENGTH_DELIMITED) {
-      const length = readVarint(bytes, at)
-      at = length.end + length.value
-      if (at <= bytes.length) fields.push({ number: tag.value >>> 3, bytes: bytes.subarray(length.end, at) })
-    } else if (wireType === VARINT) at = readVarint(bytes, at).end
-    else at += FIXED_BYTES[wireType] ?? Number.POSITIVE_INFINITY
-    if (at > bytes.length) throw new RangeError(`a field of wire type ${wireType} reaches beyond its message`)
+  #text(): string {
+    return this.#bytes.toString('utf8', this.#start, this.#end)
   }
-  return fields
-}
 
-/** Of wide values the low 32 bits. */
-function readVarint(bytes: Buffer, start: number): { readonly value: number; readonly end: number } {
-  let value = 0
-  for (let at = start; at < Math.min(bytes.length, start + MAX_VARINT_BYTES); at++) {
-    const byte = bytes[at] as number
-    if (at < start + 5) value |= (byte & 0x7f) << (7 * (at - start))
-    if (byte < 0x80) return { value: value >>> 0, end: at + 1 }
+  /** Finds the next field that has a length, all others are skipped; false: there is none up to `end`. */
+  #next(from: number, end: number): boolean {
+    for (let at = from; at < end; ) {
+      const tag = this.#varint(at, end)
+      const wireType = tag & 7
+      at = this.#end
+      if (wireType === LENGTH_DELIMITED) {
+        const length = this.#varint(at, end)
+        this.#number = tag >>> 3
+        this.#start = this.#end
+        at = this.#end + length
+      } else if (wireType === VARINT) {
+        this.#varint(at, end)
+        at = this.#end
+      } else at += FIXED_BYTES[wireType] ?? Number.POSITIVE_INFINITY
+      if (at > end) throw new RangeError(`a field of wire type ${wireType} reaches beyond its message`)
+      this.#end = at
+      if (wireType === LENGTH_DELIMITED) return true
+    }
+    return false
   }
-  throw new RangeError('a varint does not end')
+
+  /** Leaves its end in `#end`. Of wide values the low 32 bits. */
+  #varint(start: number, end: number): number {
+    let value = 0
+    for (let at = start; at < Math.min(end, start + MAX_VARINT_BYTES); at++) {
+      const byte = this.#bytes[at] as number
+      if (at < start + 5) value |= (byte & 0x7f) << (7 * (at - start))
+      if (byte < 0x80) {
+        this.#end = at + 1
+        return value >>> 0
+      }
+    }
+    throw new RangeError('a varint does not end')
+  }
 }
