@@ -12,11 +12,18 @@ import { describeMachine } from './machine.ts'
 import { measureScenario } from './measure.ts'
 import { mergeTable } from './merge-tables.ts'
 import { direct } from './peers/direct.ts'
-import { envoyBoundDubbo, envoyDubbo, envoyGenericDubbo, envoyTcp, envoyThrift } from './peers/envoy.ts'
+import {
+  envoyBoundDubbo,
+  envoyDubbo,
+  envoyGenericDubbo,
+  envoyTcp,
+  envoyThrift,
+  findMissingPart,
+} from './peers/envoy.ts'
 import { haproxy } from './peers/haproxy.ts'
 import { createMeltemi } from './peers/meltemi.ts'
 import { nginx } from './peers/nginx.ts'
-import type { Peer, Production } from './peers/peer.ts'
+import type { Peer, PeerOptions, Production, RunningPeer } from './peers/peer.ts'
 import { type Plan, parsePlan, type Scenario, usage } from './plan.ts'
 import { changeBetweenMarkers, formatMeasurement } from './report.ts'
 
@@ -54,12 +61,15 @@ async function benchGroup(plan: Plan, scenarios: readonly Scenario[]): Promise<v
   const backend = await startBackend(wire, writes)
   const generator = startGenerator()
   const checked: CheckedPeer[] = []
+  const absent: string[] = []
   try {
     for (const peer of selectPeers(plan, wire)) {
       const own = mkdtempSync(join(folder, 'peer-'))
       const collector = setting === 'production' ? await startSpanCollector() : undefined
       const options = { backendPort: backend.port, folder: own, ...describeProduction(own, collector) }
-      checked.push({ peer: await peer.start(options), collector })
+      const running = await startOrExplain(peer, options)
+      if (typeof running === 'string') absent.push(running)
+      else checked.push({ peer: running, collector })
     }
     const peers = checked.map(({ peer }) => peer)
     const onProgress = (text: string): void => console.error(text)
@@ -68,7 +78,7 @@ async function benchGroup(plan: Plan, scenarios: readonly Scenario[]): Promise<v
       const bench = { plan, generator, backendPid: backend.pid, peers, onProgress }
       const measurements = await measureScenario(bench, scenario)
       await Promise.all(checked.map((each, index) => checkPeer(each, before[index]!, measurements)))
-      for (const measurement of measurements) report(plan, formatMeasurement(measurement, about))
+      for (const measurement of measurements) report(plan, formatMeasurement(measurement, [about, ...absent].join(' ')))
     }
   } finally {
     generator.stop()
@@ -76,6 +86,17 @@ async function benchGroup(plan: Plan, scenarios: readonly Scenario[]): Promise<v
     for (const { collector } of checked) collector?.stop()
     backend.stop()
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+// Not every Envoy has all filters; which ones, its binary knows alone.
+async function startOrExplain(peer: Peer, options: PeerOptions): Promise<RunningPeer | string> {
+  try {
+    return await peer.start(options)
+  } catch (error) {
+    const part = findMissingPart(error)
+    if (part === undefined) throw error
+    return `${peer.name} is not in the table: this build, ${peer.version()}, lacks ${part}.`
   }
 }
 

@@ -7,7 +7,7 @@ import type { Measurement } from './measure.ts'
 import type { RunningPeer } from './peers/peer.ts'
 
 /** Proxies report with some delay. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 20_000
 /** Of the requests that should be traced, for they are chosen at random. */
 const LEAST_TRACED = 0.01 / 2
 const LINE_END = 0x0a

@@ -118,7 +118,12 @@ function accessLog({ accessLog: path }: Production, format?: string): object {
   return { name: 'envoy.access_loggers.file', typed_config: { '@type': type, path, ...log_format } }
 }
 
-function createEnvoy(
+/** What this Envoy was built without, by what it says when it does not start; undefined: that is not the reason. */
+export function findMissingPart(error: unknown): string | undefined {
+  return /(?:find a registered implementation for|could not find @type|type url:?) '([^']+)'/i.exec(String(error))?.[1]
+}
+
+export function createEnvoy(
   name: string,
   answered: RegExp | undefined,
   filter: EnvoyFilter | ((options: PeerOptions) => EnvoyFilter),
@@ -134,6 +139,7 @@ function createEnvoy(
       const filled = typeof filter === 'function' ? filter(options) : filter
       writeFileSync(file, JSON.stringify(bootstrap(port, adminPort, options, filled), undefined, 2))
       const args = ['-c', file, '--concurrency', '1', '--use-dynamic-base-id', '--log-level', 'warning']
+      args.push('--file-flush-interval-msec', '1000') // the log is looked at after each run
       const command = { name, command: findProgram('envoy')!, args, port, adminPort, folder }
       const logsRequests = options.production !== undefined && 'access_log' in filled.typed_config
       return startPeer({
