@@ -3,25 +3,34 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type CheckedPeer, checkPeer, readCounts } from './check-peers.ts'
 import { exitOnSignals } from './exit-on-signals.ts'
 import { startBackend, startGenerator } from './load/load-process.ts'
-import type { WireName, Writes } from './load/wire.ts'
+import { type SpanCollector, startSpanCollector } from './load/span-collector.ts'
+import type { WireName } from './load/wire.ts'
 import { describeMachine } from './machine.ts'
 import { measureScenario } from './measure.ts'
 import { mergeTable } from './merge-tables.ts'
 import { direct } from './peers/direct.ts'
-import { envoyDubbo, envoyGenericDubbo, envoyTcp, envoyThrift } from './peers/envoy.ts'
+import {
+  envoyBoundDubbo,
+  envoyDubbo,
+  envoyGenericDubbo,
+  envoyTcp,
+  envoyThrift,
+  findMissingPart,
+} from './peers/envoy.ts'
 import { haproxy } from './peers/haproxy.ts'
 import { createMeltemi } from './peers/meltemi.ts'
 import { nginx } from './peers/nginx.ts'
-import type { Peer, RunningPeer } from './peers/peer.ts'
-import { type Plan, parsePlan, usage } from './plan.ts'
+import type { Peer, PeerOptions, Production, RunningPeer } from './peers/peer.ts'
+import { type Plan, parsePlan, type Scenario, usage } from './plan.ts'
 import { changeBetweenMarkers, formatMeasurement } from './report.ts'
 
 const RIVALS: Readonly<Record<WireName, readonly Peer[]>> = {
   awesomerpc: [nginx, haproxy, envoyTcp],
   thrift: [envoyThrift],
-  dubbo: [envoyDubbo, envoyGenericDubbo],
+  dubbo: [envoyDubbo, envoyGenericDubbo, envoyBoundDubbo],
 }
 
 if (process.argv.includes('--help')) console.log(usage)
@@ -30,8 +39,12 @@ else await main(process.argv.slice(2))
 async function main(args: readonly string[]): Promise<void> {
   const plan = parsePlan(args)
   exitOnSignals()
-  const wires = [...new Set(plan.scenarios.map((scenario) => scenario.wire))]
-  for (const wire of wires) for (const writes of ['joined', 'single'] as const) await benchGroup(plan, wire, writes)
+  for (const scenarios of Object.values(Object.groupBy(plan.scenarios, groupOf))) await benchGroup(plan, scenarios!)
+}
+
+// Those that can share one backend and one start of the peers.
+function groupOf({ wire, setting, writes }: Scenario): string {
+  return `${wire} ${setting} ${writes}`
 }
 
 // At once, so that a run that is broken off has not been for nothing.
@@ -41,33 +54,55 @@ function report(plan: Plan, table: string): void {
   changeBetweenMarkers(plan.writeFile, 'bench', (section) => mergeTable(section, table))
 }
 
-// The scenarios that can share one backend and one start of the peers.
-async function benchGroup(plan: Plan, wire: WireName, writes: Writes): Promise<void> {
-  const scenarios = plan.scenarios.filter((each) => each.wire === wire && each.writes === writes)
-  if (scenarios.length === 0) return
+async function benchGroup(plan: Plan, scenarios: readonly Scenario[]): Promise<void> {
+  const { wire, writes, setting } = scenarios[0]!
   const about = describeRun(plan, wire)
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-bench-'))
   const backend = await startBackend(wire, writes)
   const generator = startGenerator()
-  const peers: RunningPeer[] = []
+  const checked: CheckedPeer[] = []
+  const absent: string[] = []
   try {
-    for (const [index, peer] of selectPeers(plan, wire).entries()) {
-      peers.push(await peer.start({ backendPort: backend.port, folder: mkdtempSync(join(folder, `${index}-`)) }))
+    for (const peer of selectPeers(plan, wire)) {
+      const own = mkdtempSync(join(folder, 'peer-'))
+      const collector = setting === 'production' ? await startSpanCollector() : undefined
+      const options = { backendPort: backend.port, folder: own, ...describeProduction(own, collector) }
+      const running = await startOrExplain(peer, options)
+      if (typeof running === 'string') absent.push(running)
+      else checked.push({ peer: running, collector })
     }
+    const peers = checked.map(({ peer }) => peer)
     const onProgress = (text: string): void => console.error(text)
     for (const scenario of scenarios) {
-      const measurements = await measureScenario(
-        { plan, generator, backendPid: backend.pid, peers, onProgress },
-        scenario,
-      )
-      for (const measurement of measurements) report(plan, formatMeasurement(measurement, about))
+      const before = await Promise.all(checked.map(readCounts))
+      const bench = { plan, generator, backendPid: backend.pid, peers, onProgress }
+      const measurements = await measureScenario(bench, scenario)
+      await Promise.all(checked.map((each, index) => checkPeer(each, before[index]!, measurements)))
+      for (const measurement of measurements) report(plan, formatMeasurement(measurement, [about, ...absent].join(' ')))
     }
   } finally {
     generator.stop()
-    await Promise.all(peers.map((peer) => peer.stop()))
+    await Promise.all(checked.map(({ peer }) => peer.stop()))
+    for (const { collector } of checked) collector?.stop()
     backend.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+// Not every Envoy has all filters; which ones, its binary knows alone.
+async function startOrExplain(peer: Peer, options: PeerOptions): Promise<RunningPeer | string> {
+  try {
+    return await peer.start(options)
+  } catch (error) {
+    const part = findMissingPart(error)
+    if (part === undefined) throw error
+    return `${peer.name} is not in the table: this build, ${peer.version()}, lacks ${part}.`
+  }
+}
+
+function describeProduction(folder: string, collector: SpanCollector | undefined): { production?: Production } {
+  if (collector === undefined) return {}
+  return { production: { collectorPort: collector.port, accessLog: join(folder, 'access.log') } }
 }
 
 function selectPeers(plan: Plan, wire: WireName): Peer[] {

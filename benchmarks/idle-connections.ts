@@ -86,6 +86,7 @@ function createGroup(port: number): Group {
     payloadBytes: 128,
     writes: 'joined',
     depth: 1,
+    mayGrow: false,
     latency: new Histogram(),
     readBuffer: Buffer.alloc(64 * 1024),
     onRoom: (connection) => waiting.get(connection)?.(),

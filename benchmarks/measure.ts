@@ -1,6 +1,7 @@
 // Runs a scenario: round after round, every peer in turn, so that whatever disturbs the machine disturbs all of them.
 // All peers stay up during a scenario; those that do not have their turn are idle.
 
+import { checkAccessLog } from './check-peers.ts'
 import type { Generator } from './load/load-process.ts'
 import type { LoadResult } from './load/run-load.ts'
 import type { RunningPeer } from './peers/peer.ts'
@@ -74,6 +75,7 @@ async function runOnce(bench: Bench, scenario: Scenario, peer: RunningPeer, rate
     writes,
     connections,
     depth,
+    mayGrow: scenario.setting === 'production',
     warmUpMs,
     windowMs,
     port: peer.port,
@@ -83,7 +85,9 @@ async function runOnce(bench: Bench, scenario: Scenario, peer: RunningPeer, rate
   try {
     const running = bench.generator.run(rate === undefined ? order : { ...order, rate })
     running.catch(() => {}) // when the proxy crashes, that is the better message
-    return await Promise.race([peer.crashed, running])
+    const result = await Promise.race([peer.crashed, running])
+    await checkAccessLog(peer, result.requests)
+    return result
   } catch (error) {
     throw new Error(`${peer.name}, ${wire} ${connections}x${depth}: ${String(error)}`, { cause: error })
   }
@@ -101,7 +105,7 @@ const speedOf = (result: LoadResult): number => result.requests / (result.window
 function describeRun(scenario: Scenario, rate: number | undefined, round: number, name: string, r: LoadResult): string {
   const { connections, depth } = scenario.load
   const loop = rate === undefined ? 'closed' : `open at ${rate}/s`
-  const what = `${scenario.wire} ${connections}x${depth} ${scenario.payloadBytes} B ${scenario.writes} ${loop}, round ${round + 1}, ${name}`
+  const what = `${scenario.wire} ${scenario.setting} ${connections}x${depth} ${scenario.payloadBytes} B ${scenario.writes} ${loop}, round ${round + 1}, ${name}`
   const cpu = ((r.cpuMs * 1000) / r.requests).toFixed(1)
   return `${what}: ${Math.round(speedOf(r))}/s, ${cpu} us CPU, p50 ${Math.round(r.p50Us)} p99.9 ${Math.round(r.p999Us)} us, others ${percent(r)} %`
 }

@@ -13,7 +13,11 @@ export interface Scenario {
   readonly load: Load
   readonly payloadBytes: number
   readonly writes: Writes
+  readonly setting: Setting
 }
+
+/** `plain`: metrics alone. `production`: with an access log, tracing and what a mesh has on besides. */
+export type Setting = 'plain' | 'production'
 
 export interface Plan {
   readonly scenarios: readonly Scenario[]
@@ -32,10 +36,11 @@ export const usage = `npm run bench -- [options]
   --quick               2 rounds of 2 s, for developing
   --rounds N            interleaved rounds for each figure (5)
   --seconds N           length of a round (5)
-  --protocol NAME       awesomerpc, thrift, dubbo; may be repeated, as may the next five
+  --protocol NAME       awesomerpc, thrift, dubbo; may be repeated, as may the next six
   --load CxD            connections x requests in flight on each (1x1, 64x1, 16x32)
   --payload BYTES       128, 4096
   --writes KIND         when several messages are ready: joined (one write for all), single (a write each)
+  --setting KIND        plain, production (Dubbo alone: access log, metadata exchange, Istio's metrics, 1 % tracing)
   --loop NAME           closed (as fast as it goes), open (half of the slowest peer's speed)
   --tries N             how often a run may be repeated when other programs disturb it (5; 1: take it as it is)
   --peer PART           only peers with PART in their names
@@ -50,6 +55,7 @@ const options = {
   load: { type: 'string', multiple: true, default: ['1x1', '64x1', '16x32'] },
   payload: { type: 'string', multiple: true, default: ['128', '4096'] },
   writes: { type: 'string', multiple: true, default: ['joined', 'single'] },
+  setting: { type: 'string', multiple: true, default: ['plain', 'production'] },
   loop: { type: 'string', multiple: true, default: ['closed', 'open'] },
   tries: { type: 'string' },
   peer: { type: 'string', multiple: true, default: [] },
@@ -78,18 +84,26 @@ interface Axes {
   readonly payload: readonly string[]
   readonly load: readonly string[]
   readonly writes: readonly string[]
+  readonly setting: readonly string[]
 }
 
 function listScenarios(axes: Axes): Scenario[] {
   const scenarios: Scenario[] = []
   for (const wire of axes.protocol.map(parseWire)) {
-    for (const writes of axes.writes.map(parseWrites)) {
-      for (const payloadBytes of axes.payload.map(parseCount)) {
-        for (const load of axes.load.map(parseLoad)) scenarios.push({ wire, load, payloadBytes, writes })
+    for (const setting of axes.setting.map(parseSetting)) {
+      for (const writes of axes.writes.map(parseWrites)) {
+        for (const payloadBytes of axes.payload.map(parseCount)) {
+          for (const load of axes.load.map(parseLoad)) scenarios.push({ wire, load, payloadBytes, writes, setting })
+        }
       }
     }
   }
-  return scenarios.filter(({ load, writes }) => writes === 'joined' || load.depth > 1) // of one there is nothing to join
+  return scenarios.filter(isWorthwhile)
+}
+
+function isWorthwhile({ wire, load, payloadBytes, writes, setting }: Scenario): boolean {
+  if (writes === 'single' && load.depth === 1) return false // of one there is nothing to join
+  return setting === 'plain' || (wire === 'dubbo' && load.connections > 1 && payloadBytes < 1024)
 }
 
 /** Throws on anything else than the name of a protocol. */
@@ -102,6 +116,11 @@ export function parseWire(text: string): WireName {
 function parseWrites(text: string): Writes {
   if (text === 'joined' || text === 'single') return text
   throw new Error(`expected joined or single, not "${text}"`)
+}
+
+function parseSetting(text: string): Setting {
+  if (text === 'plain' || text === 'production') return text
+  throw new Error(`expected plain or production, not "${text}"`)
 }
 
 /** Reads "16x32"; throws on anything else. */

@@ -13,16 +13,20 @@ const REFERENCES: Readonly<Record<WireName, string>> = {
   dubbo: 'Envoy dubbo_proxy',
 }
 
+// Envoy's only filter for Dubbo that logs and traces requests.
+const PRODUCTION_REFERENCE = 'Envoy generic_proxy'
+
 /** One heading, table and `about`. Ratios and additions are taken within a round, then the median over the rounds. */
 export function formatMeasurement({ scenario, rate, rounds }: Measurement, about: string): string {
-  const { wire, load, payloadBytes, writes } = scenario
+  const { wire, load, payloadBytes, writes, setting } = scenario
   const loop = rate === undefined ? 'closed loop' : `open loop at ${rate} requests/s`
   const pieces = load.depth === 1 ? '' : `, ${writes} writes`
-  const reference = REFERENCES[wire]
+  const kind = setting === 'plain' ? wire : `${wire}, ${setting}`
+  const reference = setting === 'plain' ? REFERENCES[wire] : PRODUCTION_REFERENCE
   const heads = ['proxy', 'CPU µs per request', `CPU × ${reference}`, 'requests/s', 'CPU %']
   heads.push('added p50 µs', 'added p99 µs', 'added p99.9 µs', `p99.9 × ${reference}`, 'RSS MiB')
   return [
-    `### ${wire}, ${load.connections}×${load.depth}, ${payloadBytes} B${pieces}, ${loop}`,
+    `### ${kind}, ${load.connections}×${load.depth}, ${payloadBytes} B${pieces}, ${loop}`,
     '',
     row(heads),
     row(heads.map((_, index) => (index === 0 ? '---' : '---:'))),

@@ -6,12 +6,19 @@ import { connect, type Socket } from 'node:net'
 import type { Histogram } from './histogram.ts'
 import { createPayload, stamp, type Wire, type Writes } from './wire.ts'
 
+/** Of a reply, by what proxies add. */
+const MAX_GROWTH = 4096
+/** The length stands at the end of what `Wire.lengthBytes` counts. */
+const LENGTH_BYTES = 4
+
 export interface LoadOptions {
   readonly wire: Wire
   readonly port: number
   readonly payloadBytes: number
   readonly writes: Writes
   readonly depth: number
+  /** Replies may have more behind the payload than the service answers by itself: what proxies have told it. */
+  readonly mayGrow: boolean
   readonly latency: Histogram
   /** Shared by all connections: its bytes are used up before the next read. */
   readonly readBuffer: Buffer
@@ -44,7 +51,7 @@ export class LoadConnection {
     this.#request = options.wire.buildRequest(createPayload(options.payloadBytes))
     this.#reply = Buffer.from(this.#request)
     options.wire.turnIntoReply(this.#reply, 0)
-    this.#partial = Buffer.alloc(this.#request.length)
+    this.#partial = Buffer.alloc(this.#request.length + (options.mayGrow ? MAX_GROWTH : 0))
     this.#ids = new Uint32Array(options.depth)
     this.#startedMs = new Float64Array(options.depth)
     this.#isBusy = new Uint8Array(options.depth)
@@ -124,10 +131,11 @@ export class LoadConnection {
 
   #receive(buffer: Buffer, bytes: number): void {
     const nowMs = performance.now()
-    const length = this.#request.length
     let at = this.#partialBytes === 0 ? 0 : this.#complete(buffer, bytes, nowMs)
-    while (bytes - at >= length) {
-      this.#finish(buffer, at, nowMs)
+    while (bytes > at) {
+      const length = this.#lengthOf(buffer, at, bytes)
+      if (length === 0 || bytes - at < length) break
+      this.#finish(buffer, at, length, nowMs)
       at += length
     }
     if (at < bytes) this.#partialBytes += buffer.copy(this.#partial, this.#partialBytes, at, bytes)
@@ -135,21 +143,45 @@ export class LoadConnection {
   }
 
   #complete(buffer: Buffer, bytes: number, nowMs: number): number {
-    const taken = buffer.copy(this.#partial, this.#partialBytes, 0, bytes)
-    this.#partialBytes += taken
-    if (this.#partialBytes < this.#partial.length) return bytes
+    let taken = 0
+    let length = this.#lengthOf(this.#partial, 0, this.#partialBytes)
+    if (length === 0) {
+      taken = this.#add(buffer, 0, Math.min(bytes, this.#options.wire.lengthBytes - this.#partialBytes))
+      length = this.#lengthOf(this.#partial, 0, this.#partialBytes)
+      if (length === 0) return taken
+    }
+    taken += this.#add(buffer, taken, Math.min(bytes, taken + length - this.#partialBytes))
+    if (this.#partialBytes < length) return taken
     this.#partialBytes = 0
-    this.#finish(this.#partial, 0, nowMs)
+    this.#finish(this.#partial, 0, length, nowMs)
     return taken
   }
 
-  #finish(buffer: Buffer, at: number, nowMs: number): void {
+  #add(buffer: Buffer, start: number, end: number): number {
+    const taken = buffer.copy(this.#partial, this.#partialBytes, start, end)
+    this.#partialBytes += taken
+    return taken
+  }
+
+  // Of the reply that begins at `at`; 0: too little of it is there.
+  #lengthOf(buffer: Buffer, at: number, end: number): number {
+    const { wire, mayGrow, onBroken } = this.#options
+    const expected = this.#reply.length
+    if (!mayGrow) return expected
+    if (end - at < wire.lengthBytes) return 0
+    const length = wire.frameLength(buffer, at)
+    if (length >= expected && length <= expected + MAX_GROWTH) return length
+    onBroken(`connection ${this.number}: a reply of ${length} bytes, not ${expected} or some more`)
+    return expected
+  }
+
+  #finish(buffer: Buffer, at: number, length: number, nowMs: number): void {
     const { wire, depth, latency, onBroken } = this.#options
     const id = buffer.readUInt32BE(at + wire.idAt)
     const slot = id % depth
     if (this.#ids[slot] !== id || this.#isBusy[slot] === 0) {
       onBroken(`connection ${this.number}: a reply with the unknown id ${id}`)
-    } else if (!this.#isExpected(buffer, at, id)) {
+    } else if (!this.#isExpected(buffer, at, length, id)) {
       onBroken(`connection ${this.number}: reply ${id} is not what was asked for`)
     } else {
       latency.add(nowMs - this.#startedMs[slot]!)
@@ -158,10 +190,19 @@ export class LoadConnection {
     }
   }
 
-  #isExpected(buffer: Buffer, at: number, id: number): boolean {
+  #isExpected(buffer: Buffer, at: number, length: number, id: number): boolean {
+    const { wire } = this.#options
     const reply = this.#reply
     const end = reply.length
-    stamp(this.#options.wire, reply, { at: 0, length: end, mark: this.number, id })
-    return reply.compare(buffer, at, at + end) === 0
+    stamp(wire, reply, { at: 0, length: end, mark: this.number, id })
+    if (!this.#options.mayGrow) return reply.compare(buffer, at, at + end) === 0
+    // what follows the payload was written anew, perhaps in another order, and the length in the head with it
+    const { lengthBytes } = wire
+    const tailAt = end - wire.tailBytes
+    return (
+      reply.compare(buffer, at, at + lengthBytes - LENGTH_BYTES, 0, lengthBytes - LENGTH_BYTES) === 0 &&
+      reply.compare(buffer, at + lengthBytes, at + tailAt, lengthBytes, tailAt) === 0 &&
+      buffer[at + length - 1] === reply[end - 1]
+    )
   }
 }

@@ -14,6 +14,8 @@ export interface LoadOrder {
   readonly depth: number
   readonly payloadBytes: number
   readonly writes: Writes
+  /** Proxies may add to messages; false if not said. */
+  readonly mayGrow?: boolean
   readonly warmUpMs: number
   readonly windowMs: number
   /** Requests per second; absent: closed loop. */
@@ -52,13 +54,14 @@ export async function runLoad(order: LoadOrder): Promise<LoadResult> {
   const onRoom = (connection: LoadConnection): void => {
     if (phase.isSending) refill(connection, order.rate === undefined)
   }
-  const { port, depth, payloadBytes, writes } = order
+  const { port, depth, payloadBytes, writes, mayGrow = false } = order
   const options: LoadOptions = {
     wire: wires[order.wire],
     port,
     payloadBytes,
     writes,
     depth,
+    mayGrow,
     latency,
     readBuffer,
     onRoom,

@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WireName } from '../load/wire.ts'
 import { readRevision } from '../machine.ts'
-import { findFreePort, type Peer, type PeerOptions, startPeer } from './peer.ts'
+import { createCluster, TRACING } from './envoy.ts'
+import { findFreePort, type Peer, type PeerOptions, type Production, startPeer } from './peer.ts'
 
 const CLI = join(import.meta.dirname, '../../packages/cli')
 const SOURCE = ['--conditions=meltemi-source', join(CLI, 'src/main.ts')]
@@ -39,42 +40,41 @@ export function createMeltemi(options: MeltemiOptions): Peer {
       const args = [...nodeArgs, ...(isBuilt ? [builtMain] : SOURCE), 'proxy', '-c', file]
       args.push('--concurrency', String(concurrency))
       if (options.module !== undefined) args.push('--module', options.module.file)
-      return startPeer({ name, command: process.execPath, args, port, adminPort, folder: peerOptions.folder })
+      const command = { name, command: process.execPath, args, port, adminPort, folder: peerOptions.folder }
+      const answered = new RegExp(`^meta_protocol\\.${options.wire}\\.benchmark\\.response_success: (\\d+)$`, 'm')
+      const { production } = peerOptions
+      return startPeer({
+        ...command,
+        answered,
+        ...(production === undefined ? {} : { accessLog: production.accessLog }),
+      })
     },
   }
 }
 
 function bootstrap(port: number, adminPort: number, peer: PeerOptions, options: MeltemiOptions): object {
-  const backend = { socket_address: { address: '127.0.0.1', port_value: peer.backendPort } }
+  const { production, backendPort } = peer
   return {
+    ...(production === undefined ? {} : { node: NODE }),
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: adminPort } } },
     static_resources: {
       listeners: [
         {
           name: 'benchmark',
           address: { socket_address: { address: '127.0.0.1', port_value: port } },
-          filter_chains: [{ filters: [metaProtocolProxy(options)] }],
+          filter_chains: [{ filters: [metaProtocolProxy(options, production)] }],
+          ...(production === undefined ? {} : { traffic_direction: 'OUTBOUND' }),
         },
       ],
       clusters: [
-        {
-          name: 'backend',
-          type: 'STATIC',
-          connect_timeout: '5s',
-          load_assignment: {
-            cluster_name: 'backend',
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: backend } }] }],
-          },
-          circuit_breakers: {
-            thresholds: [{ max_connections: 20000, max_requests: 20000, max_pending_requests: 20000 }],
-          },
-        },
+        createCluster('backend', backendPort),
+        ...(production === undefined ? [] : [createCluster('collector', production.collectorPort)]),
       ],
     },
   }
 }
 
-function metaProtocolProxy({ wire, isMultiplexing, module }: MeltemiOptions): object {
+function metaProtocolProxy({ wire, isMultiplexing, module }: MeltemiOptions, production?: Production): object {
   const codec = module?.codec ?? `aeraki.meta_protocol.codec.${wire}`
   return {
     name: 'aeraki.meta_protocol_proxy',
@@ -83,6 +83,41 @@ function metaProtocolProxy({ wire, isMultiplexing, module }: MeltemiOptions): ob
       stat_prefix: 'benchmark',
       protocol: { name: wire, codec: { name: codec }, multiplexing: isMultiplexing },
       route_config: { name: 'all', routes: [{ name: 'all', route: { cluster: 'backend' } }] },
+      ...(production === undefined ? {} : productionFields(production)),
     },
+  }
+}
+
+/** What Istio says of a workload, as far as metadata exchange passes it on. */
+const NODE = {
+  id: 'sidecar~10.0.0.7~web-5b4c8d7f9-x2x7q.shop~shop.svc.cluster.local',
+  cluster: 'web.shop',
+  metadata: {
+    NAME: 'web-5b4c8d7f9-x2x7q',
+    NAMESPACE: 'shop',
+    CLUSTER_ID: 'Kubernetes',
+    WORKLOAD_NAME: 'web',
+    OWNER: 'kubernetes://apis/apps/v1/namespaces/shop/deployments/web',
+    LABELS: { app: 'web', version: 'v1' },
+  },
+}
+const LOG_FORMAT =
+  '[%START_TIME%] %REQ(interface)% %REQ(method)% %RESPONSE_FLAGS% %DURATION% %BYTES_RECEIVED% %BYTES_SENT% %UPSTREAM_HOST%\n'
+
+function productionFields({ accessLog }: Production): object {
+  const filters = ['metadata_exchange', 'istio_stats', 'router']
+  return {
+    meta_protocol_filters: filters.map((name) => ({ name: `aeraki.meta_protocol.filters.${name}` })),
+    access_log: [
+      {
+        name: 'envoy.access_loggers.file',
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+          path: accessLog,
+          log_format: { text_format_source: { inline_string: LOG_FORMAT } },
+        },
+      },
+    ],
+    tracing: TRACING,
   }
 }

@@ -6,9 +6,17 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { findProcessTree } from '../load/process-usage.ts'
 
+export interface Production {
+  /** A Zipkin that is told of one request of a hundred. */
+  readonly collectorPort: number
+  readonly accessLog: string
+}
+
 export interface PeerOptions {
   /** Where requests go. */
   readonly backendPort: number
+  /** With what a mesh has on; absent: with metrics alone. */
+  readonly production?: Production
   /** An empty folder for the configuration and the log. */
   readonly folder: string
 }
@@ -24,6 +32,10 @@ export interface RunningPeer {
   readonly name: string
   readonly port: number
   readonly adminPort?: number
+  /** How many requests it has understood and seen answered well; absent: it copies bytes. */
+  countAnswered?(): Promise<number>
+  /** What it writes a line in for each request. */
+  readonly accessLog?: string
   /** The process and all its children; none for the direct way. */
   pids(): readonly number[]
   /** Rejects with the log when the process ends before `stop`. */
@@ -37,6 +49,9 @@ export interface PeerCommand {
   readonly args: readonly string[]
   readonly port: number
   readonly adminPort?: number
+  /** Finds in the page /stats of the admin port the number of requests that were answered well. */
+  readonly answered?: RegExp
+  readonly accessLog?: string
   readonly folder: string
 }
 
@@ -59,10 +74,19 @@ export async function startPeer(options: PeerCommand): Promise<RunningPeer> {
     name: options.name,
     port: options.port,
     ...(options.adminPort === undefined ? {} : { adminPort: options.adminPort }),
+    ...(options.accessLog === undefined ? {} : { accessLog: options.accessLog }),
+    ...(options.answered === undefined
+      ? {}
+      : { countAnswered: () => readCount(options.adminPort!, options.answered!) }),
     pids: () => findProcessTree(child.pid!),
     crashed: ended.promise,
     stop: () => stopProcess(child),
   }
+}
+
+async function readCount(adminPort: number, pattern: RegExp): Promise<number> {
+  const page = await (await fetch(`http://127.0.0.1:${adminPort}/stats`)).text()
+  return Number(pattern.exec(page)?.[1] ?? 0)
 }
 
 /** A port that was free a moment ago: for programs that cannot be told to take any. */
