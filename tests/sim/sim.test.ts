@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ClusterConfig, ProxyConfig, RouteConfig } from '@meltemi/api/model'
+import type { ClusterConfig, EndpointConfig, ListenerConfig, RouteConfig } from '@meltemi/api/model'
 import type { Network, Socket, SocketHandler } from '@meltemi/proxy'
 import type { Codec, CodecDefinition } from '@meltemi/sdk'
 import type { Scenario } from './scenario.ts'
@@ -30,51 +30,64 @@ test('a seed replays exactly: the same trace twice, another trace for another se
   assert.equal(hashes.size, 10)
 })
 
-/** What is left to chance in a run is the same with and without mirrors: nothing is. */
+/** What is left to chance in a run is the same with and without mirrors: nothing is, now and after changes. */
 function withoutChance(scenario: Scenario): Scenario {
-  const { config, weather } = scenario
+  const { config, routes, changes, weather } = withRoutes(scenario, (route) => ({
+    ...route,
+    clusters: route.clusters.slice(0, 1),
+  }))
   return {
     ...scenario,
     weather: { ...weather, minDelayMs: weather.maxDelayMs, splitShare: 0 },
-    config: {
-      ...config,
-      clusters: config.clusters.map(inTurn),
-      listeners: withRoutes(config.listeners, (route) => ({ ...route, clusters: route.clusters.slice(0, 1) })),
-    },
+    config: { ...config, clusters: config.clusters.map(inTurn) },
+    routes,
+    changes: changes.map(({ atMs, change }) => ({
+      atMs,
+      change: {
+        ...change,
+        clusters: change.clusters.map(inTurn),
+        endpoints: change.endpoints.map((each) => ({ ...each, endpoints: each.endpoints.map(onOneLevel) })),
+      },
+    })),
   }
 }
 
 /** Priorities are chosen at random, localities by a schedule with a random start, and subsets start when the first asks. */
 function inTurn({ localityLb: _locality, subsets: _subsets, ...cluster }: ClusterConfig): ClusterConfig {
-  const endpoints = cluster.endpoints.map((endpoint) => ({ ...endpoint, priority: 0, degraded: false }))
-  return { ...cluster, endpoints, loadBalancer: { kind: 'round-robin' } }
+  return { ...cluster, endpoints: cluster.endpoints.map(onOneLevel), loadBalancer: { kind: 'round-robin' } }
+}
+
+function onOneLevel(endpoint: EndpointConfig): EndpointConfig {
+  return { ...endpoint, priority: 0, degraded: false }
 }
 
 function withoutMirrors(scenario: Scenario): Scenario {
-  const { config } = scenario
-  return {
-    ...scenario,
-    config: { ...config, listeners: withRoutes(config.listeners, (route) => ({ ...route, mirrors: [] })) },
-  }
+  return withRoutes(scenario, (route) => ({ ...route, mirrors: [] }))
 }
 
-function withRoutes(
-  listeners: ProxyConfig['listeners'],
-  change: (route: RouteConfig) => RouteConfig,
-): ProxyConfig['listeners'] {
-  return listeners.map((listener) => {
-    const { filter } = listener
-    if (filter.kind !== 'meta-protocol') return listener
-    return {
-      ...listener,
-      filter: { ...filter, routes: { ...filter.routes, routes: filter.routes.routes.map(change) } },
-    }
-  })
+/** Other routes wherever there are some: in the configuration, beside it, and in what changes it. */
+function withRoutes(scenario: Scenario, change: (route: RouteConfig) => RouteConfig): Scenario {
+  const named = (tables: Scenario['routes']) =>
+    tables.map(({ key, table }) => ({ key, table: { ...table, routes: table.routes.map(change) } }))
+  const listener = (each: ListenerConfig): ListenerConfig => {
+    const { filter } = each
+    if (filter.kind !== 'meta-protocol') return each
+    return { ...each, filter: { ...filter, routes: { ...filter.routes, routes: filter.routes.routes.map(change) } } }
+  }
+  return {
+    ...scenario,
+    config: { ...scenario.config, listeners: scenario.config.listeners.map(listener) },
+    routes: named(scenario.routes),
+    changes: scenario.changes.map(({ atMs, change: each }) => ({
+      atMs,
+      change: { ...each, routes: named(each.routes), listeners: each.listeners.map(listener) },
+    })),
+  }
 }
 
 test('with mirrors, whatever becomes of them, each request ends as without, at the same moment', async () => {
   const ends = { completed: 0, failed: 0, timeout: 0, dropped: 0 }
-  for (let seed = 201; seed <= 300; seed++) {
+  for (let seed = 201; seed <= 340; seed++) {
     const mirrored = await simulate(seed, { change: withoutChance })
     const plain = await simulate(seed, { change: (scenario) => withoutMirrors(withoutChance(scenario)) })
     assert.deepEqual(mirrored.outcomes, plain.outcomes, `seed ${seed}`)
