@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -22,12 +23,10 @@ var long = strings.Repeat("y", 2000)
 // talk is one service behind one port, in the ways to ask for it.
 type talk struct{ plain, blue, oneway *client.Connection }
 
-type callers struct {
-	client *client.Client
-	byPort map[string]*talk
-}
+type callers struct{ byPort map[string]*talk }
 
-func newCallers() *callers {
+// dial has a client of its own: connections of one share what they refer to.
+func dial(port string, options ...client.ReferenceOption) (*client.Connection, error) {
 	made, err := client.NewClient(
 		client.WithClientProtocolDubbo(),
 		client.WithClientSerialization(constant.Hessian2Serialization),
@@ -36,8 +35,10 @@ func newCallers() *callers {
 		client.WithClientRetries(0),
 		client.WithClientFilter(witnessName),
 	)
-	must(err)
-	return &callers{client: made, byPort: make(map[string]*talk)}
+	if err != nil {
+		return nil, err
+	}
+	return made.Dial(service, append(options, client.WithURL("dubbo://127.0.0.1:"+port))...)
 }
 
 func (c *callers) call(port string, name string) {
@@ -50,6 +51,10 @@ func (c *callers) call(port string, name string) {
 	if err != nil {
 		outcome["exception"] = fmt.Sprintf("%T", err)
 		outcome["message"] = err.Error()
+		var notFound *NotFound
+		if errors.As(err, &notFound) {
+			outcome["exception"], outcome["name"], outcome["code"] = "NotFound", notFound.Name, notFound.Code
+		}
 	}
 	outcome["ms"] = float64(time.Since(started).Microseconds()) / 1000
 	line, err := json.Marshal(outcome)
@@ -65,18 +70,15 @@ func (c *callers) talk(port string) (*talk, error) {
 	if err := waitFor(port); err != nil {
 		return nil, err
 	}
-	url := client.WithURL("dubbo://127.0.0.1:" + port)
 	made := &talk{}
-	for connection, options := range map[**client.Connection][]client.ReferenceOption{
-		&made.plain:  {url},
-		&made.blue:   {url, client.WithGroup("blue"), client.WithVersion("2.0.0")},
-		&made.oneway: {url, client.WithAsync()},
-	} {
-		dialled, err := c.client.Dial(service, options...)
-		if err != nil {
-			return nil, err
-		}
-		*connection = dialled
+	var failed [3]error
+	// as Java's for none: npm's service is not found without
+	none := client.WithVersion("0.0.0")
+	made.plain, failed[0] = dial(port, none)
+	made.blue, failed[1] = dial(port, client.WithGroup("blue"), client.WithVersion("2.0.0"))
+	made.oneway, failed[2] = dial(port, none, client.WithAsync())
+	if err := errors.Join(failed[:]...); err != nil {
+		return nil, err
 	}
 	c.byPort[port] = made
 	return made, nil

@@ -39,7 +39,7 @@ func main() {
 		config.HeartbeatPeriod = period + "ms"
 		getty.SetClientConf(config)
 	}
-	callers := newCallers()
+	callers := &callers{byPort: make(map[string]*talk)}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		port, name, _ := strings.Cut(lines.Text(), " ")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -25,7 +24,7 @@ func (t *Talk) Number(_ context.Context, value int64) (int64, error) { return va
 func (t *Talk) Nothing(context.Context, string) (any, error) { return nil, nil }
 
 func (t *Talk) Fail(_ context.Context, name string) (any, error) {
-	return nil, errors.New("not found: " + name)
+	return nil, &NotFound{DetailMessage: "not found: " + name, Name: name, Code: 404}
 }
 
 func (t *Talk) Note(context.Context, string) (any, error) {

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline'
 // they are installed apart from the project, and have no types
 const require = createRequire(new URL('../../gen/npm/package.json', import.meta.url))
 const { RpcClient } = require('sofa-rpc-node').client
-const { RpcServer } = require('sofa-rpc-node').server
+const RpcServer: new (options: object) => Serving = require('sofa-rpc-node').server.RpcServer
 const protocol = require('dubbo-remoting')
 
 const SERVICE = 'meltemi.peer.Talk'
@@ -19,6 +19,8 @@ const LONG = 'y'.repeat(2000)
 const CROWD = 200
 /** What Dubbo says for none. */
 const NO_VERSION = '0.0.0'
+/** Without it Java sends no attachments with its answers. */
+const PROTOCOL_VERSION = '2.0.2'
 const NONE = () => {}
 const logger = { info: NONE, warn: NONE, error: NONE, debug: NONE }
 const java = (type: string, value: unknown) => ({ $class: type, $: value })
@@ -30,6 +32,12 @@ interface Consumer {
   ready(): Promise<void>
   invoke(method: string, args: readonly unknown[], options: object): Promise<unknown>
   use(middleware: (context: { res: { responseProps?: Pairs } }, next: () => Promise<void>) => Promise<void>): void
+}
+
+interface Serving {
+  on(event: 'error', listener: () => void): void
+  addService(about: object, methods: object): void
+  start(): Promise<void>
 }
 
 /** What was asked, as `this` of the methods of the service. */
@@ -54,7 +62,7 @@ class Caller {
 
   async invoke(method: string, args: readonly unknown[], requestProps: Pairs = {}): Promise<unknown> {
     const consumer = await this.#consumer('', NO_VERSION)
-    return consumer.invoke(method, args, { requestProps })
+    return consumer.invoke(method, args, { requestProps: { ...requestProps, dubbo: PROTOCOL_VERSION } })
   }
 
   async invokeBlue(method: string, args: readonly unknown[]): Promise<unknown> {
@@ -102,7 +110,7 @@ const CALLS: Readonly<Record<string, (to: Caller) => Promise<object>>> = {
     return { right: results.filter((result, n) => result === texts[n]).length }
   },
   attached: async (to) => {
-    const keys = java('[string', ['color', 'long', 'added', 'absent'])
+    const keys = java('[java.lang.String', ['color', 'long', 'added', 'absent'])
     const found = (await to.invoke('attached', [keys], { color: 'blue 😀', long: LONG })) as Pairs
     const { long, ...sent } = found
     const { shade = null, 'answer-added': answerAdded = null } = to.answered
@@ -111,6 +119,7 @@ const CALLS: Readonly<Record<string, (to: Caller) => Promise<object>>> = {
 }
 
 class Server extends RpcServer {
+  /** The library calls it, for the `this` of a method. */
   createContext(req: Asked['req']): Asked {
     return { req }
   }
@@ -161,7 +170,13 @@ async function makeCalls(): Promise<void> {
       if (known === undefined) callers.set(port, caller)
       facts = await CALLS[name]!(caller)
     } catch (error: unknown) {
-      facts = { exception: (error as Error).name, message: (error as Error).message }
+      // not every exception that another library has written is made an Error
+      const {
+        name: exception = 'object',
+        message,
+        detailMessage,
+      } = error as Partial<Error> & { detailMessage?: string }
+      facts = { exception, message: message ?? detailMessage }
     }
     process.stdout.write(`${JSON.stringify({ call: name, ms: performance.now() - started, ...facts })}\n`)
   }
