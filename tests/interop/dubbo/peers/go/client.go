@@ -21,7 +21,7 @@ const crowd = 200
 var long = strings.Repeat("y", 2000)
 
 // talk is one service behind one port, in the ways to ask for it.
-type talk struct{ plain, blue, oneway *client.Connection }
+type talk struct{ plain, blue *client.Connection }
 
 type callers struct{ byPort map[string]*talk }
 
@@ -71,12 +71,10 @@ func (c *callers) talk(port string) (*talk, error) {
 		return nil, err
 	}
 	made := &talk{}
-	var failed [3]error
+	var failed [2]error
 	// as Java's for none: npm's service is not found without
-	none := client.WithVersion("0.0.0")
-	made.plain, failed[0] = dial(port, none)
+	made.plain, failed[0] = dial(port, client.WithVersion("0.0.0"))
 	made.blue, failed[1] = dial(port, client.WithGroup("blue"), client.WithVersion("2.0.0"))
-	made.oneway, failed[2] = dial(port, none, client.WithAsync())
 	if err := errors.Join(failed[:]...); err != nil {
 		return nil, err
 	}
@@ -112,7 +110,9 @@ var outcomes = map[string]call{
 	"note": func(ctx context.Context, to *talk, outcome map[string]any) error {
 		var result any
 		outcome["result"] = nil
-		return to.oneway.CallUnary(ctx, []any{text}, &result, "note")
+		// without a callback nobody waits, and no answer is asked for
+		ctx = context.WithValue(ctx, constant.AttachmentKey, map[string]any{constant.AsyncKey: "true"})
+		return to.plain.CallUnary(ctx, []any{text}, &result, "note")
 	},
 	"notes": func(ctx context.Context, to *talk, outcome map[string]any) error {
 		var result int32
