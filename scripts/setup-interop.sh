@@ -56,19 +56,24 @@ setup_thrift() {
   (cd "$thrift_peers/peers/go" && go build -o "$gen/go-peer" .)
 }
 
-# Dubbo: Apache's own of Java in two versions, from Maven Central.
+# Dubbo: Apache's own of Java in two versions, from Maven Central, and of Go, from its registry; npm's sofa-rpc-node.
 setup_dubbo() {
   dubbo_peers="$root/tests/interop/dubbo"
   if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then apt_install openjdk-17-jdk-headless maven; fi
+  command -v go >/dev/null || apt_install golang-go
   gen="$dubbo_peers/gen"
   if [ -e "$gen/built" ] && [ -z "$(find "$dubbo_peers/peers" -newer "$gen/built" -type f)" ]; then return; fi
   rm -rf "$gen"
   mkdir -p "$gen"
-  for peer in java-2.7=2.7.23 java-3=3.3.5; do
-    out="$gen/${peer%=*}"
-    (cd "$dubbo_peers/peers/java" && mvn -q -B -Ddubbo.version="${peer#*=}" -Dpeer.out="$out" \
+  for release in java-2.7=2.7.23 java-3=3.3.5; do
+    out="$gen/${release%=*}"
+    (cd "$dubbo_peers/peers/java" && mvn -q -B -Ddubbo.version="${release#*=}" -Dpeer.out="$out" \
       compile dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$out/lib")
   done
+  (cd "$dubbo_peers/peers/go" && go build -o "$gen/go-peer" .)
+  mkdir "$gen/npm"
+  cp "$dubbo_peers/peers/npm/package.json" "$dubbo_peers/peers/npm/package-lock.json" "$gen/npm"
+  (cd "$gen/npm" && npm ci --silent --no-audit --no-fund --ignore-scripts)
   touch "$gen/built"
 }
 

@@ -1,6 +1,7 @@
 /**
  * Records what real peers say to each other as the golden bytes of the codec's own tests:
- * `node --conditions=meltemi-source tests/interop/dubbo/capture.ts`. Each run replaces the files.
+ * `node --conditions=meltemi-source tests/interop/dubbo/capture.ts [client…]`. Each run replaces the files of these clients,
+ * without names those of all.
  */
 
 import { writeFileSync } from 'node:fs'
@@ -12,13 +13,19 @@ const JAVA_CALLS = [
   ...['text', 'blue', 'number', 'item', 'mixed', 'nothing', 'fail', 'crash', 'later', 'note', 'notes', 'echo'],
   ...['generic', 'generic item', 'generic fail', 'attached'],
 ]
+const NPM_CALLS = ['text', 'blue', 'number', 'fail', 'attached']
+const GO_CALLS = [...NPM_CALLS, 'nothing', 'note', 'notes']
 const CONVERSATIONS: readonly (readonly [client: Peer, server: Peer, calls: readonly string[]])[] = [
   ['java-2.7', 'java-2.7', JAVA_CALLS],
   ['java-3', 'java-3', JAVA_CALLS],
   ['java-3', 'java-2.7', JAVA_CALLS],
+  ['go', 'go', GO_CALLS],
+  ['npm', 'npm', NPM_CALLS],
 ]
 
+const wanted = process.argv.slice(2)
 for (const [clientPeer, serverPeer, calls] of CONVERSATIONS) {
+  if (wanted.length > 0 && !wanted.includes(clientPeer)) continue
   await using server = await PeerServer.start(serverPeer)
   await using tap = await Tap.start(server.port)
   {

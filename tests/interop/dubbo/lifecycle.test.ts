@@ -6,7 +6,7 @@ import { MessageType } from '@meltemi/sdk'
 import { Meltemi } from '../thrift/meltemi.ts'
 import { assertLocalError, assertOutcome, until } from './expected.ts'
 import { JAVA_PEERS, PeerClient, PeerServer, unusedPort } from './peers.ts'
-import { Tap } from './tap.ts'
+import { countHeartbeats, Tap } from './tap.ts'
 
 const CODEC = 'dubbo'
 const HEARTBEAT_MS = 1000
@@ -74,7 +74,3 @@ test('Dubbo 3 in another serialization passes unseen, and gets what goes wrong a
   assert.deepEqual([...serializations], [23])
   assert.ok(behind.messages.downstream.every(({ size }) => size === 0))
 })
-
-function countHeartbeats(tap: Tap, side: 'downstream' | 'upstream'): number {
-  return tap.messages[side].filter(({ type }) => type === MessageType.Heartbeat).length
-}

@@ -1,4 +1,4 @@
-/** Starts the peers: programs that use Apache Dubbo of Java, in two versions. */
+/** Starts the peers: programs that use Apache Dubbo of Java, in two versions, and of Go, and one that uses npm's. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,9 +8,10 @@ import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-export type Peer = 'java-2.7' | 'java-3'
+export type Peer = 'java-2.7' | 'java-3' | 'go' | 'npm'
 
-export const JAVA_PEERS: readonly Peer[] = ['java-2.7', 'java-3']
+export const JAVA_PEERS = ['java-2.7', 'java-3'] as const
+export const OTHER_PEERS = ['go', 'npm'] as const
 
 /** What came of one call, as the client saw it. */
 export interface Outcome {
@@ -53,6 +54,7 @@ export class PeerServer implements AsyncDisposable {
     const child = run(peer, ['server', `port=${wanted}`, ...flags(options)])
     const errors = keepErrors(child)
     for await (const line of createInterface({ input: child.stdout! })) {
+      // libraries may print too
       if (line !== String(wanted)) continue
       child.stdout?.resume()
       return new PeerServer(wanted, child)
@@ -123,12 +125,18 @@ function run(peer: Peer, args: readonly string[]): ChildProcess {
   if (!existsSync(pathOf('gen/built'))) {
     throw new Error('the Dubbo peers are missing: run scripts/setup-interop.sh dubbo')
   }
-  const folder = pathOf(`gen/${peer}`)
-  const classes = `${folder}/classes:${folder}/lib/*`
-  const child = spawn('java', [...JAVA_OPTIONS, '-cp', classes, 'meltemi.peer.Main', ...args], { stdio: 'pipe' })
+  const [program, ...before] = commandOf(peer)
+  const child = spawn(program as string, [...before, ...args], { stdio: 'pipe' })
   // what a program that has ended is told
   child.stdin.on('error', () => {})
   return child
+}
+
+function commandOf(peer: Peer): readonly string[] {
+  if (peer === 'go') return [pathOf('gen/go-peer')]
+  if (peer === 'npm') return [process.execPath, pathOf('peers/npm/peer.ts')]
+  const folder = pathOf(`gen/${peer}`)
+  return ['java', ...JAVA_OPTIONS, '-cp', `${folder}/classes:${folder}/lib/*`, 'meltemi.peer.Main']
 }
 
 /** The last of them, for the message when something goes wrong. */

@@ -7,10 +7,12 @@ import { assertLocalError, assertOutcome, JAVA_CALLS, UNSEEN, until } from './ex
 import { JAVA_PEERS, type Outcome, type Peer, PeerClient, PeerServer, unusedPort } from './peers.ts'
 
 const CODEC = 'dubbo'
+/** By then the consumer has loaded and compiled what it needs to take an exception. */
+const WARM_UP_CALLS = 20
 const ERROR_CALLS = 20
 const MAX_ERROR_MS = 100
-/** Of the client's and the machine's own, once in a run. */
-const MAX_PAUSE_MS = 100
+/** As many times the machine may pause on its own, for longer than an error may take. */
+const MAX_ROUNDS = 3
 /** Part of the time in which a timeout is told. */
 const REQUEST_TIMEOUT_MS = 30
 const ADDED = { added: 'by the proxy 😀' } as const
@@ -110,11 +112,17 @@ describe('real Java peers through Meltemi', () => {
 
     for (const [listener, code, message] of LOCAL_ERRORS) {
       test(`a ${peer} consumer gets what went wrong with '${listener}' as an exception within ${MAX_ERROR_MS} ms`, async () => {
-        const outcomes: Outcome[] = []
-        await call(listener, 'text')
-        for (let n = 0; n < ERROR_CALLS; n++) outcomes.push(await call(listener, n % 2 === 0 ? 'text' : 'item'))
-        for (const outcome of outcomes) assertLocalError(outcome, code, message)
-        assertFast(outcomes)
+        const round = async (calls: number) => {
+          const outcomes: Outcome[] = []
+          for (let n = 0; n < calls; n++) outcomes.push(await call(listener, n % 2 === 0 ? 'text' : 'item'))
+          for (const outcome of outcomes) assertLocalError(outcome, code, message)
+          return Math.max(...outcomes.map(({ ms }) => ms))
+        }
+        await round(WARM_UP_CALLS)
+        const slowest: number[] = []
+        do slowest.push(await round(ERROR_CALLS))
+        while (Math.min(...slowest) >= MAX_ERROR_MS && slowest.length < MAX_ROUNDS)
+        assert.ok(Math.min(...slowest) < MAX_ERROR_MS, `in each round of ${ERROR_CALLS} one took ${slowest} ms`)
       })
     }
   }
@@ -122,13 +130,4 @@ describe('real Java peers through Meltemi', () => {
 
 function seenBy(client: Peer, call: string): object {
   return client === 'java-2.7' && call === 'attached' ? UNSEEN : {}
-}
-
-/** The promised time holds for most of the errors, and for all of them but for a pause. */
-function assertFast(outcomes: readonly Outcome[]): void {
-  const times = outcomes.map(({ ms }) => ms).toSorted((a, b) => a - b)
-  const medianMs = times[times.length >> 1] as number
-  const maxMs = times.at(-1) as number
-  assert.ok(medianMs < MAX_ERROR_MS, `half of the errors took ${medianMs} ms and more`)
-  assert.ok(maxMs < MAX_ERROR_MS + MAX_PAUSE_MS, `one of the errors took ${maxMs} ms`)
 }

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { dubbo } from '@meltemi/codecs/dubbo'
-import type { Metadata, Side } from '@meltemi/sdk'
+import { MessageType, type Metadata, type Side } from '@meltemi/sdk'
 import { MessageReader } from '@meltemi/sdk/testing'
 
 export class Tap implements AsyncDisposable {
@@ -55,4 +55,8 @@ export class Tap implements AsyncDisposable {
       to.write(chunk)
     })
   }
+}
+
+export function countHeartbeats(tap: Tap, side: Side): number {
+  return tap.messages[side].filter(({ type }) => type === MessageType.Heartbeat).length
 }
