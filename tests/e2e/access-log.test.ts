@@ -291,20 +291,21 @@ describe('an exchange that fails has a line too:', () => {
 
   test('the client leaves, whose address is still known', async () => {
     const hold = holding()
-    const { lines } = await linesOf({
+    const { lines, proxy } = await linesOf({
       handler: hold.handler,
       act: async (client) => {
         client.send(mutableFrame({ id: 1, pairs: { method: 'hello' } }))
         while (hold.held === 0) await sleep(5)
-        await client.close()
+        client.socket.resetAndDestroy()
         await sleep(50)
       },
     })
     hold.release()
-    const { code, details, flags, status, client, host } = lines[0] as Record<string, unknown>
+    const { code, details, flags, status, client, host, downstream } = lines[0] as Record<string, unknown>
     assert.deepEqual([code, details, flags, status], [1, 'downstream_remote_disconnect', 'DC', 'none'])
     assert.match(String(client), /^127\.0\.0\.1:\d+$/)
     assert.match(String(host), /^127\.0\.0\.1:\d+$/)
+    assert.equal(downstream, `127.0.0.1:${proxy}`)
   })
 })
 

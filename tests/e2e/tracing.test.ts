@@ -239,13 +239,14 @@ describe('the span of what goes wrong says so:', () => {
       act: async (client) => {
         client.send(mutableFrame({ id: 1 }))
         await promise
-        await client.close()
+        client.socket.resetAndDestroy()
         await new Promise((done) => setTimeout(done, 50))
       },
     })
     const [exchange, attempt] = pair(spans)
     assert.deepEqual([exchange.tags['error'], exchange.tags['response_flags']], ['true', 'DC'])
     assert.equal(attempt.tags['error'], 'true')
+    for (const { localEndpoint } of [exchange, attempt]) assert.ok((localEndpoint.port ?? 0) > 0)
   })
 
   test('what needs no reply is no failure without one', async () => {

@@ -59,6 +59,9 @@ export class DownstreamConnection
   #isLeaving = false
   #isDraining = false
   #hasSaidGoodbye = false
+  /** Where somebody is told of it: a socket that is closed cannot tell any more. */
+  #localAddress = ''
+  #localPort = 0
 
   constructor(socket: Socket, listener: ListenerContext, keeper: ConnectionKeeper, properties = NO_PROPERTIES) {
     const { protocol, stats } = listener
@@ -72,7 +75,7 @@ export class DownstreamConnection
     this.#reading = new Reading(socket, stats.flowControlPaused)
     this.#deadlines = new Deadlines(this, listener)
     this.#order = protocol.definition.correlation === 'order' ? new ReplyOrder(this.#exchanges, this) : null
-    if (listener.isObserved) rememberAddresses(socket)
+    if (listener.isObserved) this.#rememberAddresses()
     stats.cxTotal.add(1)
     stats.cxActive.add(1)
   }
@@ -94,11 +97,11 @@ export class DownstreamConnection
   }
 
   get localAddress(): string {
-    return this.#socket.localAddress
+    return this.#localAddress || this.#socket.localAddress
   }
 
   get localPort(): number {
-    return this.#socket.localPort
+    return this.#localPort || this.#socket.localPort
   }
 
   /** Bytes kept for this client: unread, under way, waiting for their turn, or on their way out. */
@@ -525,10 +528,12 @@ export class DownstreamConnection
     this.#heldBack.release()
     this.#pinning.close()
   }
-}
 
-/** A socket that is closed cannot tell them, unless it was asked before. */
-function rememberAddresses(socket: Socket): void {
-  void socket.remoteAddress
-  void socket.localAddress
+  #rememberAddresses(): void {
+    const { localAddress, localPort } = this.#socket
+    this.#localAddress = localAddress
+    this.#localPort = localPort
+    // of this one a socket keeps what it was asked for
+    void this.#socket.remoteAddress
+  }
 }
