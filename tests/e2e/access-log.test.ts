@@ -23,6 +23,7 @@ import {
   startLiveProxy,
   startProxyProcess,
   startTestProxy,
+  type TestProxy,
   type TestProxyOptions,
   testCluster,
   testListener,
@@ -62,7 +63,7 @@ interface Run {
   readonly handler?: Handler
   readonly log?: AccessLogConfig
   readonly options?: (port: number) => Partial<TestProxyOptions>
-  act(client: RawClient, ports: { readonly proxy: number; readonly service: number }): Promise<unknown>
+  act(client: RawClient, proxy: TestProxy): Promise<unknown>
 }
 
 /** The lines that are written while a client acts. */
@@ -79,7 +80,7 @@ async function linesOf({ codec = mutable, handler, log = jsonLog(FORMAT), option
   })
   try {
     await using client = await connectClient({ port: proxy.port, codec })
-    await act(client, { proxy: proxy.port, service: server.port })
+    await act(client, proxy)
   } finally {
     await proxy.proxy.stop()
   }
@@ -306,6 +307,76 @@ describe('an exchange that fails has a line too:', () => {
     assert.match(String(client), /^127\.0\.0\.1:\d+$/)
     assert.match(String(host), /^127\.0\.0\.1:\d+$/)
     assert.equal(downstream, `127.0.0.1:${proxy}`)
+  })
+})
+
+describe('an exchange whose client the proxy itself lets go is not one whose client has left:', () => {
+  const request = mutableFrame({ id: 1, pairs: { method: 'hello' } })
+  const rows: readonly (Run & { what: string; details: string; flags: string })[] = [
+    {
+      what: 'what comes is not the protocol',
+      act: async (client) => {
+        client.send(Buffer.concat([request, Buffer.alloc(50, 0xff)]))
+        await client.closed()
+      },
+      details: 'downstream_protocol_error',
+      flags: 'DPE',
+    },
+    {
+      what: 'a message is begun and not finished',
+      options: () => ({ filter: { partialMessageTimeoutMs: 50 } }),
+      act: async (client) => {
+        client.send(Buffer.concat([request, request.subarray(0, 8)]))
+        await client.closed()
+      },
+      details: 'downstream_local_disconnect',
+      flags: 'DC',
+    },
+    {
+      what: 'it holds the most memory when memory runs out',
+      act: async (client, proxy) => {
+        client.send(request)
+        await proxy.until('request_active', 1)
+        assert.equal(proxy.proxy.listeners[0]?.closeLargest(), true)
+      },
+      details: 'overload_disconnect',
+      flags: 'OM',
+    },
+    {
+      what: 'the proxy ends',
+      act: async (client, proxy) => {
+        client.send(request)
+        await proxy.until('request_active', 1)
+      },
+      details: 'downstream_local_disconnect',
+      flags: 'DC',
+    },
+  ]
+  for (const { what, details, flags, ...run } of rows) {
+    test(what, async () => {
+      const { lines } = await linesOf({ handler: silent, ...run })
+      assert.deepEqual(
+        lines.map((line) => [line['code'], line['details'], line['flags'], line['sent']]),
+        [[1, details, flags, 0]],
+      )
+    })
+  }
+
+  test('a stream too', async () => {
+    const { lines } = await linesOf({
+      codec: streaming,
+      act: async (client) => {
+        client.send(streamingFrame({ type: MessageType.StreamInit, id: 1, stream: 5 }))
+        client.send(streamingFrame({ type: MessageType.StreamData, id: 1, stream: 5 }))
+        await client.next()
+        client.send(Buffer.alloc(50))
+        await client.closed()
+      },
+    })
+    assert.deepEqual(
+      lines.map((line) => [line['code'], line['details'], line['flags']]),
+      [[1, 'downstream_protocol_error', 'DPE']],
+    )
   })
 })
 

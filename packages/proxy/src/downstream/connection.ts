@@ -146,19 +146,19 @@ export class DownstreamConnection
   }
 
   onClose(): void {
-    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyRemoteWithActive)
+    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyRemoteWithActive, null)
     this.#keeper.onGone(this)
   }
 
   onPartialMessageTimeout(): void {
     this.listener.stats.partialMessageTimeout.add(1)
-    this.close()
+    this.close(closed('the rest of a message did not come in time'))
   }
 
   onIdleTimeout(): void {
     this.listener.stats.idleTimeout.add(1)
     // its last reply may still be on its way
-    this.#endAfterWrites()
+    this.#endAfterWrites('it is idle')
   }
 
   onSlowClient(): void {
@@ -168,16 +168,16 @@ export class DownstreamConnection
 
   onOverflow(): void {
     this.listener.stats.cxOverflow.add(1)
-    this.close()
+    this.close(closed('it takes too little'))
   }
 
   onUnanswerable(): void {
-    this.close()
+    this.close(closed('a request cannot be answered'))
   }
 
-  /** Ends everything of this client at once. */
-  close(): void {
-    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyLocalWithActive)
+  /** Ends everything of this client at once. `cause`: what becomes of that which is under way. */
+  close(cause: Failure = closed('the listener ends')): void {
+    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyLocalWithActive, cause)
     else if (!this.#isLeaving) return
     this.#isLeaving = false
     this.#socket.destroy()
@@ -223,7 +223,7 @@ export class DownstreamConnection
 
   onPinnedClose(): void {
     // the client has to begin anew
-    this.#endAfterWrites()
+    this.#endAfterWrites('its connection to the service is closed')
   }
 
   onSlowService(): void {
@@ -339,7 +339,9 @@ export class DownstreamConnection
   #pinEnded(exchange: Exchange): void {
     this.#unpause(Pause.Pinning)
     // a greeting has no request to answer
-    if (exchange.request.type === MessageType.Oneway && exchange.failure !== null) this.#endAfterWrites()
+    if (exchange.request.type === MessageType.Oneway && exchange.failure !== null) {
+      this.#endAfterWrites('its service cannot be had')
+    }
   }
 
   #decode(): void {
@@ -489,13 +491,13 @@ export class DownstreamConnection
     if (this.#isClosed || this.#isDecoding || this.#reading.isPaused) return
     if (this.#hasEnded) this.#streams?.abortUnfinished()
     if (!this.isIdle) return
-    if (this.#hasEnded || (this.#isDraining && !this.#hasSaidGoodbye)) this.#endAfterWrites()
+    if (this.#hasEnded || (this.#isDraining && !this.#hasSaidGoodbye)) this.#endAfterWrites('it is done')
   }
 
-  #endAfterWrites(): void {
+  #endAfterWrites(reason: string): void {
     if (this.#isClosed) return
     this.#writer.flush()
-    this.#over(this.listener.stats.cxDestroyLocalWithActive)
+    this.#over(this.listener.stats.cxDestroyLocalWithActive, closed(reason))
     this.#socket.destroySoon()
     // a drain has to wait for the last bytes of a reply: gone is a client only when it has taken them and closed
     this.#isLeaving = true
@@ -510,10 +512,11 @@ export class DownstreamConnection
       this.listener.thread.onCodecException(error, this.listener.protocol.definition)
     }
     this.listener.logBadBytes(this.remoteAddress, reason)
-    this.close()
+    this.close(failure(FAILURES.badRequest, reason))
   }
 
-  #over(withActive: { add(n: number): void }): void {
+  /** `cause` null: the client has left. */
+  #over(withActive: { add(n: number): void }, cause: Failure | null): void {
     const { stats } = this.listener
     this.#isClosed = true
     this.#deadlines.cancel()
@@ -522,9 +525,9 @@ export class DownstreamConnection
     stats.cxTxBytes.add(this.#writer.bytesSent)
     for (let exchange = this.#exchanges.first; exchange !== null; exchange = this.#exchanges.first) {
       withActive.add(1)
-      exchange.abort()
+      exchange.abort(cause)
     }
-    this.#streams?.abortAll()
+    this.#streams?.abortAll(cause)
     this.#heldBack.release()
     this.#pinning.close()
   }
@@ -536,4 +539,8 @@ export class DownstreamConnection
     // of this one a socket keeps what it was asked for
     void this.#socket.remoteAddress
   }
+}
+
+function closed(reason: string): Failure {
+  return failure(FAILURES.clientClosed, reason)
 }
