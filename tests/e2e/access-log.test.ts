@@ -420,6 +420,7 @@ describe('what is no request with one reply', () => {
   })
 
   test('a stream that its service ends badly has what went wrong', async () => {
+    let told = 0
     const { lines } = await linesOf({
       codec: streaming,
       handler: (request, connection) => {
@@ -428,12 +429,109 @@ describe('what is no request with one reply', () => {
       act: async (client) => {
         client.send(streamingFrame({ type: MessageType.StreamInit, id: 1, stream: 5 }))
         client.send(streamingFrame({ type: MessageType.StreamData, id: 1, stream: 5 }))
-        await client.next()
+        told = (await client.next()).message.length
       },
     })
     assert.deepEqual(
-      lines.map(({ code, details, flags }) => [code, details, flags]),
-      [[1, 'upstream_response_incomplete', 'UC']],
+      lines.map(({ code, details, flags, sent }) => [code, details, flags, sent]),
+      [[1, 'upstream_response_incomplete', 'UC', told]],
+    )
+  })
+
+  const opening = streamingFrame({ type: MessageType.StreamInit, id: 1, stream: 5 })
+  const data = streamingFrame({ type: MessageType.StreamData, id: 1, stream: 5, body: 'abc' })
+  const end = (stream: number, status: number) =>
+    streamingFrame({ type: MessageType.StreamCloseTwoWay, id: 1, stream, status })
+
+  test('a stream in which its service says failure has that as its status', async () => {
+    for (const [status, expected] of [
+      [0, 'ok'],
+      [1, 'error'],
+    ] as const) {
+      const { lines } = await linesOf({
+        codec: streaming,
+        handler: (request, connection) => {
+          if (request.type === MessageType.StreamData) connection.send(end(request.streamId, status))
+        },
+        act: async (client) => {
+          client.send(Buffer.concat([opening, data]))
+          await client.next()
+        },
+      })
+      assert.deepEqual(
+        lines.map((line) => [line['code'], line['status'], line['flags']]),
+        [[0, expected, null]],
+      )
+    }
+  })
+
+  test('a stream that is over before it is open has all its bytes', async () => {
+    const frames = Buffer.concat([
+      opening,
+      data,
+      streamingFrame({ type: MessageType.StreamCloseTwoWay, id: 1, stream: 5 }),
+    ])
+    const { lines } = await linesOf({
+      codec: streaming,
+      handler: silent,
+      act: async (client, proxy) => {
+        client.send(frames)
+        await proxy.until('request_active', 1)
+        await proxy.until('request_active', 0)
+      },
+    })
+    assert.deepEqual(
+      lines.map((line) => [line['received'], line['code'], line['status']]),
+      [[frames.length, 0, 'ok']],
+    )
+  })
+
+  /** It cannot write frames for this side. */
+  const unable = (broken: 'downstream' | 'upstream'): CodecDefinition => ({
+    ...streaming,
+    create: (side, config) => {
+      const codec = streaming.create(side, config)
+      return {
+        decode: (buffer, metadata) => codec.decode(buffer, metadata),
+        encode: (metadata, mutation, out) => {
+          if (side === broken && metadata.type === MessageType.StreamData) throw new Error('cannot')
+          codec.encode(metadata, mutation, out)
+        },
+        onError: (request, failure, out) => codec.onError(request, failure, out),
+      }
+    },
+  })
+
+  test('a stream whose first frames cannot be sent has failed, and its client has not left', async () => {
+    let told = 0
+    const { lines } = await linesOf({
+      codec: unable('upstream'),
+      act: async (client) => {
+        client.send(Buffer.concat([opening, data]))
+        told = (await client.next()).message.length
+        await sleep(20)
+      },
+    })
+    assert.deepEqual(
+      lines.map((line) => [line['details'], line['flags'], line['status'], line['sent']]),
+      [['request_encode_failed', 'DPE', 'local', told]],
+    )
+  })
+
+  test('a stream whose frames the client cannot be sent has what the client is told instead', async () => {
+    let told = 0
+    const { lines } = await linesOf({
+      codec: unable('downstream'),
+      act: async (client) => {
+        client.send(opening)
+        client.send(data)
+        told = (await client.next()).message.length
+        await sleep(20)
+      },
+    })
+    assert.deepEqual(
+      lines.map((line) => [line['details'], line['flags'], line['sent']]),
+      [['upstream_reset', 'UPE', told]],
     )
   })
 

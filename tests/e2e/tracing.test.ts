@@ -232,6 +232,24 @@ describe('the span of what goes wrong says so:', () => {
     for (const { tags } of pair(spans)) assert.equal(tags['error'], 'true')
   })
 
+  test('a stream in which the service says failure', async () => {
+    const frame = (type: MessageType, stream: number, status = 0) => streamingFrame({ type, id: 1, stream, status })
+    const { spans } = await run({
+      codec: streaming,
+      handler: (request, connection) => {
+        if (request.type !== MessageType.StreamData) return
+        connection.send(frame(MessageType.StreamCloseTwoWay, request.streamId, 1))
+      },
+      act: async (client) => {
+        client.send(frame(MessageType.StreamInit, 3))
+        client.send(frame(MessageType.StreamData, 3))
+        await client.next()
+      },
+    })
+    const [exchange] = pair(spans)
+    assert.equal(exchange.tags['error'], 'true')
+  })
+
   test('a client that leaves', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const { spans } = await run({

@@ -290,14 +290,18 @@ export class DownstreamConnection
       return
     }
     const cause = failure(FAILURES.badResponse, 'meta protocol response: cannot encode')
-    stream.abort(cause)
+    // first, for what the client is told counts for whoever hears of the end
     this.resetByUpstream(stream, cause)
+    stream.abort(cause)
   }
 
   resetByUpstream(stream: Stream, cause: Failure): void {
     this.listener.stats.streamReset.add(1)
-    if (!this.#isClosed && stream.isAnswered) this.#writer.streamError(stream.opened, cause)
-    else if (!this.#isClosed) this.#writer.error(stream.opened, cause)
+    if (!this.#isClosed) {
+      if (stream.isAnswered) this.#writer.streamError(stream.opened, cause)
+      else this.#writer.error(stream.opened, cause)
+      stream.bytesSent += this.#writer.lastBytes
+    }
     this.forget(stream)
   }
 
@@ -459,7 +463,7 @@ export class DownstreamConnection
     const stream = this.#streams?.get(exchange.request.streamId)
     if (stream === undefined || stream !== exchange.streamSink) return
     if (stream.isOpen && exchange.failure === null) return
-    stream.abort()
+    stream.abort(exchange.failure)
     this.forget(stream)
   }
 

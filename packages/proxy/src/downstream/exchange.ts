@@ -326,7 +326,8 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   onStreamEnd(end: StreamEnd): void {
     this.bytesReceived += end.bytesReceived
     this.bytesSent += end.bytesSent
-    this.failure = end.failure
+    // one of its own came first
+    this.failure ??= end.failure
     this.isClientGone = end.isClientGone
     this.isComplete = end.isComplete
     this.endedMs = this.thread.turn.nowMs
