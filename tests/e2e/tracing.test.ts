@@ -366,16 +366,27 @@ describe('the trace that a request belongs to', () => {
 })
 
 describe('a request that is not traced', () => {
-  test('has no span, and those behind it are told', async () => {
-    const { spans, received, stat } = await run({ tracing: { randomSampling: 0 }, act: ask({ method: 'hello' }) })
-    assert.deepEqual(spans, [])
-    const { 'x-request-id': id, ...pairs } = received[0] as Record<string, string>
-    assert.match(id as string, /^[0-9a-f]{8}-[0-9a-f]{4}-4/)
-    assert.deepEqual(pairs, { method: 'hello', 'x-b3-sampled': '0' })
-    assert.equal(stat('not_traceable'), 1)
-    const w3c = await run({ tracing: { randomSampling: 0, propagation: ['w3c', 'b3'] }, act: ask({}) })
-    assert.match(w3c.received[0]?.['traceparent'] ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
-    assert.equal(w3c.received[0]?.['b3'], '0')
+  test('has no span, and goes on as it came', async () => {
+    for (const propagation of [['b3multi'], ['w3c', 'b3']] as const) {
+      const { spans, received, stat } = await run({
+        tracing: { randomSampling: 0, propagation },
+        act: ask({ method: 'hello' }),
+      })
+      assert.deepEqual(spans, [])
+      assert.deepEqual(received, [{ method: 'hello' }])
+      assert.equal(stat('not_traceable'), 1)
+    }
+  })
+
+  test('has an id that says so where a log asks for one', async () => {
+    const { received, lines } = await run({
+      tracing: { randomSampling: 0 },
+      options: () => ({ filter: { accessLogs: [jsonLog({ id: '%REQ(x-request-id)%' })] } }),
+      act: ask({}),
+    })
+    assert.match(received[0]?.['x-request-id'] ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-4/)
+    assert.deepEqual(Object.keys(received[0] ?? {}), ['x-request-id'])
+    assert.equal(lines[0]?.['id'], received[0]?.['x-request-id'])
   })
 
   test('because others have decided so goes on as it came', async () => {
