@@ -355,6 +355,22 @@ describe('the trace that a request belongs to', () => {
     assert.deepEqual([received[0]?.['x-b3-flags'], received[0]?.['x-b3-sampled']], ['1', undefined])
   })
 
+  test('is debugged all the way also where the form changes', async () => {
+    const pairs = { b3: `${TRACE}-${SPAN}-d` }
+    const { received, spans } = await run({ tracing: { randomSampling: 0, overallSampling: 0 }, act: ask(pairs) })
+    const [exchange, attempt] = pair(spans)
+    assert.deepEqual(
+      ['b3', 'x-b3-traceid', 'x-b3-flags', 'x-b3-sampled'].map((key) => received[0]?.[key]),
+      [`${TRACE}-${attempt.id}-d-${exchange.id}`, TRACE, '1', undefined],
+    )
+  })
+
+  test('that is none, because its ids are zeros, decides nothing', async () => {
+    const pairs = { traceparent: `00-${'0'.repeat(32)}-${SPAN}-00` }
+    const [exchange] = pair((await run({ tracing: { propagation: ['w3c'] }, act: ask(pairs) })).spans)
+    assert.equal(exchange.parentId, undefined)
+  })
+
   test('what a route says counts more', async () => {
     const requestMutation = [{ key: 'x-b3-sampled', value: 'by the route' }]
     const { received } = await run({
