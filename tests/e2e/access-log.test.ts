@@ -23,6 +23,7 @@ import {
   startLiveProxy,
   startProxyProcess,
   startTestProxy,
+  type TestProxy,
   type TestProxyOptions,
   testCluster,
   testListener,
@@ -62,7 +63,7 @@ interface Run {
   readonly handler?: Handler
   readonly log?: AccessLogConfig
   readonly options?: (port: number) => Partial<TestProxyOptions>
-  act(client: RawClient, ports: { readonly proxy: number; readonly service: number }): Promise<unknown>
+  act(client: RawClient, proxy: TestProxy): Promise<unknown>
 }
 
 /** The lines that are written while a client acts. */
@@ -79,7 +80,7 @@ async function linesOf({ codec = mutable, handler, log = jsonLog(FORMAT), option
   })
   try {
     await using client = await connectClient({ port: proxy.port, codec })
-    await act(client, { proxy: proxy.port, service: server.port })
+    await act(client, proxy)
   } finally {
     await proxy.proxy.stop()
   }
@@ -291,20 +292,91 @@ describe('an exchange that fails has a line too:', () => {
 
   test('the client leaves, whose address is still known', async () => {
     const hold = holding()
-    const { lines } = await linesOf({
+    const { lines, proxy } = await linesOf({
       handler: hold.handler,
       act: async (client) => {
         client.send(mutableFrame({ id: 1, pairs: { method: 'hello' } }))
         while (hold.held === 0) await sleep(5)
-        await client.close()
+        client.socket.resetAndDestroy()
         await sleep(50)
       },
     })
     hold.release()
-    const { code, details, flags, status, client, host } = lines[0] as Record<string, unknown>
+    const { code, details, flags, status, client, host, downstream } = lines[0] as Record<string, unknown>
     assert.deepEqual([code, details, flags, status], [1, 'downstream_remote_disconnect', 'DC', 'none'])
     assert.match(String(client), /^127\.0\.0\.1:\d+$/)
     assert.match(String(host), /^127\.0\.0\.1:\d+$/)
+    assert.equal(downstream, `127.0.0.1:${proxy}`)
+  })
+})
+
+describe('an exchange whose client the proxy itself lets go is not one whose client has left:', () => {
+  const request = mutableFrame({ id: 1, pairs: { method: 'hello' } })
+  const rows: readonly (Run & { what: string; details: string; flags: string })[] = [
+    {
+      what: 'what comes is not the protocol',
+      act: async (client) => {
+        client.send(Buffer.concat([request, Buffer.alloc(50, 0xff)]))
+        await client.closed()
+      },
+      details: 'downstream_protocol_error',
+      flags: 'DPE',
+    },
+    {
+      what: 'a message is begun and not finished',
+      options: () => ({ filter: { partialMessageTimeoutMs: 50 } }),
+      act: async (client) => {
+        client.send(Buffer.concat([request, request.subarray(0, 8)]))
+        await client.closed()
+      },
+      details: 'downstream_local_disconnect',
+      flags: 'DC',
+    },
+    {
+      what: 'it holds the most memory when memory runs out',
+      act: async (client, proxy) => {
+        client.send(request)
+        await proxy.until('request_active', 1)
+        assert.equal(proxy.proxy.listeners[0]?.closeLargest(), true)
+      },
+      details: 'overload_disconnect',
+      flags: 'OM',
+    },
+    {
+      what: 'the proxy ends',
+      act: async (client, proxy) => {
+        client.send(request)
+        await proxy.until('request_active', 1)
+      },
+      details: 'downstream_local_disconnect',
+      flags: 'DC',
+    },
+  ]
+  for (const { what, details, flags, ...run } of rows) {
+    test(what, async () => {
+      const { lines } = await linesOf({ handler: silent, ...run })
+      assert.deepEqual(
+        lines.map((line) => [line['code'], line['details'], line['flags'], line['sent']]),
+        [[1, details, flags, 0]],
+      )
+    })
+  }
+
+  test('a stream too', async () => {
+    const { lines } = await linesOf({
+      codec: streaming,
+      act: async (client) => {
+        client.send(streamingFrame({ type: MessageType.StreamInit, id: 1, stream: 5 }))
+        client.send(streamingFrame({ type: MessageType.StreamData, id: 1, stream: 5 }))
+        await client.next()
+        client.send(Buffer.alloc(50))
+        await client.closed()
+      },
+    })
+    assert.deepEqual(
+      lines.map((line) => [line['code'], line['details'], line['flags']]),
+      [[1, 'downstream_protocol_error', 'DPE']],
+    )
   })
 })
 
@@ -348,6 +420,7 @@ describe('what is no request with one reply', () => {
   })
 
   test('a stream that its service ends badly has what went wrong', async () => {
+    let told = 0
     const { lines } = await linesOf({
       codec: streaming,
       handler: (request, connection) => {
@@ -356,12 +429,109 @@ describe('what is no request with one reply', () => {
       act: async (client) => {
         client.send(streamingFrame({ type: MessageType.StreamInit, id: 1, stream: 5 }))
         client.send(streamingFrame({ type: MessageType.StreamData, id: 1, stream: 5 }))
-        await client.next()
+        told = (await client.next()).message.length
       },
     })
     assert.deepEqual(
-      lines.map(({ code, details, flags }) => [code, details, flags]),
-      [[1, 'upstream_response_incomplete', 'UC']],
+      lines.map(({ code, details, flags, sent }) => [code, details, flags, sent]),
+      [[1, 'upstream_response_incomplete', 'UC', told]],
+    )
+  })
+
+  const opening = streamingFrame({ type: MessageType.StreamInit, id: 1, stream: 5 })
+  const data = streamingFrame({ type: MessageType.StreamData, id: 1, stream: 5, body: 'abc' })
+  const end = (stream: number, status: number) =>
+    streamingFrame({ type: MessageType.StreamCloseTwoWay, id: 1, stream, status })
+
+  test('a stream in which its service says failure has that as its status', async () => {
+    for (const [status, expected] of [
+      [0, 'ok'],
+      [1, 'error'],
+    ] as const) {
+      const { lines } = await linesOf({
+        codec: streaming,
+        handler: (request, connection) => {
+          if (request.type === MessageType.StreamData) connection.send(end(request.streamId, status))
+        },
+        act: async (client) => {
+          client.send(Buffer.concat([opening, data]))
+          await client.next()
+        },
+      })
+      assert.deepEqual(
+        lines.map((line) => [line['code'], line['status'], line['flags']]),
+        [[0, expected, null]],
+      )
+    }
+  })
+
+  test('a stream that is over before it is open has all its bytes', async () => {
+    const frames = Buffer.concat([
+      opening,
+      data,
+      streamingFrame({ type: MessageType.StreamCloseTwoWay, id: 1, stream: 5 }),
+    ])
+    const { lines } = await linesOf({
+      codec: streaming,
+      handler: silent,
+      act: async (client, proxy) => {
+        client.send(frames)
+        await proxy.until('request_active', 1)
+        await proxy.until('request_active', 0)
+      },
+    })
+    assert.deepEqual(
+      lines.map((line) => [line['received'], line['code'], line['status']]),
+      [[frames.length, 0, 'ok']],
+    )
+  })
+
+  /** It cannot write frames for this side. */
+  const unable = (broken: 'downstream' | 'upstream'): CodecDefinition => ({
+    ...streaming,
+    create: (side, config) => {
+      const codec = streaming.create(side, config)
+      return {
+        decode: (buffer, metadata) => codec.decode(buffer, metadata),
+        encode: (metadata, mutation, out) => {
+          if (side === broken && metadata.type === MessageType.StreamData) throw new Error('cannot')
+          codec.encode(metadata, mutation, out)
+        },
+        onError: (request, failure, out) => codec.onError(request, failure, out),
+      }
+    },
+  })
+
+  test('a stream whose first frames cannot be sent has failed, and its client has not left', async () => {
+    let told = 0
+    const { lines } = await linesOf({
+      codec: unable('upstream'),
+      act: async (client) => {
+        client.send(Buffer.concat([opening, data]))
+        told = (await client.next()).message.length
+        await sleep(20)
+      },
+    })
+    assert.deepEqual(
+      lines.map((line) => [line['details'], line['flags'], line['status'], line['sent']]),
+      [['request_encode_failed', 'DPE', 'local', told]],
+    )
+  })
+
+  test('a stream whose frames the client cannot be sent has what the client is told instead', async () => {
+    let told = 0
+    const { lines } = await linesOf({
+      codec: unable('downstream'),
+      act: async (client) => {
+        client.send(opening)
+        client.send(data)
+        told = (await client.next()).message.length
+        await sleep(20)
+      },
+    })
+    assert.deepEqual(
+      lines.map((line) => [line['details'], line['flags'], line['sent']]),
+      [['upstream_reset', 'UPE', told]],
     )
   })
 

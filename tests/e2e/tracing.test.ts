@@ -232,6 +232,24 @@ describe('the span of what goes wrong says so:', () => {
     for (const { tags } of pair(spans)) assert.equal(tags['error'], 'true')
   })
 
+  test('a stream in which the service says failure', async () => {
+    const frame = (type: MessageType, stream: number, status = 0) => streamingFrame({ type, id: 1, stream, status })
+    const { spans } = await run({
+      codec: streaming,
+      handler: (request, connection) => {
+        if (request.type !== MessageType.StreamData) return
+        connection.send(frame(MessageType.StreamCloseTwoWay, request.streamId, 1))
+      },
+      act: async (client) => {
+        client.send(frame(MessageType.StreamInit, 3))
+        client.send(frame(MessageType.StreamData, 3))
+        await client.next()
+      },
+    })
+    const [exchange] = pair(spans)
+    assert.equal(exchange.tags['error'], 'true')
+  })
+
   test('a client that leaves', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const { spans } = await run({
@@ -239,13 +257,14 @@ describe('the span of what goes wrong says so:', () => {
       act: async (client) => {
         client.send(mutableFrame({ id: 1 }))
         await promise
-        await client.close()
+        client.socket.resetAndDestroy()
         await new Promise((done) => setTimeout(done, 50))
       },
     })
     const [exchange, attempt] = pair(spans)
     assert.deepEqual([exchange.tags['error'], exchange.tags['response_flags']], ['true', 'DC'])
     assert.equal(attempt.tags['error'], 'true')
+    for (const { localEndpoint } of [exchange, attempt]) assert.ok((localEndpoint.port ?? 0) > 0)
   })
 
   test('what needs no reply is no failure without one', async () => {
@@ -336,6 +355,22 @@ describe('the trace that a request belongs to', () => {
     assert.deepEqual([received[0]?.['x-b3-flags'], received[0]?.['x-b3-sampled']], ['1', undefined])
   })
 
+  test('is debugged all the way also where the form changes', async () => {
+    const pairs = { b3: `${TRACE}-${SPAN}-d` }
+    const { received, spans } = await run({ tracing: { randomSampling: 0, overallSampling: 0 }, act: ask(pairs) })
+    const [exchange, attempt] = pair(spans)
+    assert.deepEqual(
+      ['b3', 'x-b3-traceid', 'x-b3-flags', 'x-b3-sampled'].map((key) => received[0]?.[key]),
+      [`${TRACE}-${attempt.id}-d-${exchange.id}`, TRACE, '1', undefined],
+    )
+  })
+
+  test('that is none, because its ids are zeros, decides nothing', async () => {
+    const pairs = { traceparent: `00-${'0'.repeat(32)}-${SPAN}-00` }
+    const [exchange] = pair((await run({ tracing: { propagation: ['w3c'] }, act: ask(pairs) })).spans)
+    assert.equal(exchange.parentId, undefined)
+  })
+
   test('what a route says counts more', async () => {
     const requestMutation = [{ key: 'x-b3-sampled', value: 'by the route' }]
     const { received } = await run({
@@ -347,16 +382,27 @@ describe('the trace that a request belongs to', () => {
 })
 
 describe('a request that is not traced', () => {
-  test('has no span, and those behind it are told', async () => {
-    const { spans, received, stat } = await run({ tracing: { randomSampling: 0 }, act: ask({ method: 'hello' }) })
-    assert.deepEqual(spans, [])
-    const { 'x-request-id': id, ...pairs } = received[0] as Record<string, string>
-    assert.match(id as string, /^[0-9a-f]{8}-[0-9a-f]{4}-4/)
-    assert.deepEqual(pairs, { method: 'hello', 'x-b3-sampled': '0' })
-    assert.equal(stat('not_traceable'), 1)
-    const w3c = await run({ tracing: { randomSampling: 0, propagation: ['w3c', 'b3'] }, act: ask({}) })
-    assert.match(w3c.received[0]?.['traceparent'] ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
-    assert.equal(w3c.received[0]?.['b3'], '0')
+  test('has no span, and goes on as it came', async () => {
+    for (const propagation of [['b3multi'], ['w3c', 'b3']] as const) {
+      const { spans, received, stat } = await run({
+        tracing: { randomSampling: 0, propagation },
+        act: ask({ method: 'hello' }),
+      })
+      assert.deepEqual(spans, [])
+      assert.deepEqual(received, [{ method: 'hello' }])
+      assert.equal(stat('not_traceable'), 1)
+    }
+  })
+
+  test('has an id that says so where a log asks for one', async () => {
+    const { received, lines } = await run({
+      tracing: { randomSampling: 0 },
+      options: () => ({ filter: { accessLogs: [jsonLog({ id: '%REQ(x-request-id)%' })] } }),
+      act: ask({}),
+    })
+    assert.match(received[0]?.['x-request-id'] ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-4/)
+    assert.deepEqual(Object.keys(received[0] ?? {}), ['x-request-id'])
+    assert.equal(lines[0]?.['id'], received[0]?.['x-request-id'])
   })
 
   test('because others have decided so goes on as it came', async () => {

@@ -15,7 +15,7 @@ export interface ZipkinSpan {
   readonly tags: Readonly<Record<string, string>>
   readonly annotations?: readonly { readonly timestamp: number; readonly value: string }[]
   readonly shared?: boolean
-  readonly localEndpoint: { readonly serviceName: string }
+  readonly localEndpoint: { readonly serviceName: string; readonly port?: number }
 }
 
 /** To be read when the proxy has stopped, for what it observes leaves it in batches. */

@@ -59,6 +59,9 @@ export class DownstreamConnection
   #isLeaving = false
   #isDraining = false
   #hasSaidGoodbye = false
+  /** Where somebody is told of it: a socket that is closed cannot tell any more. */
+  #localAddress = ''
+  #localPort = 0
 
   constructor(socket: Socket, listener: ListenerContext, keeper: ConnectionKeeper, properties = NO_PROPERTIES) {
     const { protocol, stats } = listener
@@ -72,7 +75,7 @@ export class DownstreamConnection
     this.#reading = new Reading(socket, stats.flowControlPaused)
     this.#deadlines = new Deadlines(this, listener)
     this.#order = protocol.definition.correlation === 'order' ? new ReplyOrder(this.#exchanges, this) : null
-    if (listener.isObserved) rememberAddresses(socket)
+    if (listener.isObserved) this.#rememberAddresses()
     stats.cxTotal.add(1)
     stats.cxActive.add(1)
   }
@@ -94,11 +97,11 @@ export class DownstreamConnection
   }
 
   get localAddress(): string {
-    return this.#socket.localAddress
+    return this.#localAddress || this.#socket.localAddress
   }
 
   get localPort(): number {
-    return this.#socket.localPort
+    return this.#localPort || this.#socket.localPort
   }
 
   /** Bytes kept for this client: unread, under way, waiting for their turn, or on their way out. */
@@ -143,19 +146,19 @@ export class DownstreamConnection
   }
 
   onClose(): void {
-    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyRemoteWithActive)
+    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyRemoteWithActive, null)
     this.#keeper.onGone(this)
   }
 
   onPartialMessageTimeout(): void {
     this.listener.stats.partialMessageTimeout.add(1)
-    this.close()
+    this.close(closed('the rest of a message did not come in time'))
   }
 
   onIdleTimeout(): void {
     this.listener.stats.idleTimeout.add(1)
     // its last reply may still be on its way
-    this.#endAfterWrites()
+    this.#endAfterWrites('it is idle')
   }
 
   onSlowClient(): void {
@@ -165,16 +168,16 @@ export class DownstreamConnection
 
   onOverflow(): void {
     this.listener.stats.cxOverflow.add(1)
-    this.close()
+    this.close(closed('it takes too little'))
   }
 
   onUnanswerable(): void {
-    this.close()
+    this.close(closed('a request cannot be answered'))
   }
 
-  /** Ends everything of this client at once. */
-  close(): void {
-    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyLocalWithActive)
+  /** Ends everything of this client at once. `cause`: what becomes of that which is under way. */
+  close(cause: Failure = closed('the listener ends')): void {
+    if (!this.#isClosed) this.#over(this.listener.stats.cxDestroyLocalWithActive, cause)
     else if (!this.#isLeaving) return
     this.#isLeaving = false
     this.#socket.destroy()
@@ -220,7 +223,7 @@ export class DownstreamConnection
 
   onPinnedClose(): void {
     // the client has to begin anew
-    this.#endAfterWrites()
+    this.#endAfterWrites('its connection to the service is closed')
   }
 
   onSlowService(): void {
@@ -287,14 +290,18 @@ export class DownstreamConnection
       return
     }
     const cause = failure(FAILURES.badResponse, 'meta protocol response: cannot encode')
-    stream.abort(cause)
+    // first, for what the client is told counts for whoever hears of the end
     this.resetByUpstream(stream, cause)
+    stream.abort(cause)
   }
 
   resetByUpstream(stream: Stream, cause: Failure): void {
     this.listener.stats.streamReset.add(1)
-    if (!this.#isClosed && stream.isAnswered) this.#writer.streamError(stream.opened, cause)
-    else if (!this.#isClosed) this.#writer.error(stream.opened, cause)
+    if (!this.#isClosed) {
+      if (stream.isAnswered) this.#writer.streamError(stream.opened, cause)
+      else this.#writer.error(stream.opened, cause)
+      stream.bytesSent += this.#writer.lastBytes
+    }
     this.forget(stream)
   }
 
@@ -336,7 +343,9 @@ export class DownstreamConnection
   #pinEnded(exchange: Exchange): void {
     this.#unpause(Pause.Pinning)
     // a greeting has no request to answer
-    if (exchange.request.type === MessageType.Oneway && exchange.failure !== null) this.#endAfterWrites()
+    if (exchange.request.type === MessageType.Oneway && exchange.failure !== null) {
+      this.#endAfterWrites('its service cannot be had')
+    }
   }
 
   #decode(): void {
@@ -454,7 +463,7 @@ export class DownstreamConnection
     const stream = this.#streams?.get(exchange.request.streamId)
     if (stream === undefined || stream !== exchange.streamSink) return
     if (stream.isOpen && exchange.failure === null) return
-    stream.abort()
+    stream.abort(exchange.failure)
     this.forget(stream)
   }
 
@@ -486,13 +495,13 @@ export class DownstreamConnection
     if (this.#isClosed || this.#isDecoding || this.#reading.isPaused) return
     if (this.#hasEnded) this.#streams?.abortUnfinished()
     if (!this.isIdle) return
-    if (this.#hasEnded || (this.#isDraining && !this.#hasSaidGoodbye)) this.#endAfterWrites()
+    if (this.#hasEnded || (this.#isDraining && !this.#hasSaidGoodbye)) this.#endAfterWrites('it is done')
   }
 
-  #endAfterWrites(): void {
+  #endAfterWrites(reason: string): void {
     if (this.#isClosed) return
     this.#writer.flush()
-    this.#over(this.listener.stats.cxDestroyLocalWithActive)
+    this.#over(this.listener.stats.cxDestroyLocalWithActive, closed(reason))
     this.#socket.destroySoon()
     // a drain has to wait for the last bytes of a reply: gone is a client only when it has taken them and closed
     this.#isLeaving = true
@@ -507,10 +516,11 @@ export class DownstreamConnection
       this.listener.thread.onCodecException(error, this.listener.protocol.definition)
     }
     this.listener.logBadBytes(this.remoteAddress, reason)
-    this.close()
+    this.close(failure(FAILURES.badRequest, reason))
   }
 
-  #over(withActive: { add(n: number): void }): void {
+  /** `cause` null: the client has left. */
+  #over(withActive: { add(n: number): void }, cause: Failure | null): void {
     const { stats } = this.listener
     this.#isClosed = true
     this.#deadlines.cancel()
@@ -519,16 +529,22 @@ export class DownstreamConnection
     stats.cxTxBytes.add(this.#writer.bytesSent)
     for (let exchange = this.#exchanges.first; exchange !== null; exchange = this.#exchanges.first) {
       withActive.add(1)
-      exchange.abort()
+      exchange.abort(cause)
     }
-    this.#streams?.abortAll()
+    this.#streams?.abortAll(cause)
     this.#heldBack.release()
     this.#pinning.close()
   }
+
+  #rememberAddresses(): void {
+    const { localAddress, localPort } = this.#socket
+    this.#localAddress = localAddress
+    this.#localPort = localPort
+    // of this one a socket keeps what it was asked for
+    void this.#socket.remoteAddress
+  }
 }
 
-/** A socket that is closed cannot tell them, unless it was asked before. */
-function rememberAddresses(socket: Socket): void {
-  void socket.remoteAddress
-  void socket.localAddress
+function closed(reason: string): Failure {
+  return failure(FAILURES.clientClosed, reason)
 }

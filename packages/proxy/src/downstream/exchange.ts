@@ -81,6 +81,8 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   #isResumed = false
   #isInReplyFilter = false
   #isFailedAgain = false
+  /** The client was there no more when this came to its end. */
+  #isUnanswered = false
 
   constructor(connection: Client<Exchange, never>, request: Metadata, streamSink: StreamSink | null, nowMs: number) {
     const { listener } = connection
@@ -310,10 +312,12 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     this.finish()
   }
 
-  /** The client is gone: nobody is answered. */
-  abort(): void {
+  /** The connection of the client is gone: nobody is answered. `cause` null: it was the client that left. */
+  abort(cause: Failure | null): void {
     if (this.#phase === Phase.Over) return
-    this.isClientGone = true
+    this.isClientGone = cause === null
+    this.#isUnanswered = this.failure === null
+    this.failure ??= cause
     this.attempt?.cancel()
     this.finish()
   }
@@ -322,7 +326,8 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   onStreamEnd(end: StreamEnd): void {
     this.bytesReceived += end.bytesReceived
     this.bytesSent += end.bytesSent
-    this.failure = end.failure
+    // one of its own came first
+    this.failure ??= end.failure
     this.isClientGone = end.isClientGone
     this.isComplete = end.isComplete
     this.endedMs = this.thread.turn.nowMs
@@ -438,7 +443,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   }
 
   #responseKind(): ResponseKind {
-    if (this.failure !== null) return ResponseKind.Local
+    if (this.failure !== null) return this.#isUnanswered ? ResponseKind.None : ResponseKind.Local
     if (this.reply === null) return ResponseKind.None
     return this.reply.status === ResponseStatus.Ok ? ResponseKind.Success : ResponseKind.Error
   }

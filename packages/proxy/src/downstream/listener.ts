@@ -1,6 +1,7 @@
 import type { CircuitBreakerConfig, ListenerConfig } from '@meltemi/api/model'
 import type { GroupedRegistry, HeldMetrics } from '@meltemi/runtime'
 import type { ListeningSocket, Socket, SocketHandler } from '../net/network.ts'
+import { FAILURES, failure } from '../observe/failure-table.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import { LimitKind, type Limits } from '../upstream/limits.ts'
 import { DownstreamConnection } from './connection.ts'
@@ -139,7 +140,8 @@ export class Listener {
     }
     if (largest === null) return false
     this.#stats.overloadClosed.add(1)
-    largest.close()
+    if (largest instanceof DownstreamConnection) largest.close(failure(FAILURES.overloadClosed, ''))
+    else largest.close()
     return true
   }
 

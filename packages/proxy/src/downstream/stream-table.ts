@@ -1,5 +1,5 @@
 import type { Gauge } from '@meltemi/runtime'
-import type { Metadata } from '@meltemi/sdk'
+import type { Failure, Metadata } from '@meltemi/sdk'
 import type { Client } from './client.ts'
 import { Stream } from './stream.ts'
 
@@ -39,13 +39,14 @@ export class StreamTable {
     return true
   }
 
-  abort(stream: Stream): void {
-    stream.abort()
+  /** `cause`: see Stream. */
+  abort(stream: Stream, cause: Failure | null = null): void {
+    stream.abort(cause)
     this.remove(stream)
   }
 
-  abortAll(): void {
-    for (const stream of [...this.#streams.values()]) this.abort(stream)
+  abortAll(cause: Failure | null): void {
+    for (const stream of [...this.#streams.values()]) this.abort(stream, cause)
   }
 
   /** A client that has finished writing can no longer end a stream; one whose side has ended may still get its frames. */

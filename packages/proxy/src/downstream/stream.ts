@@ -1,5 +1,5 @@
 import { type Failure, MessageType, type Metadata, Mutation, ResponseStatus } from '@meltemi/sdk'
-import type { StreamObserver } from '../filters/router/router-context.ts'
+import type { StreamEnd, StreamObserver } from '../filters/router/router-context.ts'
 import type { DrainWaiter, UpstreamConnection } from '../upstream/connection.ts'
 import type { Client, OpenStream } from './client.ts'
 
@@ -15,6 +15,8 @@ export class Stream implements OpenStream, DrainWaiter {
   bytesSent = 0
   #bytesReceived = 0
   #observer: StreamObserver | null = null
+  /** What came of it, when it was over before anybody wanted to know. */
+  #end: StreamEnd | null = null
   readonly #client: Client<never, Stream>
   #upstream: UpstreamConnection | null = null
   #ticket = 0
@@ -47,8 +49,11 @@ export class Stream implements OpenStream, DrainWaiter {
   }
 
   observe(observer: StreamObserver): boolean {
-    if (this.#isOver || this.#upstream === null) return false
-    this.#observer = observer
+    const end = this.#end
+    this.#end = null
+    if (end !== null) observer.onStreamEnd(end)
+    else if (this.#upstream === null) return false
+    else this.#observer = observer
     return true
   }
 
@@ -160,7 +165,9 @@ export class Stream implements OpenStream, DrainWaiter {
     const observer = this.#observer
     this.#observer = null
     const isComplete = failure === null && !isClientGone && !this.#hasFailed
-    const bytes = { bytesReceived: this.#bytesReceived, bytesSent: this.bytesSent }
-    observer?.onStreamEnd({ ...bytes, failure, isClientGone, isComplete })
+    const { bytesSent } = this
+    const end = { bytesReceived: this.#bytesReceived, bytesSent, failure, isClientGone, isComplete }
+    if (observer === null) this.#end = end
+    else observer.onStreamEnd(end)
   }
 }

@@ -107,6 +107,31 @@ export const FAILURES = {
     'OM',
     (id) => `meta protocol overload: request '${id}' has been rejected`,
   ),
+  // below, the connection of the client is closed: logs and traces are told, and nobody else
+  clientClosed: row(
+    'downstream_local_disconnect',
+    T.Unspecified,
+    'proxy',
+    'no',
+    'DC',
+    (reason) => `meta protocol: the connection of the client was closed: ${reason}`,
+  ),
+  badRequest: row(
+    'downstream_protocol_error',
+    T.Unspecified,
+    'downstream',
+    'no',
+    'DPE',
+    (text) => `meta protocol request: cannot decode: ${text}`,
+  ),
+  overloadClosed: row(
+    'overload_disconnect',
+    T.Unspecified,
+    'proxy',
+    'no',
+    'OM',
+    () => 'meta protocol overload: the connection of the client was closed',
+  ),
 } as const
 
 function row(

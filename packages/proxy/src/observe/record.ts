@@ -1,4 +1,4 @@
-import type { ConnectionInfo, Failure, Metadata } from '@meltemi/sdk'
+import { type ConnectionInfo, type Failure, MessageType, type Metadata } from '@meltemi/sdk'
 
 /** The client of an exchange, as logs and traces know it. */
 export interface RecordedConnection extends ConnectionInfo {
@@ -34,6 +34,14 @@ export interface ExchangeRecord {
   readonly attempts: number
   /** The client left before its answer. */
   readonly isClientGone: boolean
+  /** What has no reply was sent on; a stream has come to its end without an error. */
+  readonly isComplete: boolean
   /** In hex; empty: it is not traced. */
   readonly traceId: string
+}
+
+/** A frame of the service has said failure; frames are not kept, as a reply is. */
+export function hasStreamFailed({ request, sentMs, failure, isClientGone, isComplete }: ExchangeRecord): boolean {
+  if (request.type !== MessageType.StreamInit || failure !== null) return false
+  return sentMs !== 0 && !isClientGone && !isComplete
 }

@@ -81,6 +81,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   readonly #rewritesIds: boolean
   readonly #startedMs: number
   #localAddress = ''
+  #localHost = ''
+  #localPort = 0
   #cause: CloseCause = 'remote'
   #detail = ''
   #isWaitingForDrain = false
@@ -140,18 +142,22 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     return this.#localAddress
   }
 
+  /** As `localAddress`. */
   get localHost(): string {
-    return this.#socket.localAddress
+    return this.#localHost
   }
 
+  /** As `localAddress`. */
   get localPort(): number {
-    return this.#socket.localPort
+    return this.#localPort
   }
 
   /** A socket that is closed cannot tell any more. */
   rememberAddress(): void {
     if (this.#localAddress !== '') return
     const { localAddress, localPort } = this.#socket
+    this.#localHost = localAddress
+    this.#localPort = localPort
     this.#localAddress = localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`
   }
 

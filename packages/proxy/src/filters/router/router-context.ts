@@ -64,7 +64,7 @@ export interface Try {
 
 export interface StreamSink extends ReplySink {
   onOpened(connection: UpstreamConnection, ticket: number): void
-  /** Tells of its end, once. False: there is nothing to wait for, it is over or was not opened. */
+  /** Tells of its end, once; at once where it is over. False: it was not opened. */
   observe(observer: StreamObserver): boolean
 }
 

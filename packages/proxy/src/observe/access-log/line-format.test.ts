@@ -44,6 +44,7 @@ const RECORD: ExchangeRecord = {
   upstreamLocalAddress: '10.0.0.4:5000',
   attempts: 1,
   isClientGone: false,
+  isComplete: false,
   traceId: 'abc',
 }
 

@@ -1,6 +1,6 @@
 import type { LogOperation } from '@meltemi/api/model'
-import { type Metadata, ResponseStatus } from '@meltemi/sdk'
-import type { ExchangeRecord } from '../record.ts'
+import { MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
+import { type ExchangeRecord, hasStreamFailed } from '../record.ts'
 import { longResponseFlag, responseFlag } from '../response-flags.ts'
 import { compileTime } from './time-format.ts'
 
@@ -129,9 +129,13 @@ function property(message: Metadata, keys: readonly string[]): string | null {
 }
 
 /** Of our own: what the service said, or that it was not the service. */
-function responseStatus({ reply, failure }: ExchangeRecord): string {
+function responseStatus(record: ExchangeRecord): string {
+  const { request, reply, failure, isComplete } = record
   if (failure !== null) return 'local'
-  if (reply === null) return 'none'
+  if (reply === null) {
+    if (hasStreamFailed(record)) return 'error'
+    return isComplete && request.type === MessageType.StreamInit ? 'ok' : 'none'
+  }
   return reply.status === ResponseStatus.Ok ? 'ok' : 'error'
 }
 

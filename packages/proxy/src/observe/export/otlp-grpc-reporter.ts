@@ -17,7 +17,7 @@ export class OtlpGrpcReporter implements SpanReporter {
     this.#serviceName = serviceName
   }
 
-  async report(spans: readonly Uint8Array[], address: CollectorAddress): Promise<boolean> {
+  async report(spans: readonly Uint8Array[], address: CollectorAddress): Promise<string> {
     const { headers, timeoutMs } = this.#provider
     const request = otlpRequest(this.#serviceName, spans)
     try {
@@ -25,7 +25,8 @@ export class OtlpGrpcReporter implements SpanReporter {
         deadlineMs: timeoutMs,
         headers,
       })
-      return (reply.partialSuccess?.rejectedSpans ?? 0n) === 0n
+      const { rejectedSpans = 0n, errorMessage = '' } = reply.partialSuccess ?? {}
+      return rejectedSpans === 0n ? '' : `${rejectedSpans} are rejected: ${errorMessage}`
     } catch (error: unknown) {
       // without a connection there may be another one the next time
       if (error instanceof GrpcError) this.close()

@@ -48,7 +48,8 @@ async function startCollector(answer: (reply: ServerResponse, count: number) => 
 
 function setUp(addresses: () => readonly { host: string; port: number }[], provider = ZIPKIN) {
   const metrics = new MergedRegistry()
-  const logger = createLogger({ level: 'off' })
+  const lines: string[] = []
+  const logger = createLogger({ destination: { write: (line: string) => void lines.push(line) } })
   const exporters = new Exporters({ clock: systemClock, logger, metrics, addressesOf: addresses })
   const take = (text: string, count = 1) =>
     new Promise<void>((resolve) => {
@@ -60,7 +61,7 @@ function setUp(addresses: () => readonly { host: string; port: number }[], provi
     const [metric] = metrics.read((candidate) => candidate === prefix + name)
     return metric?.kind === 'histogram' ? undefined : metric?.value
   }
-  return { exporters, take, stat }
+  return { exporters, take, stat, lines }
 }
 
 test('spans of Zipkin are posted as one list, those that come meanwhile with the next report', async () => {
@@ -84,6 +85,19 @@ test('what a collector refuses is lost and counted', async () => {
   await take('{},', 3)
   await exporters.close()
   assert.deepEqual([stat('spans_dropped'), stat('reports_dropped'), stat('reports_failed')], [3, 1, 0])
+})
+
+test('one that refuses is left for the next endpoint, and its status is told', async () => {
+  await using broken = await startCollector((reply) => void reply.writeHead(503).end('no'))
+  await using other = await startCollector((reply) => void reply.writeHead(202).end())
+  const { exporters, take, stat, lines } = setUp(() => [broken.address, other.address])
+  await take('{},')
+  await take('{},')
+  await exporters.close()
+  assert.deepEqual([stat('reports_dropped'), stat('spans_dropped'), stat('spans_sent')], [1, 1, 1])
+  assert.deepEqual([broken.reports.length, other.reports.length], [1, 1])
+  assert.match(lines.join(''), /spans are not taken/)
+  assert.match(lines.join(''), /status 503/)
 })
 
 test('one that does not answer is given up in time, and the next endpoint is asked', async () => {

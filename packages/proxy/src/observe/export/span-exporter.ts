@@ -86,31 +86,31 @@ export class SpanExporter implements Sink {
     }
     try {
       this.#reporter ??= await createSpanReporter(destination)
-      const isTaken = await this.#reporter.report(
+      const refusal = await this.#reporter.report(
         batches.map(({ bytes }) => bytes),
         address,
       )
-      ;(isTaken ? stats.reportsSent : stats.reportsDropped).add(1)
-      return isTaken
+      ;(refusal === '' ? stats.reportsSent : stats.reportsDropped).add(1)
+      if (refusal !== '') this.#onRefusal(address, refusal)
+      return refusal === ''
     } catch (error: unknown) {
       stats.reportsFailed.add(1)
-      this.#turn++
-      this.#warn(address, error)
+      this.#onRefusal(address, error instanceof Error ? error.message : String(error))
       return false
     }
   }
 
-  /** The next one when one does not answer. */
-  #nextAddress(): CollectorAddress | undefined {
-    const addresses = this.#parts.addressesOf(this.#parts.destination.provider.cluster)
-    return addresses[this.#turn % addresses.length]
-  }
-
-  #warn({ host, port }: CollectorAddress, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
+  #onRefusal({ host, port }: CollectorAddress, reason: string): void {
     const { cluster } = this.#parts.destination.provider
+    this.#turn++
     this.#parts.logger
       .limited(`spans ${cluster}`, 1)
       ?.warn('spans are not taken', { cluster, address: `${host}:${port}`, reason })
+  }
+
+  /** The next one when one does not take them. */
+  #nextAddress(): CollectorAddress | undefined {
+    const addresses = this.#parts.addressesOf(this.#parts.destination.provider.cluster)
+    return addresses[this.#turn % addresses.length]
   }
 }

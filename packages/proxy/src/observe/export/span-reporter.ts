@@ -11,8 +11,8 @@ export interface CollectorAddress {
 
 /** Sends spans to a collector. */
 export interface SpanReporter {
-  /** False: the collector refuses them. Rejects when it does not answer. */
-  report(spans: readonly Uint8Array[], address: CollectorAddress): Promise<boolean>
+  /** Why the collector refuses them; empty: it has taken them. Rejects when it does not answer. */
+  report(spans: readonly Uint8Array[], address: CollectorAddress): Promise<string>
   close(): void
 }
 
@@ -49,11 +49,11 @@ class HttpReporter implements SpanReporter {
     this.#bodyOf = bodyOf
   }
 
-  async report(spans: readonly Uint8Array[], { host, port }: CollectorAddress): Promise<boolean> {
+  async report(spans: readonly Uint8Array[], { host, port }: CollectorAddress): Promise<string> {
     const { path, timeoutMs } = this.#provider
     const post = { host, port, path, headers: this.#headers, body: this.#bodyOf(spans), timeoutMs }
     const status = await this.#poster.post(post)
-    return status >= 200 && status < 300
+    return status >= 200 && status < 300 ? '' : `status ${status}`
   }
 
   close(): void {

@@ -1,11 +1,11 @@
 import type { ListenerConfig, TracingConfig } from '@meltemi/api/model'
 import { MessageType } from '@meltemi/sdk'
 import { printId } from '../failure-table.ts'
-import type { ExchangeRecord } from '../record.ts'
+import { type ExchangeRecord, hasStreamFailed } from '../record.ts'
 import type { WallClock } from '../wall-clock.ts'
 import { type Carrier, type SentContext, sendContext } from './propagate.ts'
 import type { Span } from './span.ts'
-import { replyError, Tags } from './tags.ts'
+import { replyError, SERVICE_FAILURE, Tags } from './tags.ts'
 import type { TraceIds } from './trace-ids.ts'
 import { TrySpan } from './try-span.ts'
 
@@ -126,9 +126,11 @@ export class ExchangeSpan {
 }
 
 /** What went wrong; null: nothing. */
-function errorOf({ request, reply, failure, isClientGone }: ExchangeRecord): string | null {
+function errorOf(record: ExchangeRecord): string | null {
+  const { request, reply, failure, isClientGone } = record
   if (failure !== null) return failure.message
   if (isClientGone) return 'the client has left'
-  if (reply === null) return request.type === MessageType.Request ? 'no response' : null
-  return replyError(reply)
+  if (reply !== null) return replyError(reply)
+  if (hasStreamFailed(record)) return SERVICE_FAILURE
+  return request.type === MessageType.Request ? 'no response' : null
 }

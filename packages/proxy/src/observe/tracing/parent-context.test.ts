@@ -141,7 +141,7 @@ describe('what a request says of its trace', () => {
   })
 })
 
-test('a traceparent that says no is taken at its word, without a look at its ids', () => {
+test('a traceparent that says no is taken at its word, if it has ids', () => {
   assert.equal(readUntracedW3c(`00-${TRACE}-${SPAN}-00`)?.sampled, Sampled.No)
   const others = [
     `00-${TRACE}-${SPAN}-01`,
@@ -150,6 +150,8 @@ test('a traceparent that says no is taken at its word, without a look at its ids
     `00-${TRACE}-${SPAN}-00-`,
     `00-${TRACE}x${SPAN}-00`,
     `00-${TRACE}-${SPAN}x00`,
+    `00-${'0'.repeat(32)}-${SPAN}-00`,
+    `00-${TRACE}-${'0'.repeat(16)}-00`,
     '',
   ]
   for (const text of others) assert.equal(readUntracedW3c(text), null, text)

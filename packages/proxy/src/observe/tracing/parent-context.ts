@@ -28,6 +28,8 @@ const SPAN_ID = /^[0-9a-f]{16}$/
 const ZEROS = /^0+$/
 const W3C_HEAD = '00-'
 const W3C_AT = { span: 36, end: 55 } as const
+const NO_TRACE = '0'.repeat(32)
+const NO_SPAN = '0'.repeat(16)
 const UNTRACED_FLAGS = '-00'
 const INVALID_VERSION = 'ff'
 const FIRST_VERSION = '00'
@@ -46,15 +48,17 @@ export function readW3c(traceparent: string): ParentContext | null {
 }
 
 /**
- * The decision of a `traceparent` that says no in the usual way; null: it is another one. Its ids are not looked at, for
- * nobody needs them, and that takes more time than all the rest.
+ * The decision of a `traceparent` that says no in the usual way; null: it is another one. Of its ids it is only asked
+ * whether there are any, for nobody needs them, and that takes more time than all the rest.
  */
 export function readUntracedW3c(traceparent: string): ParentContext | null {
   const isUntraced =
     traceparent.length === W3C_AT.end &&
     traceparent.startsWith(W3C_HEAD) &&
     traceparent.charCodeAt(W3C_AT.span - 1) === DASH &&
-    traceparent.endsWith(UNTRACED_FLAGS, W3C_AT.end)
+    traceparent.endsWith(UNTRACED_FLAGS, W3C_AT.end) &&
+    !traceparent.startsWith(NO_TRACE, W3C_HEAD.length) &&
+    !traceparent.startsWith(NO_SPAN, W3C_AT.span)
   return isUntraced ? NOT_TRACED : null
 }
 

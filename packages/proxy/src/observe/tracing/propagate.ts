@@ -30,8 +30,9 @@ export function sendContext(carrier: Carrier, context: SentContext, spanId: stri
   carrier.mutateRequest(keyIn(otherKeys, 'x-b3-traceid'), traceId)
   carrier.mutateRequest(keyIn(otherKeys, 'x-b3-spanid'), spanId)
   carrier.mutateRequest(keyIn(otherKeys, 'x-b3-parentspanid'), parentSpanId)
-  // `x-b3-flags: 1` is there already, and says it
-  if (!isDebug) carrier.mutateRequest(keyIn(otherKeys, 'x-b3-sampled'), '1')
+  // instead of, not beside
+  if (isDebug) carrier.mutateRequest(keyIn(otherKeys, 'x-b3-flags'), '1')
+  else carrier.mutateRequest(keyIn(otherKeys, 'x-b3-sampled'), '1')
 }
 
 /** Tells those behind us that it is not traced. `traceparent`: what W3C's form is to say. */

@@ -32,7 +32,10 @@ export class Tags {
   }
 }
 
+/** The error of a span. */
+export const SERVICE_FAILURE = 'the service says failure'
+
 /** What a reply says went wrong; null: nothing. */
 export function replyError(reply: Metadata): string | null {
-  return reply.status === ResponseStatus.Error || reply.type === MessageType.Error ? 'the service says failure' : null
+  return reply.status === ResponseStatus.Error || reply.type === MessageType.Error ? SERVICE_FAILURE : null
 }

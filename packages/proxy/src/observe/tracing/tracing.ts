@@ -147,22 +147,25 @@ export class Tracing implements SpanHost {
     if (this.canSend) exchange.mutateRequest(REQUEST_ID, id)
   }
 
-  /** In the order of the keys, which costs the least. */
+  /**
+   * As in the reference it goes on as it came, for a message that is changed has to be written anew; but where those behind
+   * us would obey a caller that traces it, they are told. In the order of the keys, which costs the least.
+   */
   #endUntraced(exchange: Traced, parent: ParentContext | null, first: number): void {
-    if (!this.canSend && !this.#needsId) return
-    // a decision that came along is seen by those behind us as well
+    const isToTell = this.canSend && parent !== null && parent.sampled !== Sampled.No
+    if (!isToTell && !this.#needsId) return
     const digits = hex32(first)
-    if (this.canSend && (parent === null || parent.sampled !== Sampled.No)) this.#sendUntraced(exchange, parent, digits)
+    if (isToTell) this.#sendUntraced(exchange, parent, digits)
     const id = this.#thread.requestIds.text(digits, TraceReason.None)
     if (this.#needsId) exchange.request.set(REQUEST_ID, id)
     if (this.canSend) exchange.mutateRequest(REQUEST_ID, id)
   }
 
-  #sendUntraced(exchange: Traced, parent: ParentContext | null, digits: string): void {
+  #sendUntraced(exchange: Traced, parent: ParentContext, digits: string): void {
     const { incoming } = this.#thread
     const forms = this.#forms | incoming.forms
     let traceparent = ''
-    if (parent !== null && parent.traceId !== '') {
+    if (parent.traceId !== '') {
       traceparent = `00-${parent.traceId.padStart(W3C_DIGITS, '0')}-${parent.spanId}-00`
     } else if ((forms & ContextForms.W3c) !== 0) {
       traceparent = this.#untracedHead + digits + this.#untracedTail
