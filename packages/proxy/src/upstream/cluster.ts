@@ -102,7 +102,7 @@ export class Cluster {
   /** Takes the new list; endpoints whose address stays keep their connections. */
   setEndpoints(configs: readonly EndpointConfig[]): void {
     const isLogical = this.#config.discovery === 'logical-dns'
-    const next = new Map(configs.map((config) => [formatAddress(config.address.host, config.address.port), config]))
+    const next = byAddress(configs)
     if (this.#isBuilt && this.#isSame(next)) return
     this.context.turn.refresh()
     if (isLogical) this.#moveTo(configs[0])
@@ -157,6 +157,16 @@ export class Cluster {
     }
     return true
   }
+}
+
+/** An address that is there twice counts as it is there first, as in Envoy. */
+function byAddress(configs: readonly EndpointConfig[]): ReadonlyMap<string, EndpointConfig> {
+  const found = new Map<string, EndpointConfig>()
+  for (const config of configs) {
+    const address = formatAddress(config.address.host, config.address.port)
+    if (!found.has(address)) found.set(address, config)
+  }
+  return found
 }
 
 function resolvesNames({ discovery }: ClusterConfig): boolean {
