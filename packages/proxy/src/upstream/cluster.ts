@@ -46,6 +46,11 @@ export class Cluster {
     return this.#endpoints.every(({ isUnused }) => isUnused) && this.#leaving.every(({ isUnused }) => isUnused)
   }
 
+  /** Whether it must be built again when this proxy and its like are in other zones. */
+  get usesZones(): boolean {
+    return this.#balancer.usesZones
+  }
+
   /** Resolves once the first endpoints are known, or cannot be for now. */
   async start(): Promise<void> {
     if (this.#resolver === null) this.setEndpoints(this.#config.endpoints)
