@@ -12,6 +12,7 @@ export interface EndpointReport {
   readonly hostname: string
   readonly weight: number
   readonly healthy: boolean
+  readonly degraded: boolean
   /** 0, the highest, if not said. */
   readonly priority?: number
   /** undefined: it has none. */
