@@ -1,4 +1,4 @@
-import type { LogLevel, MetricReader } from '@meltemi/runtime'
+import type { LogLevel, MetricReader, MetricRegistry } from '@meltemi/runtime'
 import type { LiveConfig } from '../config/live-config.ts'
 
 /** INITIALIZING: traffic may flow, but the first configuration from the control plane is not in force yet. */
@@ -88,7 +88,7 @@ export interface ProxyInspector {
   readonly live: LiveConfig
   /** As it was loaded, in proto JSON. */
   readonly bootstrap: Readonly<Record<string, unknown>>
-  readonly metrics: MetricReader
+  readonly metrics: MetricReader & Pick<MetricRegistry, 'counter'>
   /** Threads with traffic; 0: it runs in the main thread. */
   readonly workers: number
   readonly version: string
