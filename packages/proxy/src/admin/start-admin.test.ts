@@ -167,9 +167,9 @@ test('/stats shows all, those that a pattern finds, the used ones, or one kind',
   assert.deepEqual(await names('/stats'), [
     'cluster.a.upstream_cx_active',
     'cluster.a.upstream_cx_total',
-    'meta_protocol.x.request_time_ms',
     'metrics_overflow',
     'stat_names_forgotten',
+    'meta_protocol.x.request_time_ms',
   ])
   assert.deepEqual(await names('/stats?filter=upstream_cx'), [
     'cluster.a.upstream_cx_active',
