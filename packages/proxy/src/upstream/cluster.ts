@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterConfig, EndpointConfig } from '@meltemi/api/model'
+import { formatAddress } from '../util/format-address.ts'
 import { ClusterBalancer } from './balance/cluster-balancer.ts'
 import type { PickContext, Picker } from './balance/picker.ts'
 import type { ClusterContext } from './context.ts'
-import { Endpoint, formatAddress } from './endpoint.ts'
+import { Endpoint } from './endpoint.ts'
 import { Resolver } from './resolver.ts'
 import { saysSame } from './same-endpoint.ts'
 

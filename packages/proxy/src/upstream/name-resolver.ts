@@ -3,8 +3,8 @@ import type { ClusterConfig, DnsLookupFamily } from '@meltemi/api/model'
 import type { Timer } from '@meltemi/runtime'
 import type { AddressFamily, DnsAnswer, DnsAnswers } from '../net/network.ts'
 import { Backoff } from '../util/backoff.ts'
+import { formatAddress } from '../util/format-address.ts'
 import type { ClusterContext } from './context.ts'
-import { formatAddress } from './endpoint.ts'
 
 export interface NameResolverParts {
   readonly config: ClusterConfig
