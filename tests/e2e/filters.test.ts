@@ -290,3 +290,13 @@ test('a filter of a module works in a worker, with its configuration from the bo
   assert.equal(reply.get('stamp'), 'sealed, 1')
   assert.equal(await proxy.stat('meta_protocol.test.test.stamped'), 1)
 })
+
+test('a filter gets what the contract says, and nothing else of the proxy', async () => {
+  const seen: string[][] = []
+  const curious = filter('curious', (host) => {
+    seen.push(Object.keys(host).sort())
+    return {}
+  })
+  await using _setup = await setUpFiltered([curious])
+  assert.deepEqual(seen, [['counter', 'now', 'random', 'slot']])
+})

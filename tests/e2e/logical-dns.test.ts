@@ -106,6 +106,35 @@ test('a strict cluster asks the same name servers, and has all addresses of both
   assert.deepEqual(dns.questions.slice(0, 2).sort(), ['service.test A', 'service.test AAAA'])
 })
 
+test('a family that cannot be asked about keeps its addresses, while the other one goes on', async () => {
+  const record = { addresses: ['127.0.0.1', '::1'], ttlS: 60 }
+  await using dns = await startDnsServer({ 'service.test': record })
+  await using proxy = await startNamed(dns, 9, { discovery: 'strict-dns', dnsLookupFamily: 'all' })
+  const addresses = () => proxy.proxy.endpoints().map(({ address }) => address)
+  const refreshed = async () => {
+    const enough = proxy.stat('update_success') + 2
+    while (proxy.stat('update_success') < enough) await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  dns.book.set('service.test', { ...record, failing: 4 })
+  await refreshed()
+  assert.deepEqual(addresses().sort(), ['127.0.0.1:9', '[::1]:9'])
+  dns.book.set('service.test', { addresses: ['127.0.0.2'], ttlS: 60, failing: 6 })
+  await refreshed()
+  assert.deepEqual(addresses().sort(), ['127.0.0.2:9', '[::1]:9'])
+  dns.book.set('service.test', { addresses: ['127.0.0.2'], ttlS: 60 })
+  await refreshed()
+  assert.deepEqual(addresses(), ['127.0.0.2:9'])
+})
+
+test('a name with one family is there when the other one cannot be asked about', async () => {
+  await using dns = await startDnsServer({ 'service.test': { addresses: ['127.0.0.1'], ttlS: 60, failing: 6 } })
+  await using proxy = await startNamed(dns, 9, { dnsLookupFamily: 'auto' })
+  assert.deepEqual(
+    proxy.proxy.endpoints().map(({ address }) => address),
+    ['127.0.0.1:9'],
+  )
+})
+
 test('who stops while a name server is silent waits for nobody', async () => {
   await using dns = await startDnsServer({ 'service.test': 'SILENT' })
   const stopping = new AbortController()
@@ -121,9 +150,9 @@ test('who stops while a name server is silent waits for nobody', async () => {
 
 test('what only the files of this machine know is found where no name servers are given', async () => {
   const signal = new AbortController().signal
-  const answers = await nodeNetwork.query('localhost', { family: 4, servers: [], signal })
+  const { found } = await nodeNetwork.query('localhost', { family: 4, servers: [], signal })
   assert.deepEqual(
-    answers.map(({ address }) => address),
+    found.map(({ address }) => address),
     ['127.0.0.1'],
   )
 })

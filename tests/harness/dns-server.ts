@@ -4,8 +4,11 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 
-/** What is said of a name; SERVFAIL: that it cannot be said now; SILENT: nothing. */
-export type DnsRecord = { readonly addresses: readonly string[]; readonly ttlS: number } | 'SERVFAIL' | 'SILENT'
+/** What is said of a name, but of a failing family; SERVFAIL: that it cannot be said now; SILENT: nothing. */
+export type DnsRecord =
+  | { readonly addresses: readonly string[]; readonly ttlS: number; readonly failing?: 4 | 6 }
+  | 'SERVFAIL'
+  | 'SILENT'
 
 const HEADER_BYTES = 12
 const TYPES: Readonly<Record<number, 4 | 6>> = { 1: 4, 28: 6 }
@@ -57,6 +60,7 @@ export class DnsServer implements AsyncDisposable {
     if (record === 'SILENT') return null
     if (record === 'SERVFAIL') return message(query, CODES.SERVFAIL, question, [])
     if (record === undefined) return message(query, CODES.NXDOMAIN, question, [])
+    if (family !== undefined && record.failing === family) return message(query, CODES.SERVFAIL, question, [])
     const addresses = record.addresses.filter((address) => isIP(address) === family)
     const answers = addresses.map((address) => resource(address, record.ttlS))
     return message(query, CODES.NOERROR, question, answers)

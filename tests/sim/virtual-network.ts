@@ -70,7 +70,10 @@ export class VirtualNetwork {
       connect: (host, port, handler) => this.#connect(side, host, port, handler),
       listen: (options, accept) => this.#listen(side, options, accept),
       resolve: (host) => this.#resolve(host),
-      query: async (host) => (await this.#resolve(host)).map((address) => ({ address, ttlMs: 0 })),
+      query: async (host) => {
+        const addresses = await this.#resolve(host)
+        return { found: addresses.map((address) => ({ address, ttlMs: 0 })), unknown: undefined }
+      },
     }
   }
 

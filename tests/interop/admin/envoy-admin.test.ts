@@ -12,12 +12,19 @@ import { freePort, MeltemiProcess } from '../../harness/index.ts'
 import { type EnvoyProcess, runEnvoy } from '../xds/envoy-process.ts'
 
 const CLIENTS = 3
+/** What the configuration says of each endpoint; there are as many services. */
+const HEALTH = ['UNKNOWN', 'HEALTHY', 'DEGRADED', 'UNHEALTHY'] as const
 /** Of the process, which Envoy has otherwise or not at all. */
 const OWN_STATS = /^server\.(?:workers|worker_restarted|worker_hung|codec_exception)$/
 
 interface Ports {
   readonly admin: number
   readonly listener: number
+}
+
+interface Host {
+  readonly address: { readonly socket_address: { readonly port_value: number } }
+  readonly health_status: object
 }
 
 class Side {
@@ -82,7 +89,11 @@ function bootstrap(ports: Ports, services: readonly number[]): object {
     stat_prefix: 'gate',
     cluster: 'outbound|80||a.b.svc.cluster.local',
   }
-  const endpoints = services.map((port) => ({ endpoint: { address: address(port) }, load_balancing_weight: 3 }))
+  const endpoints = services.map((port, at) => ({
+    endpoint: { address: address(port) },
+    health_status: HEALTH[at],
+    load_balancing_weight: 3,
+  }))
   return {
     admin: { address: address(ports.admin) },
     stats_config: {
@@ -142,7 +153,7 @@ describe('the admin pages of Envoy and ours', () => {
   let ours: Side
 
   before(async () => {
-    services.push(await startService(), await startService())
+    for (const _ of HEALTH) services.push(await startService())
     const ports = services.map((service) => (service.address() as AddressInfo).port)
     theirs = new Side({ admin: await freePort(), listener: await freePort() })
     ours = new Side({ admin: await freePort(), listener: await freePort() })
@@ -170,6 +181,22 @@ describe('the admin pages of Envoy and ours', () => {
     const connections = (lines: readonly string[]) =>
       lines.reduce((sum, line) => sum + Number(/::cx_total::(\d+)$/.exec(line)?.[1] ?? 0), 0)
     assert.equal(connections(our), connections(their))
+  })
+
+  test('/clusters says in text and in JSON the same of the health of an endpoint', async () => {
+    const healthIn = async (side: Side) => {
+      const flags = [...(await side.get('/clusters')).matchAll(/:(\d+)::health_flags::(.*)$/gm)]
+      const { cluster_statuses: statuses } = JSON.parse(await side.get('/clusters?format=json'))
+      const hosts: readonly Host[] = statuses[0].host_statuses
+      const status = new Map(hosts.map((host) => [host.address.socket_address.port_value, host.health_status]))
+      return flags.map(([, port, flag]) => ({ port, flag, status: status.get(Number(port)) }))
+    }
+    const [their, our] = [await healthIn(theirs), await healthIn(ours)]
+    assert.deepEqual(our, their)
+    assert.deepEqual(
+      our.map(({ flag }) => flag),
+      ['healthy', 'healthy', '/degraded_eds_health', '/failed_eds_health'],
+    )
   })
 
   test('/clusters?format=json has the same fields, as far as Envoy prints them', async () => {

@@ -37,6 +37,7 @@ function plus(a: EndpointReport, b: EndpointReport): EndpointReport {
   return {
     ...a,
     healthy: a.healthy && b.healthy,
+    degraded: a.degraded || b.degraded,
     cxActive: a.cxActive + b.cxActive,
     cxTotal: a.cxTotal + b.cxTotal,
     cxConnectFail: a.cxConnectFail + b.cxConnectFail,
@@ -82,7 +83,7 @@ function clusterJson(
     host_statuses: endpoints.map((endpoint) => ({
       address: socketAddressJson(endpoint.address),
       stats: endpointStats(endpoint).map(([name, type, value]) => ({ type, name, value: String(value) })),
-      health_status: { eds_health_status: endpoint.healthy ? 'HEALTHY' : 'UNHEALTHY' },
+      health_status: { eds_health_status: healthOf(endpoint).status },
       weight: endpoint.weight,
       hostname: endpoint.hostname,
       locality: localityJson(endpoint),
@@ -116,6 +117,13 @@ function limitsJson(limits: CircuitBreakerConfig) {
   }
 }
 
+/** As Envoy says what the configuration says, in JSON and in text. */
+function healthOf({ healthy, degraded }: EndpointReport) {
+  if (!healthy) return { status: 'UNHEALTHY', flags: '/failed_eds_health' }
+  if (degraded) return { status: 'DEGRADED', flags: '/degraded_eds_health' }
+  return { status: 'HEALTHY', flags: 'healthy' }
+}
+
 function localityJson({ locality }: EndpointReport): unknown {
   const { region = '', zone = '', subZone = '' } = locality ?? {}
   return {
@@ -144,7 +152,7 @@ function endpointFacts(endpoint: EndpointReport): [string, string | number][] {
   const { region = '', zone = '', subZone = '' } = endpoint.locality ?? {}
   return [
     ['hostname', endpoint.hostname],
-    ['health_flags', endpoint.healthy ? 'healthy' : '/failed_eds_health'],
+    ['health_flags', healthOf(endpoint).flags],
     ['weight', endpoint.weight],
     ['region', region],
     ['zone', zone],

@@ -1,4 +1,4 @@
-import type { LogLevel, MetricReader } from '@meltemi/runtime'
+import type { LogLevel, MetricReader, MetricRegistry } from '@meltemi/runtime'
 import type { LiveConfig } from '../config/live-config.ts'
 
 /** INITIALIZING: traffic may flow, but the first configuration from the control plane is not in force yet. */
@@ -12,6 +12,7 @@ export interface EndpointReport {
   readonly hostname: string
   readonly weight: number
   readonly healthy: boolean
+  readonly degraded: boolean
   /** 0, the highest, if not said. */
   readonly priority?: number
   /** undefined: it has none. */
@@ -87,7 +88,7 @@ export interface ProxyInspector {
   readonly live: LiveConfig
   /** As it was loaded, in proto JSON. */
   readonly bootstrap: Readonly<Record<string, unknown>>
-  readonly metrics: MetricReader
+  readonly metrics: MetricReader & Pick<MetricRegistry, 'counter'>
   /** Threads with traffic; 0: it runs in the main thread. */
   readonly workers: number
   readonly version: string

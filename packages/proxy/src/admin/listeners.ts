@@ -1,6 +1,7 @@
 import { type AdminRoute, badRequest, jsonReply } from '@meltemi/runtime'
+import { formatAddress } from '../util/format-address.ts'
 import type { ProxyInspector } from './inspector.ts'
-import { formatSocketAddress, socketAddressJson } from './socket-address-json.ts'
+import { socketAddressJson } from './socket-address-json.ts'
 
 export function listenersRoute(inspector: ProxyInspector): AdminRoute {
   return {
@@ -9,7 +10,7 @@ export function listenersRoute(inspector: ProxyInspector): AdminRoute {
     description: 'listeners and their addresses; ?format=json',
     handle: ({ query }) => {
       const listeners = [...inspector.live.listeners.values()].map(
-        ({ config: { name, address } }) => [name, formatSocketAddress(address)] as const,
+        ({ config: { name, address } }) => [name, formatAddress(address.host, address.port)] as const,
       )
       const format = query.get('format') ?? 'text'
       if (format === 'text') return { body: listeners.map(([name, address]) => `${name}::${address}\n`).join('') }

@@ -1,12 +1,6 @@
-import type { SocketAddress } from '@meltemi/api/model'
-
 /** `ip:port` as Envoy's admin JSON writes an address; IPv6 with or without brackets. */
 export function socketAddressJson(address: string): unknown {
   const colon = address.lastIndexOf(':')
   const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
   return { socket_address: { address: host, port_value: Number(address.slice(colon + 1)) } }
-}
-
-export function formatSocketAddress({ host, port }: SocketAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -44,9 +44,10 @@ function listener(name: string, host: string): ListenerConfig {
 }
 
 function report(address: string, overrides: Partial<EndpointReport> = {}): EndpointReport {
+  const health = { healthy: true, degraded: false }
   const connections = { cxActive: 1, cxTotal: 2, cxConnectFail: 3 }
   const requests = { rqActive: 4, rqTotal: 5, rqError: 6, rqPendingActive: 9, rqSuccess: 7, rqTimeout: 8 }
-  return { cluster: 'a', address, hostname: 'h', weight: 7, healthy: true, ...connections, ...requests, ...overrides }
+  return { cluster: 'a', address, hostname: 'h', weight: 7, ...health, ...connections, ...requests, ...overrides }
 }
 
 function configuration(): ProxyConfig {
@@ -60,7 +61,14 @@ function configuration(): ProxyConfig {
   }
 }
 
-async function startWith(t: TestContext, config: ProxyConfig = configuration()) {
+/** Of two threads. */
+const REPORTS = [
+  report('10.0.0.1:80', { priority: 1, locality: { region: 'eu', zone: '', subZone: '' } }),
+  report('10.0.0.2:80'),
+  report('10.0.0.1:80', { healthy: false }),
+]
+
+async function startWith(t: TestContext, config: ProxyConfig = configuration(), reports = REPORTS) {
   const logger = createLogger({ destination: { write: () => undefined } })
   logger.child('xds')
   const metrics = new MergedRegistry()
@@ -77,12 +85,7 @@ async function startWith(t: TestContext, config: ProxyConfig = configuration()) 
     startedAtMs: Date.now() - 5500,
     commandLineOptions: { concurrency: 2, token: 'hunter2' },
     state: () => process.state,
-    endpoints: () =>
-      Promise.resolve([
-        report('10.0.0.1:80', { priority: 1, locality: { region: 'eu', zone: '', subZone: '' } }),
-        report('10.0.0.2:80'),
-        report('10.0.0.1:80', { healthy: false }),
-      ]),
+    endpoints: () => Promise.resolve(reports),
     workers: 2,
     updateStats: () => process.update(),
     memory: () => ({ limitBytes: 1000, usedBytes: 900, overloadLevel: 1, allocatedBytes: 700, heapBytes: 800 }),
@@ -161,7 +164,13 @@ test('/stats shows all, those that a pattern finds, the used ones, or one kind',
       .slice(0, -1)
       .map((line) => line.replace(/: .*/, ''))
   }
-  assert.equal((await names('/stats')).length, 4)
+  assert.deepEqual(await names('/stats'), [
+    'cluster.a.upstream_cx_active',
+    'cluster.a.upstream_cx_total',
+    'metrics_overflow',
+    'stat_names_forgotten',
+    'meta_protocol.x.request_time_ms',
+  ])
   assert.deepEqual(await names('/stats?filter=upstream_cx'), [
     'cluster.a.upstream_cx_active',
     'cluster.a.upstream_cx_total',
@@ -247,6 +256,19 @@ test('/clusters adds up the threads and prints what Envoy prints', async (t) => 
     [undefined, 'HIGH'],
   )
   assert.deepEqual(statuses[1].host_statuses, [])
+})
+
+test('/clusters says what is degraded, unless it is unhealthy as well', async (t) => {
+  const reports = [report('10.0.0.1:80', { degraded: true }), report('10.0.0.2:80', { degraded: true, healthy: false })]
+  const { call } = await startWith(t, configuration(), reports)
+  const { text } = await call('/clusters')
+  assert.match(text, /^a::10\.0\.0\.1:80::health_flags::\/degraded_eds_health$/m)
+  assert.match(text, /^a::10\.0\.0\.2:80::health_flags::\/failed_eds_health$/m)
+  const { cluster_statuses: statuses } = (await call('/clusters?format=json')).json()
+  assert.deepEqual(
+    statuses[0].host_statuses.map(({ health_status }: { health_status: object }) => health_status),
+    [{ eds_health_status: 'DEGRADED' }, { eds_health_status: 'UNHEALTHY' }],
+  )
 })
 
 test('/clusters and /listeners show what has come since the start, and what has gone no more', async (t) => {

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parseBootstrap } from '@meltemi/api'
 import { formatPrometheus, MergedRegistry, type MetricValue } from '@meltemi/runtime'
-import { StatsView } from './stats-view.ts'
+import { StatsView, type StatsViewParts } from './stats-view.ts'
 
-function viewOf(yaml: string): StatsView {
+function viewOf(yaml: string, forgotten: StatsViewParts['forgotten'] = { add: () => {} }, maxKept?: number): StatsView {
   const { config, problems } = parseBootstrap(`stats_config:\n${yaml}`, 'f')
-  return new StatsView(config?.stats ?? assert.fail(JSON.stringify(problems)))
+  return new StatsView(config?.stats ?? assert.fail(JSON.stringify(problems)), {
+    forgotten,
+    ...(maxKept && { maxKept }),
+  })
 }
 
 function counters(...names: string[]): MetricValue[] {
@@ -164,4 +167,15 @@ describe('however hard the patterns are', () => {
     const secondMs = await timed()
     assert.ok(secondMs * 5 < firstMs, `${firstMs} ms, then ${secondMs} ms`)
   })
+})
+
+test('names beyond those that are kept take the place of all before them, and that is counted', async () => {
+  const forgotten: number[] = []
+  const counter = { add: (count: number) => void forgotten.push(count) }
+  const view = viewOf('  stats_matcher: {exclusion_list: {patterns: [{prefix: x}]}}', counter, 3)
+  const shown = async (...names: string[]) => (await view.select(counters(...names), false)).map(({ name }) => name)
+  assert.deepEqual(await shown('a', 'x1', 'b'), ['a', 'b'])
+  assert.deepEqual(forgotten, [])
+  assert.deepEqual(await shown('x2', 'a', 'x1'), ['a'])
+  assert.deepEqual(forgotten, [3])
 })

@@ -17,6 +17,15 @@ const MAX_KEPT = 200_000
 /** How long work on names may hold the thread before others have their turn. */
 const TURN_MS = 5
 
+export interface StatsViewParts {
+  /** Counts the names that were known and are not any more. */
+  readonly forgotten: { add(count: number): void }
+  /** Default: the machine's. */
+  readonly clock?: Clock
+  /** Names that are kept; default 200,000. */
+  readonly maxKept?: number
+}
+
 /** What was found out about one stat, from its name alone. */
 interface Facts {
   readonly prometheus: PrometheusName
@@ -32,14 +41,18 @@ export class StatsView implements PrometheusOptions {
   readonly #isShown: ValueTest
   readonly #buckets: readonly { readonly isMatch: ValueTest; readonly bounds: readonly number[] }[]
   readonly #clock: Clock
+  readonly #forgotten: StatsViewParts['forgotten']
+  readonly #maxKept: number
   readonly #shown = new Map<string, boolean>()
   readonly #facts = new Map<string, Facts>()
 
-  constructor(config: StatsConfig, clock: Clock = systemClock) {
+  constructor(config: StatsConfig, { forgotten, clock = systemClock, maxKept = MAX_KEPT }: StatsViewParts) {
     this.#naming = createNaming(config.tags, config.useDefaultTags)
     this.#isShown = createMatcher(config.matcher)
     this.#buckets = config.histogramBuckets.map(compileBuckets)
     this.#clock = clock
+    this.#forgotten = forgotten
+    this.#maxKept = maxKept
   }
 
   /**
@@ -50,7 +63,7 @@ export class StatsView implements PrometheusOptions {
     const shown: MetricValue[] = []
     let turnEndMs = this.#clock.now() + TURN_MS
     for (const metric of metrics) {
-      if (kept(this.#shown, metric.name, this.#isShown)) {
+      if (this.#kept(this.#shown, metric.name, this.#isShown)) {
         shown.push(metric)
         if (withNames) this.#of(metric.name)
       }
@@ -70,21 +83,24 @@ export class StatsView implements PrometheusOptions {
   }
 
   #of(statName: string): Facts {
-    return kept(this.#facts, statName, (name) => ({
+    return this.#kept(this.#facts, statName, (name) => ({
       prometheus: toPrometheusName(name, this.#naming),
       bounds: this.#buckets.find(({ isMatch }) => isMatch(name))?.bounds,
     }))
   }
-}
 
-/** From the map, or else made and put there. */
-function kept<T>(map: Map<string, T>, name: string, make: (name: string) => T): T {
-  const known = map.get(name)
-  if (known !== undefined) return known
-  if (map.size >= MAX_KEPT) map.clear()
-  const value = make(name)
-  map.set(name, value)
-  return value
+  /** From the map, or else made and put there. */
+  #kept<T>(map: Map<string, T>, name: string, make: (name: string) => T): T {
+    const known = map.get(name)
+    if (known !== undefined) return known
+    if (map.size >= this.#maxKept) {
+      this.#forgotten.add(map.size)
+      map.clear()
+    }
+    const value = make(name)
+    map.set(name, value)
+    return value
+  }
 }
 
 function createMatcher(config: StatsConfig['matcher']): ValueTest {

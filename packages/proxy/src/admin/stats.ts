@@ -18,7 +18,8 @@ const PARAMETERS = '?filter=RE2 (found anywhere in the name), ?usedonly, ?type=C
 
 export function statsRoutes(inspector: ProxyInspector): AdminRoute[] {
   const { stats } = inspector.live.bootstrap
-  const view = stats === undefined ? undefined : new StatsView(stats)
+  const forgotten = inspector.metrics.counter('stat_names_forgotten')
+  const view = stats === undefined ? undefined : new StatsView(stats, { forgotten })
   return [
     {
       method: 'GET',

@@ -8,7 +8,7 @@ import {
   type TcpProxyConfig,
 } from '@meltemi/api/model'
 import type { GroupedRegistry, HeldMetrics, MetricRegistry } from '@meltemi/runtime'
-import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
+import type { CodecDefinition, FilterDefinition, FilterHost } from '@meltemi/sdk'
 import type { ListenerCode, ListenerService, MetaProtocolService, TcpService } from '../downstream/listener-service.ts'
 import { downstreamStats } from '../downstream/stats.ts'
 import { tcpStats } from '../downstream/tcp-proxy.ts'
@@ -16,6 +16,7 @@ import { FilterChain } from '../filters/chain.ts'
 import { mirrorStats } from '../filters/mirror/mirror-stats.ts'
 import { Mirroring } from '../filters/mirror/mirroring.ts'
 import type { Mesh, ProxyFilter, ProxyFilterHost } from '../filters/proxy-filter.ts'
+import { proxyFilters } from '../filters/proxy-filters.ts'
 import { PickRequest } from '../filters/router/pick-request.ts'
 import { RequestMetrics } from '../observe/request-metrics.ts'
 import type { SeriesBudget } from '../observe/series-budget.ts'
@@ -227,16 +228,15 @@ function buildFilter({ listener, config, build, metrics, definition, slot }: Fil
   const parsed = definition.parse(filter.config ?? {}, (path, message) => faults.push(`${path}: ${message}`))
   if (faults.length > 0) throw new Error(`listener '${listener.name}': filter '${filter.name}': ${faults.join('; ')}`)
   const { clock, random } = build.thread
-  const host: ProxyFilterHost = {
+  const host: FilterHost = {
     slot,
     now: () => clock.now(),
     random: () => random.next(),
     counter: (name) => metrics.counter(`${metricGroup(config)}.${name}`),
-    node: build.node,
-    listener,
-    config,
-    registry: build.metrics,
-    mesh: build.mesh,
   }
-  return definition.create(parsed, host)
+  if (!proxyFilters.includes(definition)) return definition.create(parsed, host)
+  // a module is not to see, nor to change, what is the proxy's
+  const { node, metrics: registry, mesh } = build
+  const ownHost: ProxyFilterHost = { ...host, node, listener, config, registry, mesh }
+  return definition.create(parsed, ownHost)
 }

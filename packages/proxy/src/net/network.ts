@@ -53,6 +53,13 @@ export interface DnsAnswer {
   readonly ttlMs: number
 }
 
+/** What name servers say of a name. */
+export interface DnsAnswers {
+  readonly found: readonly DnsAnswer[]
+  /** The family of which nobody could say anything just now, while there is an address of the other one. */
+  readonly unknown: 4 | 6 | undefined
+}
+
 /** IP version; 0: any. */
 export type AddressFamily = 0 | 4 | 6
 
@@ -81,5 +88,5 @@ export interface Network {
    * The same from name servers, those given or the machine's. What only the machine's own files know is found too, where
    * no servers are given.
    */
-  query(host: string, question: DnsQuestion): Promise<readonly DnsAnswer[]>
+  query(host: string, question: DnsQuestion): Promise<DnsAnswers>
 }

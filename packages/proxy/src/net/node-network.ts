@@ -55,7 +55,7 @@ export const nodeNetwork: Network = {
     } catch (error: unknown) {
       if (question.servers.length > 0 || question.signal.aborted) throw error
       const found = await lookup(host, { all: true, family: question.family })
-      return found.map(({ address }) => ({ address, ttlMs: 0 }))
+      return { found: found.map(({ address }) => ({ address, ttlMs: 0 })), unknown: undefined }
     }
   },
 }

@@ -301,3 +301,73 @@ test('zones are told apart as soon as the local cluster knows where this proxy a
   await change({ endpoints: [{ cluster: 'mesh', endpoints: [there] }] })
   assert.equal(picked().size, 2, 'it is not among its like')
 })
+
+const zone = (name: string) => ({ region: 'r', zone: name, subZone: '' })
+const localityLb = {
+  kind: 'zone-aware',
+  routingEnabledPercent: 100,
+  minClusterSize: 1,
+  failTrafficOnPanic: false,
+} as const
+const inBothZones = [
+  endpoint('10.0.0.1', { locality: zone('here') }),
+  endpoint('10.0.0.2', { locality: zone('there') }),
+]
+const [here, there] = [
+  endpoint('10.1.0.1', { locality: zone('here') }),
+  endpoint('10.1.0.2', { locality: zone('there') }),
+]
+const pickedOf = (manager: ClusterManager, name: string) =>
+  [...new Set(Array.from({ length: 8 }, () => manager.get(name)!.pick(REQUEST)?.host))].sort()
+
+test('only clusters that tell zones apart are built again when the local cluster changes', async () => {
+  const zoned = { localityLb, endpoints: inBothZones }
+  const { manager, change } = managerIn(
+    { cluster: 'mesh', locality: zone('here') },
+    edsCluster('mesh'),
+    cluster('zoned', zoned),
+    cluster('one zone', { localityLb, endpoints: inBothZones.slice(0, 1) }),
+    cluster('weighted', { ...zoned, localityLb: { kind: 'weighted' } }),
+    cluster('hashing', { ...zoned, loadBalancer: { kind: 'maglev', tableSize: 31, useHostname: false } }),
+    cluster('ewma', { ...zoned, loadBalancer: { kind: 'peak-ewma', decayMs: 1000, defaultReplyMs: 30, penalty: 9 } }),
+  )
+  await manager.start()
+  const rebuilt: string[] = []
+  for (const each of manager.values()) if (each.name !== 'mesh') each.onRebuilt = () => rebuilt.push(each.name)
+  await change({ endpoints: [{ cluster: 'mesh', endpoints: [here, there] }] })
+  assert.deepEqual(rebuilt, ['zoned'])
+  assert.deepEqual(pickedOf(manager, 'zoned'), ['10.0.0.1'])
+})
+
+test('zones are not told apart any more when the local cluster is removed', async () => {
+  const service = cluster('service', { localityLb, endpoints: inBothZones })
+  const { manager, change } = managerIn({ cluster: 'mesh', locality: zone('here') }, edsCluster('mesh'), service)
+  await manager.start()
+  await change({ endpoints: [{ cluster: 'mesh', endpoints: [here, there] }] })
+  assert.deepEqual(pickedOf(manager, 'service'), ['10.0.0.1'])
+  await change({ clustersRemoved: ['mesh'] })
+  assert.deepEqual(pickedOf(manager, 'service'), ['10.0.0.1', '10.0.0.2'])
+})
+
+test('of many clusters that tell zones apart each is built again, once, and the thread has its turns in between', async () => {
+  const names = Array.from({ length: 200 }, (_, at) => `service ${at}`)
+  const { manager, change, clock } = managerIn(
+    { cluster: 'mesh', locality: zone('here') },
+    edsCluster('mesh'),
+    ...names.map((name) => cluster(name, { localityLb, endpoints: inBothZones })),
+  )
+  await manager.start()
+  const rebuilt: string[] = []
+  for (const each of manager.values()) if (each.name !== 'mesh') each.onRebuilt = () => rebuilt.push(each.name)
+  await change({ endpoints: [{ cluster: 'mesh', endpoints: [here, there] }] })
+  await turn()
+  assert.ok(rebuilt.length > 0 && rebuilt.length < names.length, `${rebuilt.length} at once`)
+  // what is gone meanwhile is left alone
+  await change({ clustersRemoved: names.slice(-1) })
+  for (let turns = 0; turns < names.length && rebuilt.length < names.length - 1; turns++) {
+    clock.advance(0)
+    await turn()
+  }
+  assert.deepEqual(rebuilt, names.slice(0, -1))
+  assert.deepEqual(pickedOf(manager, 'service 150'), ['10.0.0.1'])
+})

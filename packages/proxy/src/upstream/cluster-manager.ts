@@ -52,6 +52,9 @@ export class ClusterManager {
   readonly #departures: Departures
   readonly #local: LocalPlace
   #zones: LocalZones | undefined
+  /** Built for zones that are not right any more. */
+  readonly #outdated = new Set<Cluster>()
+  #isRebuilding = false
 
   constructor(
     configs: readonly ClusterConfig[],
@@ -111,11 +114,13 @@ export class ClusterManager {
       const cluster = this.#clusters.get(name)
       this.#clusters.delete(name)
       if (cluster !== undefined) this.#depart(cluster)
+      if (name === this.#local.cluster) this.#useZones(undefined)
     }
   }
 
   stop(): void {
     this.#departures.stop()
+    this.#outdated.clear()
     for (const [cluster, { allowance }] of this.#held) {
       cluster.stop()
       allowance.places.stop()
@@ -175,7 +180,8 @@ export class ClusterManager {
       stats: clusterStats(metrics, config.statName),
       limits: allowance.limits,
       places: allowance.places,
-      localZones: () => this.#zones,
+      // as in Envoy it does not tell zones apart in the cluster that it is one of
+      localZones: () => (config.name === this.#local.cluster ? undefined : this.#zones),
       connectTimeoutMs: config.connectTimeoutMs,
       bufferLimitBytes: config.bufferLimitBytes,
     })
@@ -194,9 +200,25 @@ export class ClusterManager {
   /** Its endpoints have changed: they tell where this proxy and those like it are. */
   #findZones(local: Cluster): void {
     const zones = localZones(this.#local.locality, local.endpoints)
-    if (isDeepStrictEqual(zones, this.#zones)) return
+    if (!isDeepStrictEqual(zones, this.#zones)) this.#useZones(zones)
+  }
+
+  #useZones(zones: LocalZones | undefined): void {
     this.#zones = zones
-    for (const cluster of this.#clusters.values()) if (cluster !== local) cluster.rebuild()
+    for (const cluster of this.#clusters.values()) if (cluster.usesZones) this.#outdated.add(cluster)
+    if (!this.#isRebuilding) void this.#rebuildOutdated()
+  }
+
+  /** There may be thousands: requests have their turn in between. */
+  async #rebuildOutdated(): Promise<void> {
+    this.#isRebuilding = true
+    const breather = new Breather(this.#thread.clock)
+    for (const cluster of this.#outdated) {
+      this.#outdated.delete(cluster)
+      if (this.#clusters.get(cluster.name) === cluster) cluster.rebuild()
+      await breather.step()
+    }
+    this.#isRebuilding = false
   }
 
   #newAllowance({ name, circuitBreaker }: ClusterConfig): Allowance {

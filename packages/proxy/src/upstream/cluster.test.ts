@@ -161,6 +161,13 @@ test('a weight that changes takes effect, on the endpoint that stays', () => {
   assert.equal(before?.weight, 5)
 })
 
+test('an address that is there twice is one endpoint, with what was said of it first', () => {
+  const { cluster } = clusterOf([], 'static')
+  cluster.setEndpoints([endpoint('10.0.0.1', 5), { ...endpoint('10.0.0.1', 7), priority: 1 }, endpoint('10.0.0.2')])
+  const [first] = cluster.endpoints
+  assert.deepEqual([cluster.endpoints.length, first?.weight, first?.priority], [2, 5, 0])
+})
+
 const REQUEST = { hasHash: false, hashHigh: 0, hashLow: 0, criteria: null, tried: null, random: new SeededRandom(1) }
 
 test('logical: one endpoint, which goes on under the address that a name has now', async () => {

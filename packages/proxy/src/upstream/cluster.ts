@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterConfig, EndpointConfig } from '@meltemi/api/model'
+import { formatAddress } from '../util/format-address.ts'
 import { ClusterBalancer } from './balance/cluster-balancer.ts'
 import type { PickContext, Picker } from './balance/picker.ts'
 import type { ClusterContext } from './context.ts'
-import { Endpoint, formatAddress } from './endpoint.ts'
+import { Endpoint } from './endpoint.ts'
 import { Resolver } from './resolver.ts'
 import { saysSame } from './same-endpoint.ts'
 
@@ -44,6 +45,11 @@ export class Cluster {
   /** Nothing is under way to any endpoint that it has or had. */
   get isUnused(): boolean {
     return this.#endpoints.every(({ isUnused }) => isUnused) && this.#leaving.every(({ isUnused }) => isUnused)
+  }
+
+  /** Whether it must be built again when this proxy and its like are in other zones. */
+  get usesZones(): boolean {
+    return this.#balancer.usesZones
   }
 
   /** Resolves once the first endpoints are known, or cannot be for now. */
@@ -102,7 +108,7 @@ export class Cluster {
   /** Takes the new list; endpoints whose address stays keep their connections. */
   setEndpoints(configs: readonly EndpointConfig[]): void {
     const isLogical = this.#config.discovery === 'logical-dns'
-    const next = new Map(configs.map((config) => [formatAddress(config.address.host, config.address.port), config]))
+    const next = byAddress(configs)
     if (this.#isBuilt && this.#isSame(next)) return
     this.context.turn.refresh()
     if (isLogical) this.#moveTo(configs[0])
@@ -157,6 +163,16 @@ export class Cluster {
     }
     return true
   }
+}
+
+/** An address that is there twice counts as it is there first, as in Envoy. */
+function byAddress(configs: readonly EndpointConfig[]): ReadonlyMap<string, EndpointConfig> {
+  const found = new Map<string, EndpointConfig>()
+  for (const config of configs) {
+    const address = formatAddress(config.address.host, config.address.port)
+    if (!found.has(address)) found.set(address, config)
+  }
+  return found
 }
 
 function resolvesNames({ discovery }: ClusterConfig): boolean {

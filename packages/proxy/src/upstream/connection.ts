@@ -379,11 +379,11 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   /** A service's own heartbeat is answered, unless answers would pile up; one that is about to end is asked no more. */
   #onHeartbeat(message: Metadata): void {
-    if (this.#isWaitingForDrain) return
     const { writer } = this.#outbox
     const mark = writer.length
     const isLeaving = this.#codec.serviceHeartbeat?.(message, writer) ?? false
-    if (writer.length > mark) this.#written()
+    if (this.#isWaitingForDrain) writer.truncate(mark)
+    else if (writer.length > mark) this.#written()
     if (isLeaving) this.drain()
   }
 

@@ -1,4 +1,5 @@
 import type { EndpointConfig, LbMetadata, Locality, SocketAddress } from '@meltemi/api/model'
+import { formatAddress } from '../util/format-address.ts'
 import { PeakLatency } from './balance/peak-latency.ts'
 import type { Placed } from './balance/picker.ts'
 import type { ClusterContext } from './context.ts'
@@ -140,9 +141,4 @@ export class Endpoint implements Placed, Target, ProtocolUser {
     this.#lastPool = null
     for (const [dialect, pool] of dialects) if (pool.isUnused) dialects.delete(dialect)
   }
-}
-
-/** `ip:port`, with brackets around an IPv6 address. */
-export function formatAddress(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 import type { ClusterConfig, DnsLookupFamily } from '@meltemi/api/model'
 import type { Timer } from '@meltemi/runtime'
-import type { AddressFamily, DnsAnswer } from '../net/network.ts'
+import type { AddressFamily, DnsAnswer, DnsAnswers } from '../net/network.ts'
 import { Backoff } from '../util/backoff.ts'
+import { formatAddress } from '../util/format-address.ts'
 import type { ClusterContext } from './context.ts'
-import { formatAddress } from './endpoint.ts'
 
 export interface NameResolverParts {
   readonly config: ClusterConfig
@@ -86,7 +86,7 @@ export class NameResolver {
     }
   }
 
-  async #answers(): Promise<readonly DnsAnswer[]> {
+  async #answers(): Promise<DnsAnswers> {
     const { config, context } = this.#parts
     const { respectDnsTtl = false, dnsServers = [] } = config
     const family = ASKED[config.dnsLookupFamily]
@@ -95,15 +95,18 @@ export class NameResolver {
       return context.network.query(this.#name, { family, servers, signal: this.#stopping.signal })
     }
     const addresses = await context.network.resolve(this.#name, family)
-    return addresses.map((address) => ({ address, ttlMs: 0 }))
+    return { found: addresses.map((address) => ({ address, ttlMs: 0 })), unknown: undefined }
   }
 
-  #take(answers: readonly DnsAnswer[]): { readonly ttlMs: number } {
+  /** A family of which nobody can say anything keeps its last addresses, as a name does. */
+  #take({ found, unknown }: DnsAnswers): { readonly ttlMs: number } {
     const { config } = this.#parts
-    const used = preferred(answers, config.dnsLookupFamily)
+    const kept = unknown === undefined ? [] : this.#addresses.filter((address) => isIP(address) === unknown)
+    const all = [...found, ...kept.map((address) => ({ address, ttlMs: 0 }))]
+    const used = preferred(all, config.dnsLookupFamily)
     // a logical name keeps its address, whoever says that it has none
     if (used.length > 0 || config.discovery !== 'logical-dns') this.#addresses = used.map(({ address }) => address)
-    return { ttlMs: used.length === 0 ? 0 : Math.min(...used.map(({ ttlMs }) => ttlMs)) }
+    return { ttlMs: found.length === 0 ? 0 : Math.min(...found.map(({ ttlMs }) => ttlMs)) }
   }
 }
 

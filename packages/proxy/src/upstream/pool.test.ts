@@ -26,19 +26,25 @@ import { UpstreamProtocol } from './protocol.ts'
 import { clusterStats } from './stats.ts'
 
 /*
- *   | u32 id | u8 affinity |
+ *   | u32 id | u8 affinity |      affinity LEAVING: a heartbeat that asks for no new requests
  */
+const LEAVING = 255 as Affinity
 const FRAME_BYTES = 5
 const codec: Codec = {
   decode(buffer, metadata) {
     if (!buffer.has(FRAME_BYTES)) return DecodeStatus.WaitForData
     metadata.requestId = buffer.u32(0)
     metadata.affinity = buffer.u8(4) as Affinity
+    if (metadata.affinity === LEAVING) metadata.type = MessageType.Heartbeat
     metadata.message = buffer.take(FRAME_BYTES)
     return DecodeStatus.Done
   },
   encode: (metadata, _mutation, out) => void out.u32(Number(metadata.requestId)).u8(metadata.affinity),
   onError() {},
+  serviceHeartbeat(metadata, out) {
+    out.u32(Number(metadata.requestId)).u8(LEAVING)
+    return true
+  },
 }
 const definition: CodecDefinition = { name: 'tiny', contract: 1, correlation: 'id', create: () => codec }
 
@@ -385,4 +391,26 @@ test('an ordered connection with a reply given up takes no more requests and clo
   socket.receive(2)
   assert.equal(b.reply?.requestId, 2)
   assert.notEqual(socket.state, 'open')
+})
+
+test('a service that is about to end is heard while it takes nothing, and then not answered', () => {
+  for (const isCongested of [false, true]) {
+    const { ask, connect, sockets, clock } = setUp({ multiplexing: true })
+    const first = ask(new Client(1))
+    const socket = connect(0)
+    if (isCongested) socket.bufferedBytes = 1024 * 1024
+    const second = ask(new Client(2))
+    socket.receive(77, LEAVING)
+    clock.runImmediates()
+    assert.equal(socket.ids.includes(77), !isCongested)
+    const [firstId, secondId] = socket.ids
+    socket.bufferedBytes = 0
+    socket.handler.onDrain()
+    ask(new Client(3))
+    assert.equal(sockets.length, 2, 'a new request has another connection')
+    socket.receive(firstId as number)
+    assert.equal(socket.state, 'open')
+    socket.receive(secondId as number)
+    assert.deepEqual([first.reply !== null, second.reply !== null, socket.state], [true, true, 'closing'])
+  }
 })

@@ -38,6 +38,7 @@ export function clusterStats(metrics: MetricRegistry, statName: string) {
     lbSubsetsFallback: counter('lb_subsets_fallback'),
     lbSubsetsFallbackPanic: counter('lb_subsets_fallback_panic'),
     lbSubsetsOverflow: counter('lb_subsets_overflow'),
+    lbSubsetsForgotten: counter('lb_subsets_forgotten'),
     lbZoneRoutingAllDirectly: counter('lb_zone_routing_all_directly'),
     lbZoneRoutingSampled: counter('lb_zone_routing_sampled'),
     lbZoneRoutingCrossZone: counter('lb_zone_routing_cross_zone'),

@@ -1,5 +1,6 @@
 import { type ConfigSource, type DynamicConfig, type ProxyConfig, sourceKey } from '@meltemi/api/model'
 import type { ResourceType } from '@meltemi/api/xds'
+import { formatAddress } from '../util/format-address.ts'
 import { DeltaSubscription } from './delta-subscription.ts'
 import { type HeldResources, isNamed, type WantedNames } from './held-resources.ts'
 import { Link, type LinkParts } from './link.ts'
@@ -93,5 +94,5 @@ function apiOf(source: ConfigSource | undefined, dynamic: DynamicConfig) {
 export function addressesOf({ clusters }: ProxyConfig, name: string): readonly string[] {
   const endpoints = clusters.find((cluster) => cluster.name === name)?.endpoints ?? []
   if (endpoints.length === 0) throw new Error(`cluster '${name}' has no endpoint that could be asked for configuration`)
-  return endpoints.map(({ address: { host, port } }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`))
+  return endpoints.map(({ address: { host, port } }) => formatAddress(host, port))
 }

@@ -40,7 +40,8 @@ class Stage {
   }
 
   want(part: keyof WantedConfig, name: string, value: object): this {
-    ;(this.wanted[part] as Map<string, object>).set(name, value)
+    // as on the way there: what is wanted now is another map
+    this.wanted = { ...this.wanted, [part]: new Map([...this.wanted[part], [name, value]]) }
     return this
   }
 
@@ -149,4 +150,30 @@ test('what is wanted and not in force is counted, until it is', async () => {
   stage.refusing.clear()
   await stage.apply(bad)
   assert.deepEqual(stage.warming.countOpen(stage.wanted), { clusters: 0, listeners: 0 })
+})
+
+/** How often it was gone through. */
+class CountingMap<K, V> extends Map<K, V> {
+  rounds = 0
+  override [Symbol.iterator]() {
+    this.rounds++
+    return super[Symbol.iterator]()
+  }
+}
+
+test('what is not in force is not counted again while only endpoints change', async () => {
+  const stage = new Stage()
+  stage.want('clusters', 'a', edsCluster('a')).want('clusters', 'b', staticCluster('b', [1]))
+  const clusters = new CountingMap<string, never>(stage.wanted.clusters)
+  stage.wanted = { ...stage.wanted, clusters }
+  const open = () => stage.warming.countOpen(stage.wanted).clusters
+  await stage.apply()
+  assert.deepEqual([open(), open()], [1, 1])
+  await stage.want('endpoints', 'ads/a', endpoints(1)).apply()
+  assert.deepEqual([open(), open()], [0, 0])
+  for (const port of [2, 3, 4]) {
+    await stage.want('endpoints', 'ads/a', endpoints(port)).apply()
+    assert.equal(open(), 0)
+  }
+  assert.equal(clusters.rounds, 2)
 })

@@ -4,6 +4,7 @@ import type { Configure, VersionOf } from '../config/configure.ts'
 import { faultsOf } from '../util/config-refused.ts'
 import { InForce } from './in-force.ts'
 import { Needs } from './needs.ts'
+import { OpenCount } from './open-count.ts'
 import { type Plan, type PlanningRules, planChange } from './plan-change.ts'
 import { codecOf, digestOf, type WantedConfig } from './wanted-config.ts'
 
@@ -30,11 +31,15 @@ export class Warming {
   readonly #needs: Needs
   /** By configuration; with why. */
   readonly #refused = new Map<object, string>()
+  readonly #openClusters: OpenCount
+  readonly #openListeners: OpenCount
   #retry: Timer | undefined
 
   constructor(parts: WarmingParts) {
     this.#parts = parts
     this.#inForce = new InForce(parts.config)
+    this.#openClusters = new OpenCount(this.#inForce.clusters)
+    this.#openListeners = new OpenCount(this.#inForce.listeners)
     this.#needs = new Needs(parts.clock, (need) => parts.onTimer(need))
   }
 
@@ -61,8 +66,8 @@ export class Warming {
   /** How much of what is wanted is not in force, or not in the form that is wanted. */
   countOpen(wanted: WantedConfig): { readonly clusters: number; readonly listeners: number } {
     return {
-      clusters: countOpen(wanted.clusters, this.#inForce.clusters),
-      listeners: countOpen(wanted.listeners, this.#inForce.listeners),
+      clusters: this.#openClusters.of(wanted.clusters),
+      listeners: this.#openListeners.of(wanted.listeners),
     }
   }
 
@@ -132,17 +137,13 @@ export class Warming {
     try {
       await this.#parts.configure(change, versionOf)
       this.#inForce.apply(change)
+      if (change.clusters.length + change.clustersRemoved.length > 0) this.#openClusters.forget()
+      if (change.listeners.length + change.listenersRemoved.length > 0) this.#openListeners.forget()
       return []
     } catch (error: unknown) {
       return faultsOf(error)
     }
   }
-}
-
-function countOpen<T>(wanted: ReadonlyMap<string, T>, inForce: ReadonlyMap<string, { readonly config: T }>): number {
-  let open = 0
-  for (const [name, config] of wanted) if (inForce.get(name)?.config !== config) open++
-  return open
 }
 
 interface Item {

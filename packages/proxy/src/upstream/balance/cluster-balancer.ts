@@ -10,7 +10,14 @@
  */
 import type { ClusterConfig } from '@meltemi/api/model'
 import { Balancers } from './balancers.ts'
-import { effectiveWeight, groupByLocality, type LocalityGroup, LocalityPicker, localityShares } from './localities.ts'
+import {
+  effectiveWeight,
+  groupByLocality,
+  type LocalityGroup,
+  LocalityPicker,
+  localityKey,
+  localityShares,
+} from './localities.ts'
 import type { BalanceTools, Picker, Placed } from './picker.ts'
 import { createBalancer, isHashing } from './policies.ts'
 import { type LevelHealth, type LevelLoad, priorityLoads } from './priority-load.ts'
@@ -57,6 +64,8 @@ export class ClusterBalancer {
   readonly #stats: BalanceStats
   readonly #balancers: Balancers
   readonly #isHashing: boolean
+  readonly #knowsZones: boolean
+  #spansZones = false
 
   constructor(config: BalanceConfig, tools: BalanceTools, stats: BalanceStats) {
     this.#config = config
@@ -64,12 +73,20 @@ export class ClusterBalancer {
     this.#stats = stats
     this.#balancers = new Balancers(() => createBalancer(config.loadBalancer, tools))
     this.#isHashing = isHashing(config.loadBalancer)
+    const { localityLb, loadBalancer } = config
+    this.#knowsZones = !this.#isHashing && localityLb?.kind !== 'weighted' && loadBalancer.kind !== 'peak-ewma'
+  }
+
+  /** Whether it matters to what was built last in which zones this proxy and its like are. */
+  get usesZones(): boolean {
+    return this.#knowsZones && this.#spansZones
   }
 
   /** `zones`: undefined where nobody knows in which zones this proxy and its like are. */
   build<E extends Placed>(endpoints: readonly E[], zones?: LocalZones): Picker<E> {
     const { subsets, localityLb } = this.#config
     this.#balancers.renew()
+    this.#spansZones = this.#knowsZones && isInSeveralZones(endpoints)
     const weightOf = localityLb?.kind === 'weighted' ? (group: LocalityGroup<E>) => group.weight : null
     if (subsets === undefined) {
       // it may have had some before
@@ -132,8 +149,7 @@ export class ClusterBalancer {
   #buildUsable<E extends Placed>(level: Level<E>, part: Part<E>, zones: LocalZones | undefined): Picker<E> {
     if (this.#isHashing) return this.#buildHashing(level, part)
     if (part.weightOf !== null) return this.#buildWeighted(level, part, part.weightOf)
-    const knowsZones = this.#config.localityLb?.kind !== 'weighted' && this.#config.loadBalancer.kind !== 'peak-ewma'
-    if (level.priority > 0 || zones === undefined || !knowsZones) return this.#leaf(level, part, '')
+    if (level.priority > 0 || zones === undefined || !this.usesZones) return this.#leaf(level, part, '')
     return this.#buildZones(level, part, zones)
   }
 
@@ -186,6 +202,12 @@ export class ClusterBalancer {
   #leaf<E extends Placed>(level: Level<E>, part: Part<E>, locality: string): Picker<E> {
     return this.#balancers.of(partKey(part.key, level, locality)).build(level.usable)
   }
+}
+
+function isInSeveralZones(endpoints: readonly Placed[]): boolean {
+  const first = endpoints[0]?.locality
+  const key = localityKey(first)
+  return endpoints.some(({ locality }) => locality !== first && localityKey(locality) !== key)
 }
 
 /** In panic they go on where the healthy ones were. */

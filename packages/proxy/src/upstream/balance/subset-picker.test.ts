@@ -249,3 +249,13 @@ describe('whatever the endpoints and the wish', () => {
     )
   })
 })
+
+test('beyond 1,024 ways to ask the choices are made anew, and that is counted', () => {
+  const { asked, stats } = balanced({ fallback: 'any' })
+  for (let n = 0; n < 1024; n++) asked({ version: `unknown ${n}` })
+  assert.equal(stats.counts.get('forgotten'), undefined)
+  assert.equal(asked({ version: '2' }), 'a2')
+  assert.equal(stats.counts.get('forgotten'), 1024)
+  assert.equal(asked({ version: '1' }), 'a1 b1')
+  assert.equal(stats.counts.get('forgotten'), 1024)
+})

@@ -10,6 +10,7 @@ export interface SubsetStats {
   readonly lbSubsetsFallback: { add(count: number): void }
   readonly lbSubsetsFallbackPanic: { add(count: number): void }
   readonly lbSubsetsOverflow: { add(count: number): void }
+  readonly lbSubsetsForgotten: { add(count: number): void }
 }
 
 /** How the picker of a part of the endpoints is made; `key` names the part, always alike. */
@@ -62,7 +63,10 @@ export class SubsetPicker<E extends Placed> implements Picker<E> {
   }
 
   #choose(criteria: MetadataCriteria | null): Choice<E> {
-    if (this.#choices.size >= MAX_CHOICES) this.#choices.clear()
+    if (this.#choices.size >= MAX_CHOICES) {
+      this.#stats.lbSubsetsForgotten.add(this.#choices.size)
+      this.#choices.clear()
+    }
     const choice = this.#findWithList(criteria) ?? { picker: NO_PICKER, counter: null }
     this.#choices.set(criteria === null ? '' : criteria.key, choice)
     return choice

@@ -72,6 +72,7 @@ export function countedStats(): CountedStats {
     lbSubsetsFallback: counter('fallback'),
     lbSubsetsFallbackPanic: counter('fallback panic'),
     lbSubsetsOverflow: counter('overflow'),
+    lbSubsetsForgotten: counter('forgotten'),
     lbZoneRoutingAllDirectly: counter('all directly'),
     lbZoneRoutingSampled: counter('sampled'),
     lbZoneRoutingCrossZone: counter('cross zone'),
