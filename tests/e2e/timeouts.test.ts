@@ -243,7 +243,7 @@ test('while a client is not read the message that it has begun has no deadline',
       connection.send(uuidFrame({ id: request.requestId, body: Buffer.alloc(12 * 1024 * 1024) }))
     },
   })
-  const filter = { partialMessageTimeoutMs: 300 }
+  const filter = { partialMessageTimeoutMs: 1000 }
   await using proxy = await startTestProxy({ codec: uuid, endpoints: [server.port], filter })
   await using client = await connectClient({ port: proxy.port, codec: uuid })
   client.send(uuidFrame({ id: 1 }))
@@ -255,7 +255,7 @@ test('while a client is not read the message that it has begun has no deadline',
   release()
   await proxy.until('downstream_flow_control_paused', 1)
   client.send(last.subarray(7))
-  await sleep(400)
+  await sleep(1200)
   client.socket.resume()
   assert.deepEqual(
     (await client.take(2)).map(({ requestId }) => requestId),
