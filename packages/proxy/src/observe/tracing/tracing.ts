@@ -170,6 +170,10 @@ export class Tracing implements SpanHost {
     } else if ((forms & ContextForms.W3c) !== 0) {
       traceparent = this.#untracedHead + digits + this.#untracedTail
     }
+    // what others have added to a trace that is not this one
+    if (incoming.tracestate !== '' && parent.form !== ContextForms.W3c) {
+      exchange.mutateRequest(keyIn(incoming.otherKeys, 'tracestate'), undefined)
+    }
     sendUntraced(exchange, forms, incoming.otherKeys, traceparent)
   }
 
