@@ -125,7 +125,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   }
 
   get upstreamAddress(): string {
-    return this.attempt === null ? '' : this.attempt.endpoint.address
+    return this.attempt === null ? '' : this.attempt.address
   }
 
   get upstreamLocalAddress(): string {

@@ -41,6 +41,10 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     bookRequest(cluster, endpoint)
   }
 
+  get address(): string {
+    return this.#connection === null ? this.endpoint.address : this.#connection.address
+  }
+
   get localAddress(): string {
     return this.#connection === null ? '' : this.#connection.localAddress
   }
@@ -85,7 +89,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
       this.#wrongId(reply, connection)
       return
     }
-    if (this.#context.isObserved) reply.set(SERVER_ADDRESS_KEY, this.endpoint.address)
+    if (this.#context.isObserved) reply.set(SERVER_ADDRESS_KEY, connection.address)
     if (reply.last) {
       bookReply(this.endpoint, reply)
       noteReply(this.cluster, this.endpoint, this.#startedMs)
@@ -151,7 +155,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   /** For those who want to know where it went. */
   #observe(connection: UpstreamConnection): void {
     connection.rememberAddress()
-    this.#context.request.set(SERVER_ADDRESS_KEY, this.endpoint.address)
+    this.#context.request.set(SERVER_ADDRESS_KEY, connection.address)
   }
 
   #wrongId(reply: Metadata, connection: UpstreamConnection): void {
@@ -182,12 +186,12 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   }
 
   #endSpan(span: TrySpan, cause: Failure | null, reply: Metadata | null, isCancelled: boolean): void {
-    const { endpoint } = this
     const connection = this.#connection
+    const { host, port, address } = connection ?? this.endpoint
     span.end(this.#context.thread.turn.nowMs, {
-      host: endpoint.host,
-      port: endpoint.port,
-      address: endpoint.address,
+      host,
+      port,
+      address,
       localAddress: connection === null ? '' : connection.localHost,
       localPort: connection === null ? 0 : connection.localPort,
       // the exchange's, where that is why it was given up
