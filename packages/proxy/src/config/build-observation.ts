@@ -2,6 +2,7 @@ import { type AccessLogConfig, type ListenerConfig, logKeys, type MetaProtocolCo
 import type { MetricRegistry } from '@meltemi/runtime'
 import type { CodecDefinition } from '@meltemi/sdk'
 import { AccessLog } from '../observe/access-log/access-log.ts'
+import { readsRequestId } from '../observe/access-log/log-filter.ts'
 import type { BatchWriters, HeldWriter } from '../observe/export/batch-writers.ts'
 import { checkLogFile } from '../observe/export/check-log-file.ts'
 import { logDestination, spanDestination } from '../observe/export/outlet.ts'
@@ -56,7 +57,8 @@ export function buildObservation(
   }
 }
 
-function asksForId({ format }: AccessLogConfig): boolean {
+function asksForId({ format, filter }: AccessLogConfig): boolean {
+  if (filter !== undefined && readsRequestId(filter)) return true
   return logKeys(format.kind === 'json' ? format.root : format).includes(REQUEST_ID)
 }
 
