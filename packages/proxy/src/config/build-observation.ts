@@ -44,16 +44,22 @@ export function buildObservation(
   const { accessLogs = [] } = config
   for (const { sink } of accessLogs) if (sink.kind === 'file') checkLogFile(sink.path, listener.name)
   const held: HeldWriter[] = []
+  const release = () => {
+    for (const each of held) each.release()
+  }
   const needsRequestId = config.generateRequestId || accessLogs.some(asksForId)
   const canChangeRequests = codec.mutation === 'request' || codec.mutation === 'both'
-  return {
-    tracing: buildTracing(listener, config, { metrics, needsRequestId, canChangeRequests, held, parts }),
-    accessLogs: accessLogs.map((log) => buildLog(log, config, held, parts)),
-    needsRequestId,
-    canChangeRequests,
-    release: () => {
-      for (const each of held) each.release()
-    },
+  try {
+    return {
+      tracing: buildTracing(listener, config, { metrics, needsRequestId, canChangeRequests, held, parts }),
+      accessLogs: accessLogs.map((log) => buildLog(log, config, held, parts)),
+      needsRequestId,
+      canChangeRequests,
+      release,
+    }
+  } catch (error: unknown) {
+    release()
+    throw error
   }
 }
 

@@ -67,7 +67,11 @@ export class IstioSeries implements SeriesOwner {
 
   constructor(parts: IstioSeriesParts) {
     this.#parts = parts
-    parts.budget.owners.add(this)
+  }
+
+  /** Somebody uses it, and will release it. */
+  retain(): void {
+    this.#parts.budget.owners.add(this)
   }
 
   /** `cluster` empty: none was chosen. */
