@@ -113,8 +113,16 @@ export class Tracing implements SpanHost {
     return null
   }
 
+  /** Never throws: spans end while requests are on their way. */
   end(span: Span): void {
-    this.#exporter?.encoder.write(span, this.#exporter.writer)
+    const exporter = this.#exporter
+    if (exporter === null) return
+    try {
+      exporter.encoder.write(span, exporter.writer)
+    } catch {
+      // nobody needs a span as much as its request
+      exporter.writer.lose()
+    }
   }
 
   #begin(exchange: Traced): ExchangeSpan {
