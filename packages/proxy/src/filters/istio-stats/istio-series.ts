@@ -1,3 +1,4 @@
+import { parseTrafficName } from '@meltemi/api/model'
 import { type Counter, type GroupedRegistry, type HeldMetrics, type Histogram, labelledName } from '@meltemi/runtime'
 import type { SeriesBudget, SeriesOwner } from '../../observe/series-budget.ts'
 import type { Peer } from '../metadata-exchange/peer-cache.ts'
@@ -159,5 +160,6 @@ export class IstioSeries implements SeriesOwner {
 
 /** The host in `outbound|9090|v1|host`; of a cluster that is named otherwise its name. */
 function serviceOf(cluster: string): string {
-  return cluster.slice(cluster.lastIndexOf('|') + 1) || UNKNOWN
+  const name = parseTrafficName(cluster)
+  return (name === undefined ? cluster : name.host) || UNKNOWN
 }
