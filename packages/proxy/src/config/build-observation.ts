@@ -6,6 +6,7 @@ import { readsRequestId } from '../observe/access-log/log-filter.ts'
 import type { BatchWriters, HeldWriter } from '../observe/export/batch-writers.ts'
 import { checkLogFile } from '../observe/export/check-log-file.ts'
 import { logDestination, spanDestination } from '../observe/export/outlet.ts'
+import { REQUEST_ID } from '../observe/property-keys.ts'
 import { OtlpEncoder } from '../observe/tracing/otlp-encoder.ts'
 import { type ThreadTracing, Tracing } from '../observe/tracing/tracing.ts'
 import { tracingStats } from '../observe/tracing/tracing-stats.ts'
@@ -30,7 +31,6 @@ export interface Observation {
   release(): void
 }
 
-const REQUEST_ID = 'x-request-id'
 const DEFAULT_SERVICE = 'meltemi'
 
 /** Throws an Error that names the listener for a log that cannot be written. */

@@ -140,6 +140,7 @@ function buildWith(parts: MetaParts): MetaProtocolService {
       tracing: observation.tracing,
       accessLogs: observation.accessLogs,
       needsRequestId: observation.needsRequestId,
+      requestIds: build.observation.tracing.requestIds,
       canChangeRequests: observation.canChangeRequests,
       isRecorded: observation.accessLogs.length > 0 || chain.hasEnd,
       isObserved: observation.tracing !== null || observation.accessLogs.length > 0 || filters.length > 0,

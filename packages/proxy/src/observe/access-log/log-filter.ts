@@ -1,6 +1,7 @@
 import type { AccessLogFilter, MetadataMatcher } from '@meltemi/api/model'
 import type { Metadata } from '@meltemi/sdk'
 import type { Random } from '../../util/random.ts'
+import { REQUEST_ID } from '../property-keys.ts'
 import type { ExchangeRecord } from '../record.ts'
 import { responseFlag } from '../response-flags.ts'
 import { firstOf } from '../tracing/request-ids.ts'
@@ -13,8 +14,6 @@ export interface FilterParts {
   /** Routes are compiled further up, and so are matchers. */
   compileMatcher(matcher: MetadataMatcher): { matches(metadata: Metadata): boolean }
 }
-
-const REQUEST_ID = 'x-request-id'
 
 export function compileLogFilter(filter: AccessLogFilter, parts: FilterParts): LogFilter {
   switch (filter.kind) {

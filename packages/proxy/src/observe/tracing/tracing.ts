@@ -2,6 +2,7 @@ import type { ListenerConfig, Propagation, TracingConfig } from '@meltemi/api/mo
 import type { Metadata } from '@meltemi/sdk'
 import type { Random } from '../../util/random.ts'
 import type { BatchWriter } from '../export/batch-writer.ts'
+import { REQUEST_ID } from '../property-keys.ts'
 import type { WallClock } from '../wall-clock.ts'
 import { decide } from './decide.ts'
 import { ExchangeSpan, type SpanContext, type SpanHost } from './exchange-span.ts'
@@ -42,7 +43,6 @@ export interface Traced extends Carrier {
   readonly request: Metadata
 }
 
-const REQUEST_ID = 'x-request-id'
 const W3C_DIGITS = 32
 const FORMS: Readonly<Record<Propagation, ContextForms>> = {
   w3c: ContextForms.W3c,
