@@ -179,6 +179,19 @@ describe('an exchange that is answered', () => {
     assert.deepEqual(ids, [lines[0]?.['id']])
   })
 
+  test('has an id where the filter of a log asks for one, so that all logs draw the same', async () => {
+    const ids: (string | undefined)[] = []
+    await linesOf({
+      log: jsonLog(FORMAT, { filter: { kind: 'fraction', numerator: 1, denominator: 2, isIndependent: false } }),
+      handler: (request, connection) => {
+        ids.push(request.get('x-request-id'))
+        connection.answer(request)
+      },
+      act: one,
+    })
+    assert.match(String(ids[0]), /^[0-9a-f]{8}-/)
+  })
+
   test('and nothing is changed in it where no log asks', async () => {
     const pairs: number[] = []
     await linesOf({

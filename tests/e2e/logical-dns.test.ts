@@ -7,16 +7,21 @@ import {
   connectClient,
   type DnsServer,
   holding,
+  jsonLog,
+  Observed,
   startDnsServer,
   startEchoServer,
   startTestProxy,
+  type TestProxyOptions,
+  zipkinTracing,
 } from '../harness/index.ts'
 
 const isOk = (reply: { message: Buffer }) => reply.message.readInt16BE(11) === 0
 
 /** A proxy in front of `service.test`, whose addresses a name server tells. */
-function startNamed(dns: DnsServer, port: number, more: object = {}) {
+function startNamed(dns: DnsServer, port: number, more: object = {}, options: Partial<TestProxyOptions> = {}) {
   return startTestProxy({
+    ...options,
     codec: awesomerpc,
     cluster: {
       discovery: 'logical-dns',
@@ -55,6 +60,34 @@ test('a new address is for new connections; those that are there go on being use
   hold.release()
   assert.ok(isOk(await late))
   assert.equal(first.received.length, 8)
+})
+
+test('logs and traces have the address that a request went to, not the one that its name leads to by now', async () => {
+  await using dns = await startDnsServer({ 'service.test': { addresses: ['127.0.0.1'], ttlS: 60 } })
+  await using server = await startEchoServer({ codec: awesomerpc })
+  const outlet = new Observed()
+  const format = { host: '%UPSTREAM_HOST%', told: '%REQ(x-meta-protocol-real-server-address)%' }
+  const filter = { accessLogs: [jsonLog(format)], tracing: zipkinTracing() }
+  const proxy = await startNamed(dns, server.port, {}, { outlet, filter })
+  await using client = await connectClient({ port: proxy.port, codec: awesomerpc })
+  await client.request(awesomerpcFrame({ id: 1 }))
+  dns.book.set('service.test', { addresses: ['127.0.0.2'], ttlS: 60 })
+  while (proxy.proxy.endpoints()[0]?.address !== `127.0.0.2:${server.port}`) await dns.asked(dns.questions.length + 1)
+  await client.request(awesomerpcFrame({ id: 2 }))
+  await proxy.proxy.stop()
+  const address = `127.0.0.1:${server.port}`
+  assert.deepEqual(outlet.lines, [
+    { host: address, told: address },
+    { host: address, told: address },
+  ])
+  const tries = outlet.spans.filter(({ name }) => name.startsWith('router '))
+  assert.deepEqual(
+    tries.map(({ tags }) => [tags['upstream_address'], tags['peer.address']]),
+    [
+      [address, '127.0.0.1'],
+      [address, '127.0.0.1'],
+    ],
+  )
 })
 
 test('names are asked for when their time to live is over, not before', async () => {

@@ -424,6 +424,13 @@ describe('a request that is not traced', () => {
     assert.equal(received[0]?.['traceparent'], `00-${TRACE}-${SPAN}-00`)
   })
 
+  test('has no state of a trace that it does not belong to', async () => {
+    const pairs = { traceparent: 'nonsense', tracestate: 'a=b', b3: '1' }
+    const { received } = await run({ tracing: { overallSampling: 0, propagation: ['w3c'] }, act: ask(pairs) })
+    assert.match(received[0]?.['traceparent'] ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+    assert.deepEqual([received[0]?.['tracestate'], received[0]?.['b3']], [undefined, '0'])
+  })
+
   test('without a collector is marked as it would be', async () => {
     const { spans, received, stat } = await run({ tracing: { provider: undefined }, act: ask({}) })
     assert.deepEqual(spans, [])

@@ -17,6 +17,7 @@ import type { LiveConfig } from './config/live-config.ts'
 import type { DataPlane } from './data-plane.ts'
 import { describeLine } from './describe-line.ts'
 import type { ModuleStore } from './module-store.ts'
+import { droppedLines } from './observe/export/export-stats.ts'
 import type { Exporters } from './observe/export/exporters.ts'
 import type { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
@@ -73,7 +74,8 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     this.workers = parts.options.concurrency
     this.#stats = new ServerStats(parts.metrics, this.workers, this.startedAtMs)
     const { config, bootstrap, modules, xds, ...commandLineOptions } = parts.options
-    this.#accessLog = new AdminAccessLog(config.adminAccessLogs ?? [], parts.logger.child('admin'))
+    const adminLogger = parts.logger.child('admin')
+    this.#accessLog = new AdminAccessLog(config.adminAccessLogs ?? [], adminLogger, droppedLines(parts.metrics))
     this.bootstrap = bootstrap
     const xdsCacheFolder = xds?.cacheFolder
     this.commandLineOptions = { ...commandLineOptions, xdsCacheFolder, modules: modules.map(({ path }) => path) }

@@ -214,7 +214,7 @@ const NO_KEYS: string[] = []
  * that the bytes that come out do not depend on the order in which filters ran.
  */
 export class Mutation {
-  /** The empty one, shared and frozen: `set` throws. */
+  /** The empty one. It is shared: its `set` throws a TypeError. */
   static readonly none: Mutation = new Mutation()
 
   // made with what is in them: an array that something is added to has room for sixteen more
@@ -243,17 +243,12 @@ export class Mutation {
     let at = 0
     while (at < keys.length && (keys[at] as string) < key) at++
     if (at === keys.length) {
+      // cheaper than a splice, and most changes come in order
       this.#append(key, value)
       return
     }
     if (keys[at] === key) {
       this.#values[at] = value
-      return
-    }
-    if (at === keys.length) {
-      // cheaper than a splice, and most changes come in order
-      keys.push(key)
-      this.#values.push(value)
       return
     }
     keys.splice(at, 0, key)

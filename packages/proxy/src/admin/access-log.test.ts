@@ -27,6 +27,13 @@ function call(changes: Partial<AdminCall> = {}): AdminCall {
   }
 }
 
+const dropped = {
+  value: 0,
+  add(n: number) {
+    this.value += n
+  },
+}
+
 function logWith(lines: string[] = []) {
   return createLogger({ destination: { write: (line) => lines.push(line) } })
 }
@@ -40,7 +47,7 @@ test('a line is Envoy’s default format for HTTP', () => {
 
 test('every call has a line in every file, and a file that was moved away begins anew', async () => {
   const files = [join(folder, 'a'), join(folder, 'b')]
-  const log = new AdminAccessLog(files, logWith())
+  const log = new AdminAccessLog(files, logWith(), dropped)
   await log.open()
   for (let i = 0; i < 5; i++) log.add(call({ status: 200 + i }))
   await log.close()
@@ -53,18 +60,22 @@ test('every call has a line in every file, and a file that was moved away begins
 
 test('a file that cannot be written is an error at the start, and a warning later', async () => {
   const lines: string[] = []
-  const log = new AdminAccessLog([join(folder, 'no', 'such', 'folder')], logWith(lines))
+  const log = new AdminAccessLog([join(folder, 'no', 'such', 'folder')], logWith(lines), dropped)
   await assert.rejects(log.open(), /ENOENT/)
   log.add(call())
+  const before = dropped.value
   await log.close()
+  assert.equal(dropped.value, before + 1)
   assert.match(lines.join(''), /the admin access log cannot be written/)
 })
 
 test('what the disk does not take in time is bounded', async () => {
   const lines: string[] = []
   const file = join(folder, 'flood')
-  const log = new AdminAccessLog([file], logWith(lines))
+  const log = new AdminAccessLog([file], logWith(lines), dropped)
+  const before = dropped.value
   for (let i = 0; i < 5_000; i++) log.add(call())
+  assert.equal(dropped.value, before + 4_000)
   await log.close()
   assert.equal(readFileSync(file, 'utf8').split('\n').length, 1_001)
   assert.match(lines.join(''), /lines of the admin access log are lost/)

@@ -1,5 +1,5 @@
 import { appendFile } from 'node:fs/promises'
-import type { AdminCall, Logger } from '@meltemi/runtime'
+import type { AdminCall, Counter, Logger } from '@meltemi/runtime'
 
 /** Of lines that wait for the disk; those beyond are not written. */
 const MAX_WAITING = 1_000
@@ -11,12 +11,15 @@ const MAX_WAITING = 1_000
 export class AdminAccessLog {
   readonly #files: readonly string[]
   readonly #logger: Logger
+  readonly #dropped: Counter
   #waiting: string[] = []
   #writing: Promise<void> | undefined
 
-  constructor(files: readonly string[], logger: Logger) {
+  /** `dropped`: lines that are lost. */
+  constructor(files: readonly string[], logger: Logger, dropped: Counter) {
     this.#files = files
     this.#logger = logger
+    this.#dropped = dropped
   }
 
   /** Rejects when a file cannot be written. */
@@ -26,6 +29,7 @@ export class AdminAccessLog {
 
   readonly add = (call: AdminCall): void => {
     if (this.#waiting.length >= MAX_WAITING) {
+      this.#dropped.add(this.#files.length)
       this.#logger
         .limited('admin access log', 1)
         ?.warn('lines of the admin access log are lost', { files: this.#files })
@@ -44,9 +48,11 @@ export class AdminAccessLog {
     // what comes in this turn goes together
     await new Promise((resolve) => setImmediate(resolve))
     while (this.#waiting.length > 0) {
-      const text = this.#waiting.splice(0).join('')
+      const lines = this.#waiting.splice(0)
+      const text = lines.join('')
       for (const file of this.#files) {
         await appendFile(file, text).catch((error: unknown) => {
+          this.#dropped.add(lines.length)
           this.#logger.limited('admin access log', 1)?.warn('the admin access log cannot be written', { file, error })
         })
       }

@@ -2,9 +2,11 @@ import { type AccessLogConfig, type ListenerConfig, logKeys, type MetaProtocolCo
 import type { MetricRegistry } from '@meltemi/runtime'
 import type { CodecDefinition } from '@meltemi/sdk'
 import { AccessLog } from '../observe/access-log/access-log.ts'
+import { readsRequestId } from '../observe/access-log/log-filter.ts'
 import type { BatchWriters, HeldWriter } from '../observe/export/batch-writers.ts'
 import { checkLogFile } from '../observe/export/check-log-file.ts'
 import { logDestination, spanDestination } from '../observe/export/outlet.ts'
+import { REQUEST_ID } from '../observe/property-keys.ts'
 import { OtlpEncoder } from '../observe/tracing/otlp-encoder.ts'
 import { type ThreadTracing, Tracing } from '../observe/tracing/tracing.ts'
 import { tracingStats } from '../observe/tracing/tracing-stats.ts'
@@ -29,7 +31,6 @@ export interface Observation {
   release(): void
 }
 
-const REQUEST_ID = 'x-request-id'
 const DEFAULT_SERVICE = 'meltemi'
 
 /** Throws an Error that names the listener for a log that cannot be written. */
@@ -43,20 +44,27 @@ export function buildObservation(
   const { accessLogs = [] } = config
   for (const { sink } of accessLogs) if (sink.kind === 'file') checkLogFile(sink.path, listener.name)
   const held: HeldWriter[] = []
+  const release = () => {
+    for (const each of held) each.release()
+  }
   const needsRequestId = config.generateRequestId || accessLogs.some(asksForId)
   const canChangeRequests = codec.mutation === 'request' || codec.mutation === 'both'
-  return {
-    tracing: buildTracing(listener, config, { metrics, needsRequestId, canChangeRequests, held, parts }),
-    accessLogs: accessLogs.map((log) => buildLog(log, config, held, parts)),
-    needsRequestId,
-    canChangeRequests,
-    release: () => {
-      for (const each of held) each.release()
-    },
+  try {
+    return {
+      tracing: buildTracing(listener, config, { metrics, needsRequestId, canChangeRequests, held, parts }),
+      accessLogs: accessLogs.map((log) => buildLog(log, config, held, parts)),
+      needsRequestId,
+      canChangeRequests,
+      release,
+    }
+  } catch (error: unknown) {
+    release()
+    throw error
   }
 }
 
-function asksForId({ format }: AccessLogConfig): boolean {
+function asksForId({ format, filter }: AccessLogConfig): boolean {
+  if (filter !== undefined && readsRequestId(filter)) return true
   return logKeys(format.kind === 'json' ? format.root : format).includes(REQUEST_ID)
 }
 

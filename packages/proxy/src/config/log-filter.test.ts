@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AccessLogFilter } from '@meltemi/api/model'
 import { Metadata } from '@meltemi/sdk'
-import { compileLogFilter } from '../observe/access-log/log-filter.ts'
+import { compileLogFilter, readsRequestId } from '../observe/access-log/log-filter.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
 import type { ExchangeRecord } from '../observe/record.ts'
 import { CompiledMatcher } from '../routing/match.ts'
@@ -123,4 +123,27 @@ test('a share, drawn by the id so that all logs agree, or for each', () => {
   assert.ok(Math.abs(share(true, withId(99)) - 3000) < 200)
   assert.ok(Math.abs(share(false, record()) - 3000) < 200)
   assert.equal(share(false, withId(29)), 10_000)
+})
+
+test('whether it needs the id of a request is known of the filter and of all in it', () => {
+  const fraction = (isIndependent: boolean): AccessLogFilter => ({
+    kind: 'fraction',
+    numerator: 1,
+    denominator: 2,
+    isIndependent,
+  })
+  const property = (name: string, of: 'request' | 'reply'): AccessLogFilter => ({
+    kind: 'property',
+    of,
+    matcher: { name, test: { kind: 'present', present: true }, invert: false, treatMissingAsEmpty: false },
+    passesMissing: undefined,
+  })
+  const needing = [fraction(false), property('X-Request-Id', 'request')]
+  const others = [fraction(true), property('method', 'request'), property('x-request-id', 'reply')]
+  const constant: AccessLogFilter = { kind: 'constant', passes: true }
+  for (const kind of ['and', 'or'] as const) {
+    for (const filter of needing) assert.equal(readsRequestId({ kind, filters: [constant, filter] }), true)
+    assert.equal(readsRequestId({ kind, filters: others }), false)
+  }
+  assert.deepEqual([...needing, ...others].map(readsRequestId), [true, true, false, false, false])
 })

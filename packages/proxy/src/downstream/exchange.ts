@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import {
   Affinity,
   type ConnectionInfo,
@@ -18,6 +17,7 @@ import type { PickRequest } from '../filters/router/pick-request.ts'
 import { routeRequest } from '../filters/router/router.ts'
 import type { RouterContext, StreamEnd, StreamObserver, StreamSink, Try } from '../filters/router/router-context.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
+import { APPLICATION_PROTOCOL, REQUEST_ID } from '../observe/property-keys.ts'
 import type { ExchangeRecord, RecordedConnection } from '../observe/record.ts'
 import { ResponseKind } from '../observe/request-metrics.ts'
 import type { ExchangeSpan } from '../observe/tracing/exchange-span.ts'
@@ -39,8 +39,6 @@ import type { ListenerContext } from './listener-context.ts'
 const Phase = { Filtering: 0, Paused: 1, Waiting: 2, Over: 3 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
-const REQUEST_ID_KEY = 'x-request-id'
-const PROTOCOL_KEY = 'x-meta-protocol-application-protocol'
 const NO_SLOTS: unknown[] = Object.freeze([]) as unknown as unknown[]
 
 /** One request with its reply, from decode to its end, which comes exactly once. */
@@ -125,7 +123,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   }
 
   get upstreamAddress(): string {
-    return this.attempt === null ? '' : this.attempt.endpoint.address
+    return this.attempt === null ? '' : this.attempt.address
   }
 
   get upstreamLocalAddress(): string {
@@ -234,7 +232,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   start(): void {
     const { tracing, isObserved, routes, needsRequestId } = this.#listener
     if (isObserved || routes.table.readsProtocol) {
-      this.request.set(PROTOCOL_KEY, this.#listener.config.applicationProtocol)
+      this.request.set(APPLICATION_PROTOCOL, this.#listener.config.applicationProtocol)
     }
     // but not what stands for a client that has not spoken yet
     if (tracing !== null && this.request.message.length > 0) this.span = tracing.begin(this)
@@ -370,10 +368,10 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
 
   /** As the reference: routable, and sent on where the codec can add properties. */
   #ensureRequestId(): void {
-    if (this.request.find(REQUEST_ID_KEY) !== undefined) return
-    const id = randomUUID()
-    this.request.set(REQUEST_ID_KEY, id)
-    if (this.#listener.canChangeRequests) this.mutateRequest(REQUEST_ID_KEY, id)
+    if (this.request.find(REQUEST_ID) !== undefined) return
+    const id = this.#listener.requestIds.next()
+    this.request.set(REQUEST_ID, id)
+    if (this.#listener.canChangeRequests) this.mutateRequest(REQUEST_ID, id)
   }
 
   #runFilters(): void {

@@ -4,6 +4,7 @@ import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import type { AccessLog } from '../observe/access-log/access-log.ts'
 import type { RequestMetrics } from '../observe/request-metrics.ts'
+import type { RequestIds } from '../observe/tracing/request-ids.ts'
 import type { Tracing } from '../observe/tracing/tracing.ts'
 import type { RouteSlot } from '../routing/route-slots.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
@@ -34,6 +35,7 @@ export interface ListenerContext {
   readonly isRecorded: boolean
   /** Every request has an `x-request-id`; where it is traced it has one anyway. */
   readonly needsRequestId: boolean
+  readonly requestIds: RequestIds
   /** The codec can write other properties into requests. */
   readonly canChangeRequests: boolean
   /** 0 normal … 3: see docs/operations.md, overload. */

@@ -8,11 +8,11 @@
  *   indexes   method → { "Hello" → [0, 4], "Bye" → [2] }     service → { "a.B" → [5] }
  *   rest      [1, 3]
  */
+
 import type { RouteTableConfig } from '@meltemi/api'
 import type { Metadata } from '@meltemi/sdk'
+import { APPLICATION_PROTOCOL } from '../observe/property-keys.ts'
 import { CompiledRoute } from './route.ts'
-
-const PROTOCOL_KEY = 'x-meta-protocol-application-protocol'
 
 class ExactIndex {
   /** Lower case. */
@@ -78,7 +78,7 @@ export class RouteTable {
 }
 
 function readsProtocol({ matchers, hashKeys }: CompiledRoute): boolean {
-  return matchers.some(({ name }) => name === PROTOCOL_KEY) || hashKeys.includes(PROTOCOL_KEY)
+  return matchers.some(({ name }) => name === APPLICATION_PROTOCOL) || hashKeys.includes(APPLICATION_PROTOCOL)
 }
 
 /** Each route is indexed under its rarest exact condition, so that the lists stay short. */

@@ -64,6 +64,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
   readonly pool: ConnectionHome
   /** `ip:port` that it is made to; its endpoint may have moved since. */
   readonly address: string
+  readonly host: string
+  readonly port: number
   readonly kind: ConnectionKind
   readonly correlator: Correlator<ReplySink>
   /** Stream ids of our own, where streams share the connection. */
@@ -93,6 +95,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     const { protocol, context, endpoint } = pool
     this.pool = pool
     this.address = endpoint.address
+    this.host = endpoint.host
+    this.port = endpoint.port
     this.kind = kind
     this.correlator = protocol.correlator(kind !== 'exclusive')
     this.#rewritesIds = kind !== 'exclusive' && protocol.definition.correlation === 'id'

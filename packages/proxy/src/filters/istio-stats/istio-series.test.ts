@@ -31,6 +31,7 @@ function start(budget = new SeriesBudget(100), changes: Partial<IstioSeriesParts
     overflow: registry.counter('overflow'),
     ...changes,
   })
+  series.retain()
   const add = (cluster: string, from: string, outcome: string = Outcome.Success) =>
     series.find(cluster, peer(from), outcome).requests.add(1)
   return { series, add, registry: registry as MergedRegistry }
@@ -168,4 +169,16 @@ test('a service that another listener has as well keeps what was counted', () =>
     counted(registry).map(({ count }) => count),
     [3],
   )
+})
+
+test('what nobody uses yet is nowhere known, so that there is nothing to release', () => {
+  const budget = new SeriesBudget(100)
+  const registry = new MergedRegistry()
+  const parts = { registry, budget, overflow: registry.counter('overflow'), service: undefined }
+  const series = new IstioSeries({ ...parts, reporter: 'source', local: peer('web').workload, protocol: 'dubbo' })
+  assert.equal(budget.owners.size, 0)
+  series.retain()
+  assert.equal(budget.owners.size, 1)
+  series.release()
+  assert.equal(budget.owners.size, 0)
 })

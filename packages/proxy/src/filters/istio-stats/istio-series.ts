@@ -1,3 +1,4 @@
+import { parseTrafficName } from '@meltemi/api/model'
 import { type Counter, type GroupedRegistry, type HeldMetrics, type Histogram, labelledName } from '@meltemi/runtime'
 import type { SeriesBudget, SeriesOwner } from '../../observe/series-budget.ts'
 import type { Peer } from '../metadata-exchange/peer-cache.ts'
@@ -67,7 +68,11 @@ export class IstioSeries implements SeriesOwner {
 
   constructor(parts: IstioSeriesParts) {
     this.#parts = parts
-    parts.budget.owners.add(this)
+  }
+
+  /** Somebody uses it, and will release it. */
+  retain(): void {
+    this.#parts.budget.owners.add(this)
   }
 
   /** `cluster` empty: none was chosen. */
@@ -155,5 +160,6 @@ export class IstioSeries implements SeriesOwner {
 
 /** The host in `outbound|9090|v1|host`; of a cluster that is named otherwise its name. */
 function serviceOf(cluster: string): string {
-  return cluster.slice(cluster.lastIndexOf('|') + 1) || UNKNOWN
+  const name = parseTrafficName(cluster)
+  return (name === undefined ? cluster : name.host) || UNKNOWN
 }

@@ -48,7 +48,7 @@ class IstioStats implements ProxyFilter {
   }
 
   retain(): void {
-    this.#users++
+    if (this.#users++ === 0) this.#series.retain()
   }
 
   release(): void {

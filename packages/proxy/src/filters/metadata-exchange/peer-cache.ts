@@ -25,6 +25,7 @@ const NOBODY: Known = { peer: NO_PEER, freshUntilMs: 0 }
 /**
  * The peers of one thread by their ids, so that each is decoded once in a while. Bounded: there are two generations,
  * of which the older one is forgotten when the younger one is full; who is heard of again moves to the younger one.
+ * As in the reference the id is believed: to compare what comes with it would cost each message what is saved here.
  */
 export class PeerCache {
   readonly #maxYoung: number

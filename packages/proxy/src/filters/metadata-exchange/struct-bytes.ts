@@ -3,6 +3,7 @@
  *
  *   Struct  { 1: entry … }     entry { 1: key, 2: Value }     Value { 3: text } or { 5: Struct }
  */
+import { ProtoWriter } from '../../util/proto-writer.ts'
 
 /** By key; other kinds of values are left out. */
 export interface StructFields extends ReadonlyMap<string, string | StructFields> {}
@@ -24,25 +25,21 @@ const MAX_DEPTH = 4
 export function encodeStruct(fields: StructFields): Buffer {
   const entries = [...fields].map(([key, value]) => ({ key: Buffer.from(key), value }))
   entries.sort((a, b) => Buffer.compare(a.key, b.key))
-  return Buffer.concat(
-    entries.map(({ key, value }) => field(ENTRY, Buffer.concat([field(KEY, key), field(VALUE, encodeValue(value))]))),
-  )
+  const out = new ProtoWriter()
+  for (const { key, value } of entries) {
+    const entry = new ProtoWriter()
+    entry.raw(KEY, key)
+    entry.raw(VALUE, encodeValue(value))
+    out.raw(ENTRY, entry.bytes)
+  }
+  return out.bytes
 }
 
 function encodeValue(value: string | StructFields): Buffer {
-  if (typeof value === 'string') return field(TEXT_VALUE, Buffer.from(value))
-  return field(STRUCT_VALUE, encodeStruct(value))
-}
-
-function field(number: number, bytes: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([(number << 3) | LENGTH_DELIMITED, ...varint(bytes.length)]), bytes])
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80)
-  return [...bytes, rest]
+  const out = new ProtoWriter()
+  if (typeof value === 'string') out.text(TEXT_VALUE, value)
+  else out.raw(STRUCT_VALUE, encodeStruct(value))
+  return out.bytes
 }
 
 /** Throws RangeError for what is no Struct, or is nested deeper than anybody nests it. */

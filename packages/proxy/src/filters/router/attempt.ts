@@ -1,5 +1,6 @@
 import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk'
 import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
+import { SERVER_ADDRESS } from '../../observe/property-keys.ts'
 import type { TrySpan } from '../../observe/tracing/try-span.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
@@ -15,8 +16,6 @@ import {
 import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
-
-const SERVER_ADDRESS_KEY = 'x-meta-protocol-real-server-address'
 
 /** One try of one request at one endpoint. */
 export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
@@ -39,6 +38,10 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     this.#startedMs = context.thread.turn.nowMs
     this.#span = context.beginTry(cluster.name)
     bookRequest(cluster, endpoint)
+  }
+
+  get address(): string {
+    return this.#connection === null ? this.endpoint.address : this.#connection.address
   }
 
   get localAddress(): string {
@@ -85,7 +88,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
       this.#wrongId(reply, connection)
       return
     }
-    if (this.#context.isObserved) reply.set(SERVER_ADDRESS_KEY, this.endpoint.address)
+    if (this.#context.isObserved) reply.set(SERVER_ADDRESS, connection.address)
     if (reply.last) {
       bookReply(this.endpoint, reply)
       noteReply(this.cluster, this.endpoint, this.#startedMs)
@@ -151,7 +154,7 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   /** For those who want to know where it went. */
   #observe(connection: UpstreamConnection): void {
     connection.rememberAddress()
-    this.#context.request.set(SERVER_ADDRESS_KEY, this.endpoint.address)
+    this.#context.request.set(SERVER_ADDRESS, connection.address)
   }
 
   #wrongId(reply: Metadata, connection: UpstreamConnection): void {
@@ -182,12 +185,12 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   }
 
   #endSpan(span: TrySpan, cause: Failure | null, reply: Metadata | null, isCancelled: boolean): void {
-    const { endpoint } = this
     const connection = this.#connection
+    const { host, port, address } = connection ?? this.endpoint
     span.end(this.#context.thread.turn.nowMs, {
-      host: endpoint.host,
-      port: endpoint.port,
-      address: endpoint.address,
+      host,
+      port,
+      address,
       localAddress: connection === null ? '' : connection.localHost,
       localPort: connection === null ? 0 : connection.localPort,
       // the exchange's, where that is why it was given up

@@ -52,6 +52,8 @@ export interface RouterContext extends FilterContext {
 export interface Try {
   readonly cluster: Cluster
   readonly endpoint: Target
+  /** `ip:port` of where it went; the endpoint may have moved since. Without a connection that of the endpoint. */
+  readonly address: string
   /** `ip:port` of our end of its connection; empty: there was none. */
   readonly localAddress: string
   /** When it left for the service; 0: it did not. */

@@ -110,5 +110,11 @@ function compileObject(
 
 function compileList(items: readonly LogJson[], omitsEmpty: boolean, context: LogContext): JsonWriter {
   const writers = items.map((item) => compileJson(item, omitsEmpty, context))
-  return (record) => `[${writers.map((write) => write(record) ?? 'null').join(',')}]`
+  return (record) => {
+    let text = ''
+    for (let at = 0; at < writers.length; at++) {
+      text += (at === 0 ? '' : ',') + ((writers[at] as JsonWriter)(record) ?? 'null')
+    }
+    return `[${text}]`
+  }
 }

@@ -1,8 +1,10 @@
 import type { AccessLogFilter, MetadataMatcher } from '@meltemi/api/model'
 import type { Metadata } from '@meltemi/sdk'
 import type { Random } from '../../util/random.ts'
+import { REQUEST_ID } from '../property-keys.ts'
 import type { ExchangeRecord } from '../record.ts'
 import { responseFlag } from '../response-flags.ts'
+import { firstOf } from '../tracing/request-ids.ts'
 
 /** Whether an exchange is logged. */
 export type LogFilter = (record: ExchangeRecord) => boolean
@@ -12,9 +14,6 @@ export interface FilterParts {
   /** Routes are compiled further up, and so are matchers. */
   compileMatcher(matcher: MetadataMatcher): { matches(metadata: Metadata): boolean }
 }
-
-const REQUEST_ID = 'x-request-id'
-const ID_DIGITS = 8
 
 export function compileLogFilter(filter: AccessLogFilter, parts: FilterParts): LogFilter {
   switch (filter.kind) {
@@ -37,6 +36,21 @@ export function compileLogFilter(filter: AccessLogFilter, parts: FilterParts): L
       return compileFlags(filter.flags)
     default:
       return filter satisfies never
+  }
+}
+
+/** What it decides by, or a part of it, is the id of a request. */
+export function readsRequestId(filter: AccessLogFilter): boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.filters.some(readsRequestId)
+    case 'fraction':
+      return !filter.isIndependent
+    case 'property':
+      return filter.of === 'request' && filter.matcher.name.toLowerCase() === REQUEST_ID
+    default:
+      return false
   }
 }
 
@@ -69,15 +83,10 @@ function comparison(
 function compileFraction(filter: AccessLogFilter & { kind: 'fraction' }, random: Random): LogFilter {
   const { numerator, denominator, isIndependent } = filter
   return ({ request }) => {
-    const drawn = isIndependent ? undefined : drawnById(request)
-    return (drawn ?? random.u32()) % denominator < numerator
+    // all who see this request's id draw the same number
+    const drawn = isIndependent ? -1 : firstOf(request.find(REQUEST_ID) ?? '')
+    return (drawn < 0 ? random.u32() : drawn) % denominator < numerator
   }
-}
-
-/** The number that all who see this request's id draw. */
-function drawnById(request: Metadata): number | undefined {
-  const digits = request.find(REQUEST_ID)?.slice(0, ID_DIGITS) ?? ''
-  return /^[0-9a-fA-F]{8}$/.test(digits) ? Number.parseInt(digits, 16) : undefined
 }
 
 function compileProperty(filter: AccessLogFilter & { kind: 'property' }, parts: FilterParts): LogFilter {

@@ -59,6 +59,11 @@ export class BatchWriter {
     this.#added()
   }
 
+  /** One is lost before it was written. */
+  lose(): void {
+    this.#parts.stats.dropped.add(1)
+  }
+
   flush(): void {
     const buffer = this.#buffer
     if (buffer === null || this.#length === 0) return
@@ -91,7 +96,7 @@ export class BatchWriter {
 
   #addLarge(text: string): void {
     if (text.length > MAX_ENTRY_BYTES) {
-      this.#parts.stats.dropped.add(1)
+      this.lose()
       return
     }
     const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
@@ -101,7 +106,7 @@ export class BatchWriter {
 
   #sendAlone(bytes: Buffer<ArrayBuffer>): void {
     this.flush()
-    if (bytes.length > MAX_ENTRY_BYTES) this.#parts.stats.dropped.add(1)
+    if (bytes.length > MAX_ENTRY_BYTES) this.lose()
     else this.#send(bytes, 1)
   }
 

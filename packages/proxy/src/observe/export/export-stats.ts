@@ -29,11 +29,16 @@ export function logFileStats(metrics: MetricRegistry): LogFileStats {
     buffered: metrics.counter('filesystem.write_buffered'),
     completed: metrics.counter('filesystem.write_completed'),
     failed: metrics.counter('filesystem.write_failed'),
-    dropped: metrics.counter('filesystem.write_dropped'),
+    dropped: droppedLines(metrics),
     flushedByTimer: metrics.counter('filesystem.flushed_by_timer'),
     reopenFailed: metrics.counter('filesystem.reopen_failed'),
     totalBuffered: metrics.gauge('filesystem.write_total_buffered'),
   }
+}
+
+/** Of all logs, also those of the admin pages. */
+export function droppedLines(metrics: MetricRegistry): Counter {
+  return metrics.counter('filesystem.write_dropped')
 }
 
 export function spanStats(metrics: MetricRegistry, kind: 'zipkin' | 'otlp-grpc' | 'otlp-http'): SpanStats {

@@ -1,5 +1,5 @@
 import type { Clock, Logger, MetricRegistry, Timer } from '@meltemi/runtime'
-import { logFileStats, spanStats } from './export-stats.ts'
+import { logFileStats, spanStats, statsOf } from './export-stats.ts'
 import { LogFile } from './log-file.ts'
 import type { Batch, Destination } from './outlet.ts'
 import type { Sink } from './sink.ts'
@@ -39,6 +39,7 @@ export class Exporters {
   /** `done` is called when it is written, sent or lost. */
   take({ destination, bytes, count }: Batch, done: () => void): void {
     if (this.#isClosed) {
+      statsOf(destination, this.#parts.metrics).dropped.add(count)
       done()
       return
     }

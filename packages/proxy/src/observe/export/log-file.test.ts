@@ -123,6 +123,34 @@ test('a pipe that is not read does not keep the process from ending', async () =
   await once(reader, 'close')
 })
 
+/** Run by a process without the right to open its standard output anew. */
+const WRITE_AS_NOBODY = `
+import { createLogger, MergedRegistry, systemClock } from '@meltemi/runtime'
+import { logFileStats } from '${new URL('export-stats.ts', import.meta.url).href}'
+import { LogFile } from '${new URL('log-file.ts', import.meta.url).href}'
+const stats = logFileStats(new MergedRegistry())
+const file = new LogFile({ sink: { kind: 'stdout' }, clock: systemClock, logger: createLogger(), stats })
+if (process.getuid() === 0) process.setuid(65534)
+await new Promise((resolve) => file.take(Buffer.from('a line\\n'), 1, resolve))
+await file.close(1000)
+`
+
+test('a standard output that is a pipe of another user is written to as it is', async () => {
+  const path = join(folder, 'foreign')
+  execFileSync('mkfifo', [path])
+  const script =
+    'exec 3<>"$1"; chmod 0 "$1"; "$2" --conditions=meltemi-source --input-type=module -e "$3" >&3; exec timeout 10 head -n 1 <&3'
+  const child = spawn('sh', ['-c', script, 'sh', path, process.execPath, WRITE_AS_NOBODY], {
+    cwd: import.meta.dirname,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [out, errors]: [Buffer[], Buffer[]] = [[], []]
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk))
+  await once(child, 'close')
+  assert.equal(Buffer.concat(out).toString(), 'a line\n', Buffer.concat(errors).toString())
+})
+
 test('a place that cannot be written to is refused with why', () => {
   assert.throws(() => checkLogFile(join(folder, 'none', 'log'), 'l'), {
     message: `listener 'l' cannot write its access log ${join(folder, 'none', 'log')}: ENOENT`,

@@ -13,6 +13,8 @@ const MAX_WRITE_BYTES = 1024 * 1024
 /** How long to wait for whoever empties a full pipe; longer each time that it is still full. */
 const FIRST_RETRY_MS = 1
 const LAST_RETRY_MS = 50
+/** It is another user's, a device without a name, or /dev/fd is not there. */
+const UNOPENABLE: readonly string[] = ['EACCES', 'EPERM', 'ENXIO', 'ENOENT']
 const STREAM_FDS = { stdout: 1, stderr: 2 } as const
 
 const openFile = promisify(open)
@@ -154,11 +156,21 @@ export class LogFile implements Sink {
     }
   }
 
-  /** A pipe that is opened anew can be told not to wait without doing that to all others who have it. */
+  /**
+   * A pipe that is opened anew can be told not to wait without doing that to all others who have it. One of another user
+   * cannot be opened anew: then it is used as it is, as all that the process writes there.
+   */
   async #openStream(fd: number): Promise<number> {
     const stat = await statFile(fd)
     this.#isOwnFd = stat.isFIFO() || stat.isCharacterDevice()
-    return this.#isOwnFd ? openFile(`/dev/fd/${fd}`, LOG_FILE_FLAGS, LOG_FILE_MODE) : fd
+    if (!this.#isOwnFd) return fd
+    try {
+      return await openFile(`/dev/fd/${fd}`, LOG_FILE_FLAGS, LOG_FILE_MODE)
+    } catch (error: unknown) {
+      if (!UNOPENABLE.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+      this.#isOwnFd = false
+      return fd
+    }
   }
 
   async #closeFd(): Promise<void> {

@@ -1,5 +1,5 @@
+import { ProtoWriter } from '../../util/proto-writer.ts'
 import { writeAttribute } from '../tracing/otlp-encoder.ts'
-import { ProtoWriter } from '../tracing/proto-writer.ts'
 
 const REQUEST = { resourceSpans: 1 } as const
 const RESOURCE_SPANS = { resource: 1, scopeSpans: 2 } as const

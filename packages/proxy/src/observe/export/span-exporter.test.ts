@@ -152,3 +152,10 @@ test('an endless reply does not hold up the next report for longer than a report
   await exporters.close()
   assert.equal(stat('spans_sent'), 4)
 })
+
+test('what comes after the end is lost and counted', async () => {
+  const { exporters, take, stat } = setUp(() => [])
+  await exporters.close()
+  await take('{},', 3)
+  assert.equal(stat('spans_dropped'), 3)
+})

@@ -1,6 +1,7 @@
 import type { ListenerConfig, TracingConfig } from '@meltemi/api/model'
 import { MessageType } from '@meltemi/sdk'
 import { printId } from '../failure-table.ts'
+import { REQUEST_ID } from '../property-keys.ts'
 import { type ExchangeRecord, hasStreamFailed } from '../record.ts'
 import type { WallClock } from '../wall-clock.ts'
 import { type Carrier, type SentContext, sendContext } from './propagate.ts'
@@ -92,7 +93,7 @@ export class ExchangeSpan {
     tags.add('component', 'proxy')
     tags.add('node_id', nodeId)
     if (zone !== '') tags.add('zone', zone)
-    tags.add('guid:x-request-id', request.find('x-request-id') ?? '')
+    tags.add(`guid:${REQUEST_ID}`, request.find(REQUEST_ID) ?? '')
     if (this.context.clientTraceId !== '') tags.add('guid:x-client-trace-id', this.context.clientTraceId)
     tags.add('request_id', printId(request.requestId))
     tags.add('request_size', String(record.bytesReceived))

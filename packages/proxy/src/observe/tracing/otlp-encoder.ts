@@ -1,6 +1,7 @@
 /** Spans as an OpenTelemetry collector takes them: field `spans` of a ScopeSpans, one behind the other. */
+
+import { fieldBytes, ProtoWriter } from '../../util/proto-writer.ts'
 import type { BatchWriter } from '../export/batch-writer.ts'
-import { fieldBytes, ProtoWriter } from './proto-writer.ts'
 import type { Span, SpanEncoder } from './span.ts'
 
 const SPANS = 2

@@ -35,6 +35,7 @@ const INVALID_VERSION = 'ff'
 const FIRST_VERSION = '00'
 const SAMPLED_FLAG = 1
 const DASH = 0x2d
+const ZERO = 0x30
 
 /** `00-<trace>-<span>-<flags>`; later versions may have more behind that. null: it is not valid. */
 export function readW3c(traceparent: string): ParentContext | null {
@@ -57,9 +58,14 @@ export function readUntracedW3c(traceparent: string): ParentContext | null {
     traceparent.startsWith(W3C_HEAD) &&
     traceparent.charCodeAt(W3C_AT.span - 1) === DASH &&
     traceparent.endsWith(UNTRACED_FLAGS, W3C_AT.end) &&
-    !traceparent.startsWith(NO_TRACE, W3C_HEAD.length) &&
-    !traceparent.startsWith(NO_SPAN, W3C_AT.span)
+    !isZeros(traceparent, W3C_HEAD.length, NO_TRACE) &&
+    !isZeros(traceparent, W3C_AT.span, NO_SPAN)
   return isUntraced ? NOT_TRACED : null
+}
+
+/** One digit is looked at first: it is enough for most ids. */
+function isZeros(text: string, at: number, zeros: string): boolean {
+  return text.charCodeAt(at + 1) === ZERO && text.startsWith(zeros, at)
 }
 
 /** `<trace>-<span>[-<0|1|d>[-<parent>]]`, or the decision alone. null: it is not valid. */

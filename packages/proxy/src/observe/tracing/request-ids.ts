@@ -1,4 +1,4 @@
-import type { TraceIds } from './trace-ids.ts'
+import { hex32, type TraceIds } from './trace-ids.ts'
 
 /** Why a request is traced, or that it is not: the digit at index 14 of its id, which all proxies on its way obey. */
 export const TraceReason = { None: '4', Sampled: '9', Service: 'a', Client: 'b' } as const
@@ -37,6 +37,11 @@ export class RequestIds {
     this.#count = (count + 1) >>> 0
     if (this.#count === 0) this.#renew()
     return mix(count ^ this.#key)
+  }
+
+  /** One that is not traced. */
+  next(): string {
+    return this.text(hex32(this.draw()), TraceReason.None)
   }
 
   /** `digits`: those of the number that was drawn. */

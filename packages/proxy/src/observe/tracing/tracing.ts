@@ -2,6 +2,7 @@ import type { ListenerConfig, Propagation, TracingConfig } from '@meltemi/api/mo
 import type { Metadata } from '@meltemi/sdk'
 import type { Random } from '../../util/random.ts'
 import type { BatchWriter } from '../export/batch-writer.ts'
+import { REQUEST_ID } from '../property-keys.ts'
 import type { WallClock } from '../wall-clock.ts'
 import { decide } from './decide.ts'
 import { ExchangeSpan, type SpanContext, type SpanHost } from './exchange-span.ts'
@@ -42,7 +43,6 @@ export interface Traced extends Carrier {
   readonly request: Metadata
 }
 
-const REQUEST_ID = 'x-request-id'
 const W3C_DIGITS = 32
 const FORMS: Readonly<Record<Propagation, ContextForms>> = {
   w3c: ContextForms.W3c,
@@ -113,8 +113,16 @@ export class Tracing implements SpanHost {
     return null
   }
 
+  /** Never throws: spans end while requests are on their way. */
   end(span: Span): void {
-    this.#exporter?.encoder.write(span, this.#exporter.writer)
+    const exporter = this.#exporter
+    if (exporter === null) return
+    try {
+      exporter.encoder.write(span, exporter.writer)
+    } catch {
+      // nobody needs a span as much as its request
+      exporter.writer.lose()
+    }
   }
 
   #begin(exchange: Traced): ExchangeSpan {
@@ -169,6 +177,10 @@ export class Tracing implements SpanHost {
       traceparent = `00-${parent.traceId.padStart(W3C_DIGITS, '0')}-${parent.spanId}-00`
     } else if ((forms & ContextForms.W3c) !== 0) {
       traceparent = this.#untracedHead + digits + this.#untracedTail
+    }
+    // what others have added to a trace that is not this one
+    if (incoming.tracestate !== '' && parent.form !== ContextForms.W3c) {
+      exchange.mutateRequest(keyIn(incoming.otherKeys, 'tracestate'), undefined)
     }
     sendUntraced(exchange, forms, incoming.otherKeys, traceparent)
   }
