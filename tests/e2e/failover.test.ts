@@ -219,3 +219,23 @@ test('peak ewma sends next to nothing to who replies slowly, and comes back when
   await moody.close()
   await steady.close()
 })
+
+test('peak ewma does not take who refuses connections for quick, and comes back when that is over', async () => {
+  const gone = await startEchoServer({ codec: awesomerpc })
+  await using steady = await startEchoServer({ codec: awesomerpc, handler: delayed(30) })
+  const service = await startService({
+    loadBalancer: { kind: 'peak-ewma', decayMs: 100, defaultReplyMs: 10, penalty: 1_000_000 },
+  })
+  await using _closing = { [Symbol.asyncDispose]: service.close }
+  await service.assign([at(gone), at(steady)])
+  await gone.close()
+  let refused = 0
+  for (let id = 1; id <= 40; id++) if (!isOk(await service.client.request(awesomerpcFrame({ id })))) refused++
+  assert.ok(refused > 0 && refused < 14, `${refused} of 40`)
+  await using back = await startEchoServer({ codec: awesomerpc, port: gone.port })
+  const endMs = performance.now() + 5_000
+  for (let id = 100; back.received.length < 5; id++) {
+    assert.ok(performance.now() < endMs, `it gets ${back.received.length}`)
+    await service.client.request(awesomerpcFrame({ id }))
+  }
+})

@@ -112,7 +112,7 @@ export class Proxy {
     this.#clusters = new ClusterManager(config.clusters, this.#thread, metrics, parts.share, local)
     this.#routes = new RouteSlots(parts.routes ?? [])
     const seriesBudget = new SeriesBudget()
-    const mesh = { peers: new PeerCache(), seriesBudget: new SeriesBudget(MESH_LIMITS.series) }
+    const mesh = { peers: new PeerCache(), seriesBudget: new SeriesBudget(MESH_LIMITS.series, MESH_LIMITS.seriesMs) }
     this.#clusters.onGone = (name) => {
       seriesBudget.forget(name)
       mesh.seriesBudget.forget(name)

@@ -6,6 +6,7 @@ import type { ClusterContext } from './context.ts'
 import { Lane } from './lane.ts'
 import type { PlaceHolder } from './places.ts'
 import type { UpstreamProtocol } from './protocol.ts'
+import { noteConnectFailure } from './request-books.ts'
 import type { Target } from './target.ts'
 
 /** Who wants a connection. */
@@ -224,6 +225,7 @@ export class Pool implements ConnectionHome, PlaceHolder, TimerNode {
     if (cause === 'connect-timeout') stats.cxConnectTimeout.add(1)
     else stats.cxConnectFail.add(1)
     this.endpoint.connectFailures++
+    noteConnectFailure(this.context, this.endpoint)
     // as Envoy: what waits for this endpoint fails with the attempt, so that it can be tried elsewhere
     for (const lane of this.#lanes) this.#failWaiting(lane, connection.closeFailure())
   }

@@ -1,5 +1,6 @@
 import { MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
 import type { Cluster } from './cluster.ts'
+import type { ClusterContext } from './context.ts'
 import { LimitKind } from './limits.ts'
 import type { Target } from './target.ts'
 
@@ -41,4 +42,9 @@ export function noteReply({ context }: Cluster, { latency }: Target, startedMs: 
 /** It has not, and nobody waits any more. */
 export function noteNoReply({ context }: Cluster, { latency }: Target, startedMs: number): void {
   latency?.observeAtLeast(context.turn.nowMs - startedMs, context.turn.nowMs)
+}
+
+/** Who refuses at once is not quick: it counts as if it had taken all the time that a connection may take. */
+export function noteConnectFailure({ connectTimeoutMs, turn }: ClusterContext, { latency }: Target): void {
+  latency?.observeAtLeast(connectTimeoutMs, turn.nowMs)
 }

@@ -20,6 +20,7 @@ function peer(workload: string): Peer {
 }
 
 function start(budget = new SeriesBudget(100), changes: Partial<IstioSeriesParts> = {}) {
+  const clock = { nowMs: 0 }
   const registry = changes.registry ?? new MergedRegistry()
   const series = new IstioSeries({
     reporter: 'source',
@@ -33,8 +34,8 @@ function start(budget = new SeriesBudget(100), changes: Partial<IstioSeriesParts
   })
   series.retain()
   const add = (cluster: string, from: string, outcome: string = Outcome.Success) =>
-    series.find(cluster, peer(from), outcome).requests.add(1)
-  return { series, add, registry: registry as MergedRegistry }
+    series.find(cluster, peer(from), outcome, clock.nowMs).requests.add(1)
+  return { series, add, registry: registry as MergedRegistry, clock }
 }
 
 /** The labels of each counter, and how many. */
@@ -154,6 +155,34 @@ test('series go with their cluster and with their listener, and their part of th
   assert.equal(counted(registry).length, 3)
   series.release()
   assert.deepEqual([counted(registry).length, budget.owners.size], [0, 0])
+})
+
+test('when there is no room, peers that have had no requests for long make some', () => {
+  const HOUR_MS = 3_600_000
+  const { add, registry, clock } = start(new SeriesBudget(3, HOUR_MS))
+  const peers = () =>
+    counted(registry)
+      .map(({ destination_workload, count }) => `${destination_workload} ${count}`)
+      .sort()
+  add(V1, 'kept')
+  add(V1, 'gone')
+  add(V2, 'gone too')
+  clock.nowMs = 5
+  add(V1, 'new')
+  assert.deepEqual(peers(), ['_other 1', 'gone 1', 'gone too 1', 'kept 1'])
+  clock.nowMs = HOUR_MS
+  add(V1, 'kept')
+  clock.nowMs = HOUR_MS + 4
+  add(V1, 'new')
+  assert.deepEqual(peers(), ['_other 2', 'gone 1', 'gone too 1', 'kept 2'])
+  clock.nowMs = HOUR_MS + 5
+  add(V1, 'new')
+  clock.nowMs = HOUR_MS + 6
+  add(V1, 'newer')
+  assert.deepEqual(peers(), ['_other 2', 'kept 2', 'new 1', 'newer 1'])
+  clock.nowMs = HOUR_MS + 7
+  add(V1, 'kept')
+  assert.deepEqual(peers(), ['_other 2', 'kept 3', 'new 1', 'newer 1'])
 })
 
 test('a service that another listener has as well keeps what was counted', () => {

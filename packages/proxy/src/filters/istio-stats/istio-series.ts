@@ -27,12 +27,15 @@ export interface Series {
   readonly responseBytes: Histogram
 }
 
-/** By outcome. */
-type PeerSeries = Map<string, Series>
-
-/** Of one cluster; `metrics` goes with it. */
-interface ClusterSeries {
+/** Of one peer and cluster; `metrics` goes with it. */
+interface PeerSeries {
   readonly metrics: HeldMetrics
+  readonly outcomes: Map<string, Series>
+  /** There was a request since ages were last looked at. */
+  isRecent: boolean
+}
+
+interface ClusterSeries {
   readonly service: string
   /** By the key of the peer. */
   readonly peers: Map<string, PeerSeries>
@@ -47,11 +50,10 @@ export interface IstioSeriesParts extends Reported {
   readonly service: string | undefined
 }
 
-const NOTHING: PeerSeries = new Map()
-
 /**
  * The series of one listener: looked up by what is at hand, and made, with all their labels, when a combination comes for
- * the first time. Bounded by the budget, which all listeners of a thread share.
+ * the first time. Bounded by the budget, which all listeners of a thread share; when it is used up, peers without requests
+ * for long make room.
  *
  *   cluster ──► peer ──► outcome ──► series
  */
@@ -64,7 +66,7 @@ export class IstioSeries implements SeriesOwner {
   /** Often the next request is for the same: then there is little to look up. */
   #lastCluster = ''
   #lastPeer = ''
-  #last = NOTHING
+  #last: PeerSeries | null = null
 
   constructor(parts: IstioSeriesParts) {
     this.#parts = parts
@@ -76,10 +78,15 @@ export class IstioSeries implements SeriesOwner {
   }
 
   /** `cluster` empty: none was chosen. */
-  find(cluster: string, { key, workload }: Peer, outcome: string): Series {
-    const peer = cluster === this.#lastCluster && key === this.#lastPeer ? this.#last : this.#findPeer(cluster, key)
-    const series = peer.get(outcome) ?? this.#add(cluster, key, { peer: workload, outcome })
-    if (series !== null) return series
+  find(cluster: string, { key, workload }: Peer, outcome: string, nowMs: number): Series {
+    const isLast = this.#last !== null && cluster === this.#lastCluster && key === this.#lastPeer
+    const peer = isLast ? this.#last : this.#findPeer(cluster, key)
+    if (peer !== null) {
+      peer.isRecent = true
+      const known = peer.outcomes.get(outcome)
+      if (known !== undefined) return known
+    }
+    if (this.#parts.budget.tryTake(nowMs)) return this.#add(cluster, key, { peer: workload, outcome })
     this.#parts.overflow.add(1)
     return this.#findOther(outcome)
   }
@@ -95,29 +102,41 @@ export class IstioSeries implements SeriesOwner {
     const series = this.#clusters.get(cluster)
     if (series === undefined) return
     this.#clusters.delete(cluster)
-    for (const peer of series.peers.values()) this.#parts.budget.giveBack(peer.size)
-    series.metrics.release()
-    this.#last = NOTHING
-    this.#lastPeer = ''
+    for (const peer of series.peers.values()) this.#drop(peer)
   }
 
-  #findPeer(cluster: string, key: string): PeerSeries {
+  age(): void {
+    for (const [cluster, { peers }] of this.#clusters) {
+      for (const [key, peer] of peers) {
+        if (peer.isRecent) peer.isRecent = false
+        else if (peers.delete(key)) this.#drop(peer)
+      }
+      if (peers.size === 0) this.#clusters.delete(cluster)
+    }
+  }
+
+  #drop({ metrics, outcomes }: PeerSeries): void {
+    this.#parts.budget.giveBack(outcomes.size)
+    metrics.release()
+    this.#last = null
+  }
+
+  #findPeer(cluster: string, key: string): PeerSeries | null {
     const peer = this.#clusters.get(cluster)?.peers.get(key)
-    if (peer === undefined) return NOTHING
+    if (peer === undefined) return null
     this.#lastCluster = cluster
     this.#lastPeer = key
     this.#last = peer
     return peer
   }
 
-  /** null when there are too many. */
-  #add(cluster: string, key: string, labels: Omit<RequestLabels, 'service'>): Series | null {
-    if (!this.#parts.budget.tryTake()) return null
-    const { metrics, service, peers } = this.#clusterSeries(cluster)
-    const peer: PeerSeries = peers.get(key) ?? new Map()
-    peers.set(key, peer)
-    const series = this.#newSeries(metrics, { ...labels, service })
-    peer.set(labels.outcome, series)
+  #add(cluster: string, key: string, labels: Omit<RequestLabels, 'service'>): Series {
+    const { service, peers } = this.#clusterSeries(cluster)
+    const known = peers.get(key)
+    const peer = known ?? { metrics: this.#hold(`${service}.${key}`), outcomes: new Map(), isRecent: true }
+    if (known === undefined) peers.set(key, peer)
+    const series = this.#newSeries(peer.metrics, { ...labels, service })
+    peer.outcomes.set(labels.outcome, series)
     return series
   }
 
@@ -125,7 +144,7 @@ export class IstioSeries implements SeriesOwner {
     const known = this.#clusters.get(cluster)
     if (known !== undefined) return known
     const service = this.#parts.service ?? serviceOf(cluster)
-    const series = { metrics: this.#hold(service), service, peers: new Map<string, PeerSeries>() }
+    const series = { service, peers: new Map<string, PeerSeries>() }
     this.#clusters.set(cluster, series)
     return series
   }
@@ -141,9 +160,9 @@ export class IstioSeries implements SeriesOwner {
   }
 
   /** What has the same labels is in the same group, whichever listener counts it. */
-  #hold(service: string): HeldMetrics {
+  #hold(group: string): HeldMetrics {
     const { registry, reporter } = this.#parts
-    return registry.hold(`${NAMESPACE}.${reporter}.${service}`)
+    return registry.hold(`${NAMESPACE}.${reporter}.${group}`)
   }
 
   #newSeries(metrics: HeldMetrics, request: RequestLabels): Series {

@@ -64,7 +64,7 @@ class IstioStats implements ProxyFilter {
     if (peer.isBad) this.#invalid.add(1)
     // inbound, the cluster makes no difference
     const cluster = this.#isInbound || route === null ? '' : route.cluster
-    const series = this.#series.find(cluster, peer, outcomeOf(exchange))
+    const series = this.#series.find(cluster, peer, outcomeOf(exchange), exchange.endedMs)
     series.requests.add(1)
     series.durationMs.record(exchange.durationMs)
     series.requestBytes.record(exchange.bytesReceived)
