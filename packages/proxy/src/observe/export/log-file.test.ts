@@ -123,16 +123,19 @@ test('a pipe that is not read does not keep the process from ending', async () =
   await once(reader, 'close')
 })
 
-/** Run by a process without the right to open its standard output anew. */
+/** Run by a process without the right to open its standard output anew. It has loaded nothing that may have changed it. */
 const WRITE_AS_NOBODY = `
-import { createLogger, MergedRegistry, systemClock } from '@meltemi/runtime'
 import { logFileStats } from '${new URL('export-stats.ts', import.meta.url).href}'
 import { LogFile } from '${new URL('log-file.ts', import.meta.url).href}'
-const stats = logFileStats(new MergedRegistry())
-const file = new LogFile({ sink: { kind: 'stdout' }, clock: systemClock, logger: createLogger(), stats })
+const counter = () => ({ add() {} })
+const stats = logFileStats({ counter, gauge: counter })
+const logger = { limited: () => ({ error: (message, { reason }) => console.error(message, reason) }) }
+const setTimer = (ms, callback) => {
+  const timer = setTimeout(callback, ms)
+  return { cancel: () => clearTimeout(timer) }
+}
+const file = new LogFile({ sink: { kind: 'stdout' }, clock: { setTimer }, logger, stats })
 if (process.getuid() === 0) process.setuid(65534)
-// timers of the clock keep no process alive
-setInterval(() => {}, 1000)
 file.take(Buffer.from('a line\\n'.repeat(Number(process.argv[1]))), 1, () => {})
 await file.close(500)
 process.exit(0)
