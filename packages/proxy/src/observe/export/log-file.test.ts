@@ -123,32 +123,46 @@ test('a pipe that is not read does not keep the process from ending', async () =
   await once(reader, 'close')
 })
 
-/** Run by a process without the right to open its standard output anew. */
+/** Run by a process without the right to open its standard output anew. It has loaded nothing that may have changed it. */
 const WRITE_AS_NOBODY = `
-import { createLogger, MergedRegistry, systemClock } from '@meltemi/runtime'
 import { logFileStats } from '${new URL('export-stats.ts', import.meta.url).href}'
 import { LogFile } from '${new URL('log-file.ts', import.meta.url).href}'
-const stats = logFileStats(new MergedRegistry())
-const file = new LogFile({ sink: { kind: 'stdout' }, clock: systemClock, logger: createLogger(), stats })
+const counter = () => ({ add() {} })
+const stats = logFileStats({ counter, gauge: counter })
+const logger = { limited: () => ({ error: (message, { reason }) => console.error(message, reason) }) }
+const setTimer = (ms, callback) => {
+  const timer = setTimeout(callback, ms)
+  return { cancel: () => clearTimeout(timer) }
+}
+const file = new LogFile({ sink: { kind: 'stdout' }, clock: { setTimer }, logger, stats })
 if (process.getuid() === 0) process.setuid(65534)
-await new Promise((resolve) => file.take(Buffer.from('a line\\n'), 1, resolve))
-await file.close(1000)
+file.take(Buffer.from('a line\\n'.repeat(Number(process.argv[1]))), 1, () => {})
+await file.close(500)
+process.exit(0)
 `
 
-test('a standard output that is a pipe of another user is written to as it is', async () => {
-  const path = join(folder, 'foreign')
+/** What `then` finds in a pipe that nobody reads meanwhile. */
+async function writeAsNobody(lines: number, then: string): Promise<string> {
+  const path = join(folder, `foreign-${lines}`)
   execFileSync('mkfifo', [path])
-  const script =
-    'exec 3<>"$1"; chmod 0 "$1"; "$2" --conditions=meltemi-source --input-type=module -e "$3" >&3; exec timeout 10 head -n 1 <&3'
-  const child = spawn('sh', ['-c', script, 'sh', path, process.execPath, WRITE_AS_NOBODY], {
+  const run = '"$2" --conditions=meltemi-source --input-type=module -e "$3" "$4" >&3'
+  const script = `exec 3<>"$1"; chmod 0 "$1"; timeout 20 ${run}; echo "exit $?"; ${then}`
+  const child = spawn('sh', ['-c', script, 'sh', path, process.execPath, WRITE_AS_NOBODY, String(lines)], {
     cwd: import.meta.dirname,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const [out, errors]: [Buffer[], Buffer[]] = [[], []]
+  const out: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk))
   await once(child, 'close')
-  assert.equal(Buffer.concat(out).toString(), 'a line\n', Buffer.concat(errors).toString())
+  return Buffer.concat(out).toString()
+}
+
+test('a standard output that is a pipe of another user is written to as it is', async () => {
+  assert.equal(await writeAsNobody(1, 'exec timeout 10 head -n 1 <&3'), 'exit 0\na line\n')
+})
+
+test('and does not keep the process from ending, when nobody reads it', async () => {
+  assert.equal(await writeAsNobody(100_000, 'exit'), 'exit 0\n')
 })
 
 test('a place that cannot be written to is refused with why', () => {

@@ -158,7 +158,7 @@ export class LogFile implements Sink {
 
   /**
    * A pipe that is opened anew can be told not to wait without doing that to all others who have it. One of another user
-   * cannot be opened anew: then it is used as it is, as all that the process writes there.
+   * cannot be opened anew: then it is told after all, as by all of Node's own streams.
    */
   async #openStream(fd: number): Promise<number> {
     const stat = await statFile(fd)
@@ -169,6 +169,8 @@ export class LogFile implements Sink {
     } catch (error: unknown) {
       if (!UNOPENABLE.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
       this.#isOwnFd = false
+      // made when it is first asked for, and with it the pipe stops waiting
+      void (fd === STREAM_FDS.stdout ? process.stdout : process.stderr)
       return fd
     }
   }
