@@ -5,7 +5,7 @@
  *   | magic | length | type | flags | id | stream | timeout | pairs length | pairs … | body … |
  *      u8      u32      u8     u8     i64    u32     u32 ms       u16
  *
- * length is that of all. flags: 1 failed, 2 more replies follow, 4 go away. A pair: | u8 length | key | u16 length | value |.
+ * length is that of all. flags: 1 failed, 2 more replies follow, 4 go away, 8 an answer. A pair: | u8 length | key | u16 length | value |.
  * The magic is 4d, or the option `magic`.
  */
 
@@ -28,7 +28,7 @@ import type { Sample } from '@meltemi/sdk/testing'
 
 export const AT = { magic: 0, length: 1, type: 5, flags: 6, id: 7, stream: 15, timeout: 19, pairsLength: 23 } as const
 export const HEADER_BYTES = 25
-export const Flag = { Failed: 1, More: 2, GoAway: 4 } as const
+export const Flag = { Failed: 1, More: 2, GoAway: 4, Answer: 8 } as const
 const MAGIC = 0x4d
 const LAST_TYPE = MessageType.Error
 
@@ -83,7 +83,13 @@ export class CompleteCodec implements Codec {
   }
 
   heartbeatReply(request: Metadata, out: ByteWriter): void {
-    out.bytes(writeFrame({ type: MessageType.Heartbeat, id: request.requestId, magic: this.#magic }))
+    out.bytes(this.#heartbeatAnswer(request))
+  }
+
+  serviceHeartbeat(message: Metadata, out: ByteWriter): boolean {
+    const { flags } = frameOf(message)
+    if ((flags & Flag.Answer) === 0) out.bytes(this.#heartbeatAnswer(message))
+    return (flags & Flag.GoAway) !== 0
   }
 
   healthCheck(id: number, out: ByteWriter): void {
@@ -101,6 +107,10 @@ export class CompleteCodec implements Codec {
 
   goAway(out: ByteWriter): void {
     out.bytes(writeFrame({ type: MessageType.Heartbeat, flags: Flag.GoAway, magic: this.#magic }))
+  }
+
+  #heartbeatAnswer({ requestId: id }: Metadata): Buffer {
+    return writeFrame({ type: MessageType.Heartbeat, flags: Flag.Answer, id, magic: this.#magic })
   }
 }
 
@@ -220,4 +230,5 @@ export const completeSamples: readonly Sample[] = [
   from('downstream', 'with options', [{ type: MessageType.Request, id: 8, magic: 0x4e }], { config: { magic: 0x4e } }),
   from('upstream', 'reply', [{ type: MessageType.Response, id: 5, pairs, body }], { changeable }),
   from('upstream', 'failed', [{ type: MessageType.Response, id: 5, flags: Flag.Failed }]),
+  from('upstream', 'heartbeat of a service', [{ type: MessageType.Heartbeat, id: 9 }]),
 ]

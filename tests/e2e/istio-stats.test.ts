@@ -3,10 +3,12 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ListenerConfig, NO_CHANGE } from '@meltemi/api'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+import { dubbo } from '@meltemi/codecs/dubbo'
 import { thrift } from '@meltemi/codecs/thrift'
 import { proxyFilters } from '@meltemi/proxy/filters'
 import { type CodecDefinition, ErrorType, type Failure, FilterStatus, MessageType } from '@meltemi/sdk'
 import { mutable, mutableFrame, StreamingFlag, streaming, streamingFrame } from '../harness/codecs/index.ts'
+import { dubboReply, dubboRequest } from '../harness/dubbo-frame.ts'
 import { filter } from '../harness/filtered.ts'
 import {
   awesomerpcFrame,
@@ -52,6 +54,11 @@ interface Protocol {
 const PROTOCOLS: readonly Protocol[] = [
   { codec: mutable, request: (id) => mutableFrame({ id, body: 'hello' }) },
   { codec: awesomerpc, request: (id) => awesomerpcFrame({ id, body: 'hello' }) },
+  {
+    codec: dubbo,
+    request: (id) => dubboRequest({ id, body: 'hello' }),
+    reply: (id) => dubboReply({ id, body: 'hello' }),
+  },
   { codec: thrift, request: (id) => thriftCall(1, id), reply: (id) => thriftCall(2, id) },
 ]
 

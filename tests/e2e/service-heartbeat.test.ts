@@ -8,8 +8,12 @@ import { dubbo } from '@meltemi/codecs/dubbo'
 import { MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
 import { MessageReader } from '@meltemi/sdk/testing'
 import { dubboHeartbeat, dubboHeartbeatReply, dubboReply, dubboRequest } from '../harness/dubbo-frame.ts'
+import { heldBytes } from '../harness/held.ts'
 import { connectClient, startTestProxy } from '../harness/index.ts'
 
+const MIB = 1024 * 1024
+const FLOOD_BYTES = 16 * MIB
+const MAX_HELD_BYTES = 4 * MIB
 const READONLY = Buffer.from('dabba2000000000000000009000000020152', 'hex')
 
 /** A service that answers calls, and says more with each answer. */
@@ -121,3 +125,56 @@ test('requests under way are answered on a connection whose service wants no mor
   await proxy.until('upstream_cx_active', 1)
   server.close()
 })
+
+for (const reads of [true, false]) {
+  const how = reads ? 'takes the answers' : 'takes no answer'
+
+  test(`heartbeats without end of a service that ${how} are held in bounds, and it is asked on`, async () => {
+    const bytes = { sent: 0, received: 0 }
+    const chunk = Buffer.concat(Array.from({ length: 1000 }, (_, n) => dubboHeartbeat(n)))
+    const flooded = Promise.withResolvers<void>()
+    const server = net.createServer((accepted) => {
+      const reader = new MessageReader(dubbo.create('downstream', undefined), 'downstream')
+      sockets.push(accepted.on('error', () => {}))
+      const flood = () => {
+        while (bytes.sent < FLOOD_BYTES) {
+          bytes.sent += chunk.length
+          if (!accepted.write(chunk)) return
+        }
+        flooded.resolve()
+      }
+      accepted.on('drain', flood)
+      accepted.on('data', (received) => {
+        bytes.received += received.length
+        for (const { type, requestId } of reader.push(received)) {
+          if (type !== MessageType.Request) continue
+          const reply = dubboReply({ id: Number(requestId) })
+          accepted.write(reply)
+          if (bytes.sent > 0) continue
+          bytes.sent = reply.length
+          if (!reads) accepted.pause()
+          flood()
+        }
+      })
+    })
+    const sockets: net.Socket[] = []
+    await using _closing = {
+      async [Symbol.asyncDispose]() {
+        for (const socket of sockets) socket.destroy()
+        server.close()
+      },
+    }
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    await using proxy = await startTestProxy({ codec: dubbo, endpoints: [(server.address() as net.AddressInfo).port] })
+    await using client = await connectClient({ port: proxy.port, codec: dubbo })
+    await client.request(dubboRequest({ id: 1 }))
+    const before = heldBytes()
+    await flooded.promise
+    await proxy.until('upstream_cx_rx_bytes_total', bytes.sent, 20_000)
+    assert.ok(heldBytes() - before < MAX_HELD_BYTES, `${heldBytes() - before} bytes are held`)
+    assert.equal((await client.request(dubboRequest({ id: 2 }))).status, ResponseStatus.Ok)
+    assert.ok(bytes.received < bytes.sent + 1000, 'more answers than heartbeats')
+    // what takes nothing is asked no more
+    assert.equal(proxy.stat('upstream_cx_total'), reads ? 1 : 2)
+  })
+}

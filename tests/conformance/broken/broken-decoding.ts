@@ -138,11 +138,11 @@ export const brokenDecoding: readonly BrokenCodec[] = [
   }),
   // refuses what it does not know by the wrong exception
   breakCodec('D11', {
-    input: ['4d000000190208000000000000000000000000000000000000'],
+    input: ['4d000000190210000000000000000000000000000000000000'],
     methods: (right) => ({
       decode(buffer, metadata) {
         const status = right.decode(buffer, metadata)
-        if (status === DecodeStatus.Done && flagsOf(metadata) > 7) throw new Error('unknown flags') // D11
+        if (status === DecodeStatus.Done && flagsOf(metadata) > 15) throw new Error('unknown flags') // D11
         return status
       },
     }),

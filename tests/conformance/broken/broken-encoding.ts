@@ -92,7 +92,7 @@ export const brokenEncoding: readonly BrokenCodec[] = [
   }),
   // refuses only on the way out what it cannot write
   breakCodec('E8', {
-    input: ['4d0000001900a6000000000000006400ae0000000001f40000'],
+    input: ['4d0000001900e4408a00000000004300000000000000000000'],
     methods: (right) => ({
       encode(metadata, mutation, out) {
         if (metadata.message.readUInt8(AT.flags) > 7) throw new Error('unknown flags') // E8

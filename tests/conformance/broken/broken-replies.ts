@@ -96,4 +96,15 @@ export const brokenReplies: readonly BrokenCodec[] = [
       },
     }),
   }),
+  // answers answers
+  breakCodec('H6', {
+    input: ['4d000000190700000000000000000900000000000000000000'],
+    methods: (right) => ({
+      // biome-ignore format: the line that is named
+      serviceHeartbeat(message, out) { // H6
+        right.heartbeatReply?.(message, out)
+        return false
+      },
+    }),
+  }),
 ]

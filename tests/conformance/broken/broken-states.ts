@@ -8,7 +8,7 @@ const shared = { timeoutMs: 0 }
 export const brokenStates: readonly BrokenCodec[] = [
   // one failure, and all that follows has failed
   breakCodec('S1', {
-    input: ['4d0000001901010000000000000005000000000000000000004d000000190100000000000000000500000000000000000000'],
+    input: ['4d0000001901010000000000000005000000000000000000004d000000190700000000000000000900000000000000000000'],
     methods: (right) => {
       let hasFailed = false
       return {

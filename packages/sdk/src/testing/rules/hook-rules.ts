@@ -12,7 +12,7 @@ import { ERROR_TYPES, failureOf } from './failures.ts'
 const CHECK_IDS = [1, 0x7fffffff]
 const STREAM_IDS = [1, 0x7fffffff]
 
-type Hook = 'heartbeatReply' | 'healthCheck' | 'resetStream' | 'failStream' | 'goAway'
+type Hook = 'heartbeatReply' | 'serviceHeartbeat' | 'healthCheck' | 'resetStream' | 'failStream' | 'goAway'
 
 export const hookRules: readonly Rule[] = [
   {
@@ -71,6 +71,21 @@ export const hookRules: readonly Rule[] = [
       subject.samplesWith('no sample opens a stream', ({ type }) => type === MessageType.StreamInit),
     check: failureFault,
   },
+  {
+    id: 'H6',
+    title: "A service's heartbeat is answered by one message with its id, or by none, and no answer is answered",
+    about:
+      'The service reads the answer as a heartbeat or a reply, without an error, and finds its id in it. If the answer, coming ' +
+      'from a service, were answered too, two that speak this protocol would never fall silent.',
+    needs: ['D2'],
+    inputs: (subject) =>
+      withHook(subject, 'serviceHeartbeat') ??
+      subject.samplesWith(
+        'no sample is a heartbeat of a service',
+        (message, { side }) => isHeartbeat(message) && side === 'upstream',
+      ),
+    check: serviceHeartbeatFault,
+  },
 ]
 
 function isHeartbeat({ type }: Metadata): boolean {
@@ -114,14 +129,39 @@ function heartbeatFault(subject: Subject, input: Sample): Fault | undefined {
   for (const heartbeat of subject.decode(input).filter(isHeartbeat)) {
     const codec = subject.create(input.side, input.config)
     const bytes = written((out) => codec.heartbeatReply?.(heartbeat, out))
-    const fault = hookFault({ method: 'heartbeatReply', bytes, found: subject.tryAnswer(input, bytes) }, (reply) => {
-      if (!isHeartbeat(reply) && reply.type !== MessageType.Response) return `its type is ${reply.type}`
-      if (reply.status !== ResponseStatus.Ok) return 'its status is Error'
-      return idDifference(subject, heartbeat.requestId, reply)
-    })
+    const found = subject.tryAnswer(input, bytes)
+    const fault = hookFault({ method: 'heartbeatReply', bytes, found }, (reply) => notAnswer(subject, heartbeat, reply))
     if (fault !== undefined) return fault
   }
   return undefined
+}
+
+function serviceHeartbeatFault(subject: Subject, input: Sample): Fault | undefined {
+  for (const heartbeat of subject.decode(input).filter(isHeartbeat)) {
+    const bytes = serviceAnswer(subject, input, heartbeat)
+    if (bytes.length === 0) continue
+    const method = 'serviceHeartbeat'
+    const found = subject.tryAnswer(input, bytes)
+    const fault = hookFault({ method, bytes, found }, (reply) => notAnswer(subject, heartbeat, reply))
+    if (fault !== undefined) return fault
+    const back = subject.tryDecode({ ...input, bytes })
+    const again = typeof back === 'string' ? [] : back.filter(isHeartbeat)
+    if (again.some((answer) => serviceAnswer(subject, input, answer).length > 0)) {
+      return { method, message: `${method} wrote ${printBytes(bytes)}: it answers that too` }
+    }
+  }
+  return undefined
+}
+
+function serviceAnswer(subject: Subject, { config }: Sample, heartbeat: Metadata): Buffer {
+  const codec = subject.create('upstream', config)
+  return written((out) => codec.serviceHeartbeat?.(heartbeat, out))
+}
+
+function notAnswer(subject: Subject, heartbeat: Metadata, reply: Metadata): string | undefined {
+  if (!isHeartbeat(reply) && reply.type !== MessageType.Response) return `its type is ${reply.type}`
+  if (reply.status !== ResponseStatus.Ok) return 'its status is Error'
+  return idDifference(subject, heartbeat.requestId, reply)
 }
 
 function healthFault(subject: Subject, input: Sample): Fault | undefined {
