@@ -3,6 +3,7 @@ import type { Socket, SocketHandler } from '../net/network.ts'
 import { Outbox } from '../net/outbox.ts'
 import { tryDecode } from '../net/try-decode.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
+import { formatAddress } from '../util/format-address.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
 import type { ClusterContext } from './context.ts'
 import { type Correlator, IdCorrelator } from './correlator.ts'
@@ -162,7 +163,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     const { localAddress, localPort } = this.#socket
     this.#localHost = localAddress
     this.#localPort = localPort
-    this.#localAddress = localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`
+    this.#localAddress = formatAddress(localAddress, localPort)
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { LogOperation } from '@meltemi/api/model'
 import { MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
+import { formatAddress } from '../../util/format-address.ts'
 import { type ExchangeRecord, hasStreamFailed } from '../record.ts'
 import { longResponseFlag, responseFlag } from '../response-flags.ts'
 import { compileTime } from './time-format.ts'
@@ -44,17 +45,17 @@ function compileOperator(operation: LogOperation, context: LogContext): LogValue
     case 'BYTES_SENT':
       return context.referenceByteCounters ? bytesReceived : bytesSent
     case 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS':
-      return ({ connection }) => address(connection.directRemoteAddress, connection.directRemotePort)
+      return ({ connection }) => formatAddress(connection.directRemoteAddress, connection.directRemotePort)
     case 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT':
       return ({ connection }) => connection.directRemoteAddress
     case 'DOWNSTREAM_LOCAL_ADDRESS':
-      return ({ connection }) => address(connection.localAddress, connection.localPort)
+      return ({ connection }) => formatAddress(connection.localAddress, connection.localPort)
     case 'DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT':
       return ({ connection }) => connection.localAddress
     case 'DOWNSTREAM_LOCAL_PORT':
       return ({ connection }) => connection.localPort
     case 'DOWNSTREAM_REMOTE_ADDRESS':
-      return ({ connection }) => address(connection.remoteAddress, connection.remotePort)
+      return ({ connection }) => formatAddress(connection.remoteAddress, connection.remotePort)
     case 'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT':
       return ({ connection }) => connection.remoteAddress
     case 'DOWNSTREAM_REMOTE_PORT':
@@ -137,8 +138,4 @@ function responseStatus(record: ExchangeRecord): string {
     return isComplete && request.type === MessageType.StreamInit ? 'ok' : 'none'
   }
   return reply.status === ResponseStatus.Ok ? 'ok' : 'error'
-}
-
-function address(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

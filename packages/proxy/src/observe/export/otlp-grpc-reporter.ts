@@ -1,6 +1,7 @@
 import type { OtlpProvider } from '@meltemi/api/model'
 import { TraceService } from '@meltemi/api/otlp'
 import { createGrpcClient, type GrpcClient, GrpcError } from '@meltemi/runtime/grpc'
+import { formatAddress } from '../../util/format-address.ts'
 import { otlpRequest } from './otlp-request.ts'
 import type { CollectorAddress, SpanReporter } from './span-reporter.ts'
 
@@ -40,7 +41,7 @@ export class OtlpGrpcReporter implements SpanReporter {
   }
 
   #clientFor({ host, port }: CollectorAddress): GrpcClient {
-    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+    const address = formatAddress(host, port)
     if (address !== this.#address) this.close()
     this.#address = address
     const { host: authority } = this.#provider
