@@ -10,6 +10,7 @@ import {
   startEchoServer,
   startProxyProcess,
 } from '../../harness/index.ts'
+import { chainOf } from './chain-of.ts'
 import type { CollectedSpan, Collector } from './collected-span.ts'
 import { startOtelCollector } from './otel-collector.ts'
 import { TracedApp } from './traced-app.ts'
@@ -79,24 +80,6 @@ async function traceOf(traced: TracedCodec, collector: Collector, handler: Handl
   }
   await Promise.all([clientApp.flush(), serverApp.flush()])
   return collector.trace(span.spanContext().traceId, count)
-}
-
-/** From the first span to the last one, each the child of the one before. */
-function chainOf(spans: readonly CollectedSpan[]): readonly string[] {
-  const names: string[] = []
-  // a span that answers may have the id of the one that asks
-  const asked = (span: CollectedSpan) =>
-    spans.find((other) => span.kind === 'SERVER' && other.kind === 'CLIENT' && other.id === span.id)
-  let current = spans.filter(({ parentId }) => parentId === '')
-  while (current.length > 0) {
-    assert.equal(current.length, 1, JSON.stringify(spans))
-    const [span] = current as [CollectedSpan]
-    names.push(`${span.service}: ${span.name} (${span.kind})`)
-    const answers = spans.filter((other) => asked(other) === span)
-    const children = spans.filter((other) => other.parentId === span.id && asked(other) === undefined)
-    current = answers.length > 0 ? answers : children
-  }
-  return names
 }
 
 for (const { what, start } of COLLECTORS) {

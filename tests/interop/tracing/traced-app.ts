@@ -26,7 +26,7 @@ export class TracedApp implements AsyncDisposable {
   readonly #tracer: Tracer
   readonly #propagator: TextMapPropagator
 
-  constructor(service: string, collector: Collector) {
+  constructor(service: string, collector: Pick<Collector, 'kind' | 'url'>) {
     const exporter =
       collector.kind === 'zipkin'
         ? new ZipkinExporter({ url: collector.url, serviceName: service })

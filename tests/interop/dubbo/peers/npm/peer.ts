@@ -6,6 +6,7 @@
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
+import { TracedApp } from '../../../tracing/traced-app.ts'
 
 // they are installed apart from the project, and have no types
 const require = createRequire(new URL('../../gen/npm/package.json', import.meta.url))
@@ -109,6 +110,14 @@ const CALLS: Readonly<Record<string, (to: Caller) => Promise<object>>> = {
     const results = await Promise.all(texts.map((text) => to.invoke('text', [string(text)])))
     return { right: results.filter((result, n) => result === texts[n]).length }
   },
+  traced: async (to) => {
+    const app = traced('client')
+    const { span, pairs } = app.ask('ask')
+    const result = await to.invoke('traced', [string(TEXT)], pairs)
+    span.end()
+    await app.flush()
+    return { result, traceId: span.spanContext().traceId }
+  },
   attached: async (to) => {
     const keys = java('[java.lang.String', ['color', 'long', 'added', 'absent'])
     const found = (await to.invoke('attached', [keys], { color: 'blue 😀', long: LONG })) as Pairs
@@ -148,6 +157,12 @@ function service(prefix: string): object {
     fail: async (name: string) => {
       throw new Error(`not found: ${name}`)
     },
+    async traced(this: Asked, value: string) {
+      const app = traced('server')
+      app.answer('answer', this.req.data.requestProps as Readonly<Record<string, string>>).end()
+      await app.flush()
+      return string(value)
+    },
     async attached(this: Asked, keys: readonly string[]) {
       const { requestProps } = this.req.data
       return java(
@@ -156,6 +171,11 @@ function service(prefix: string): object {
       )
     },
   }
+}
+
+/** Its spans go to the collector that `spans` names. */
+function traced(service: string): TracedApp {
+  return new TracedApp(service, { kind: 'otlp', url: options['spans'] ?? '' })
 }
 
 async function makeCalls(): Promise<void> {
