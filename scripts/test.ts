@@ -9,7 +9,12 @@ import { ROOT } from './workspace.ts'
 const LONG: readonly string[] = [
   'packages/api/src/convert/nothing-ignored.test.ts',
   'packages/cli/src/capture/inspect-capture.fuzz.test.ts',
+  'packages/cli/src/commands/codec/bench.test.ts',
   'packages/cli/src/commands/codec/fuzz.test.ts',
+  'packages/cli/src/commands/codec/inspect.test.ts',
+  'packages/cli/src/commands/codec/pack.test.ts',
+  'packages/cli/src/commands/codec/test.test.ts',
+  'packages/cli/src/pack/pack-codec.test.ts',
   'tests/e2e/access-log.test.ts',
   'tests/e2e/admin-load.test.ts',
   'tests/e2e/admin.test.ts',
