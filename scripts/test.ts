@@ -1,8 +1,9 @@
 /** Runs tests by suite name with Node's own runner: `node scripts/test.ts unit e2e`; without names what `npm test` means. */
 
 import { spawn } from 'node:child_process'
-import { globSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { ROOT } from './workspace.ts'
 
 /** What takes long, or less than a second only if it is alone: `npm test` leaves it to a step of `.ci/run`. */
@@ -78,6 +79,8 @@ const files = globSync(patterns, { cwd: ROOT, exclude })
 if (files.length === 0) throw new Error(`there is no test in ${patterns.join(', ')}`)
 // Half of a test's time is waiting, so one more than there are cores; what is timed runs alone.
 const concurrency = names.includes('interop') || names.includes('long') ? 1 : availableParallelism() + 1
+// Hundreds of processes load the same modules: what one has compiled the next ones take.
+const compiled = mkdtempSync(join(tmpdir(), 'meltemi-test-code-'))
 const child = spawn(
   process.execPath,
   [
@@ -88,8 +91,9 @@ const child = spawn(
     `--test-concurrency=${concurrency}`,
     ...files,
   ],
-  { cwd: ROOT, stdio: 'inherit' },
+  { cwd: ROOT, stdio: 'inherit', env: { ...process.env, NODE_COMPILE_CACHE: compiled } },
 )
 child.on('exit', (code, signal) => {
+  rmSync(compiled, { recursive: true, force: true })
   process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1)
 })
