@@ -1,29 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AccessLogConfig, ListenerConfig, MetaProtocolConfig, ProxyConfig } from '../model/index.ts'
-import { parseBootstrap } from '../parse-bootstrap.ts'
+import { parseWithSetting } from './testing/parse-with-setting.ts'
 
 const FILE = '"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog'
 const STDOUT = '"@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog'
 
-function parse(log: string) {
-  return parseBootstrap(
-    `
-static_resources:
-  clusters: {name: c}
-  listeners:
-    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-    filter_chains:
-      filters:
-        name: any
-        typed_config: {
-          "@type": type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy,
-          stat_prefix: s, protocol: {name: p, codec: {name: c}}, route_config: {routes: [{route: {cluster: c}}]},
-          access_log: ${log}}
-`,
-    'file.yaml',
-  )
-}
+const parse = (log: string) => parseWithSetting(`access_log: ${log}`)
 
 function accept(log: string): AccessLogConfig {
   const { config, problems } = parse(log)

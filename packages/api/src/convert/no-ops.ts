@@ -115,11 +115,6 @@ export const noOps: readonly NoOp[] = [
     why: 'A label: tracers are found by their type URL.',
   },
   {
-    message: 'envoy.config.accesslog.v3.AccessLog',
-    field: 'name',
-    why: 'A label: access loggers are found by their type URL.',
-  },
-  {
     message: 'envoy.config.accesslog.v3.RuntimeFilter',
     field: 'runtime_key',
     why: 'Runtime layers set limits of connections only; the share that is written counts.',

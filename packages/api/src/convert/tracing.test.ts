@@ -2,31 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { encodeListener } from '../encode.ts'
 import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TracingConfig } from '../model/index.ts'
-import { parseBootstrap } from '../parse-bootstrap.ts'
 import { parseListener } from '../xds-resources/parse-listener.ts'
+import { parseWithSetting } from './testing/parse-with-setting.ts'
 
 const TYPE = '"@type": type.googleapis.com/envoy.config.trace.v3'
 const ZIPKIN = `{name: z, typed_config: {${TYPE}.ZipkinConfig, collector_cluster: c, collector_endpoint: /api/v2/spans, collector_endpoint_version: HTTP_JSON}}`
 
-function parse(tracing: string, bootstrap = '') {
-  return parseBootstrap(
-    `
-${bootstrap}
-static_resources:
-  clusters: {name: c}
-  listeners:
-    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-    filter_chains:
-      filters:
-        name: any
-        typed_config: {
-          "@type": type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy,
-          stat_prefix: s, protocol: {name: p, codec: {name: c}}, route_config: {routes: [{route: {cluster: c}}]},
-          tracing: ${tracing}}
-`,
-    'file.yaml',
-  )
-}
+const parse = (tracing: string, bootstrap = '') => parseWithSetting(`tracing: ${tracing}`, bootstrap)
 
 function accept(tracing: string, bootstrap?: string): TracingConfig {
   const { config, problems } = parse(tracing, bootstrap)

@@ -65,8 +65,7 @@ export class Exporters {
   }
 
   #create(destination: Destination): Sink {
-    const { clock, metrics, addressesOf } = this.#parts
-    const logger = this.#parts.logger
+    const { clock, logger, metrics, addressesOf } = this.#parts
     if (destination.kind === 'log') {
       return new LogFile({ sink: destination.sink, clock, logger, stats: logFileStats(metrics) })
     }

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@meltemi/runtime'
+import { formatAddress } from '../../util/format-address.ts'
 import type { SpanStats } from './export-stats.ts'
 import type { SpanDestination } from './outlet.ts'
 import type { Sink, WaitingBatch } from './sink.ts'
@@ -51,10 +52,10 @@ export class SpanExporter implements Sink {
 
   async close(timeoutMs: number): Promise<void> {
     this.#isClosing = true
-    const late = new Promise<void>((resolve) => {
-      this.#parts.clock.setTimer(timeoutMs, resolve)
-    })
-    await Promise.race([this.#idle, late])
+    const late = Promise.withResolvers<void>()
+    const timer = this.#parts.clock.setTimer(timeoutMs, late.resolve)
+    await Promise.race([this.#idle, late.promise])
+    timer.cancel()
     this.#settle(this.#waiting.first(Number.POSITIVE_INFINITY), false)
     this.#reporter?.close()
   }
@@ -105,7 +106,7 @@ export class SpanExporter implements Sink {
     this.#turn++
     this.#parts.logger
       .limited(`spans ${cluster}`, 1)
-      ?.warn('spans are not taken', { cluster, address: `${host}:${port}`, reason })
+      ?.warn('spans are not taken', { cluster, address: formatAddress(host, port), reason })
   }
 
   /** The next one when one does not take them. */
