@@ -18,8 +18,18 @@ export class WallClock {
 
   /** Milliseconds since 1970, with a fraction, of a time of `Clock.now`. */
   at(nowMs: number): number {
-    const originMs = this.#clock.wallTime() - this.#clock.now()
-    if (Math.abs(originMs - this.#originMs) > SET_MS) this.#originMs = originMs
+    if (this.#differs(this.#clock.wallTime() - this.#clock.now())) this.#lookAgain()
     return nowMs + this.#originMs
+  }
+
+  /** The machine may have stood still between the two clocks: that is no setting. */
+  #lookAgain(): void {
+    const beforeMs = this.#clock.now()
+    const originMs = this.#clock.wallTime() - beforeMs
+    if (this.#clock.now() - beforeMs < SET_MS && this.#differs(originMs)) this.#originMs = originMs
+  }
+
+  #differs(originMs: number): boolean {
+    return Math.abs(originMs - this.#originMs) > SET_MS
   }
 }
