@@ -25,6 +25,7 @@ import { createMeltemi } from './peers/meltemi.ts'
 import { nginx } from './peers/nginx.ts'
 import type { Peer, PeerOptions, Production, RunningPeer } from './peers/peer.ts'
 import { type Plan, parsePlan, type Scenario, usage } from './plan.ts'
+import { benchPolicies, policiesUsage } from './policies/bench-policies.ts'
 import { changeBetweenMarkers, formatMeasurement } from './report.ts'
 
 const RIVALS: Readonly<Record<WireName, readonly Peer[]>> = {
@@ -33,7 +34,9 @@ const RIVALS: Readonly<Record<WireName, readonly Peer[]>> = {
   dubbo: [envoyDubbo, envoyGenericDubbo, envoyBoundDubbo],
 }
 
-if (process.argv.includes('--help')) console.log(usage)
+const isOfPolicies = process.argv.includes('--policies')
+if (process.argv.includes('--help')) console.log(isOfPolicies ? policiesUsage : usage)
+else if (isOfPolicies) await benchPolicies(process.argv.slice(2))
 else await main(process.argv.slice(2))
 
 async function main(args: readonly string[]): Promise<void> {

@@ -9,10 +9,10 @@ export function describeMachine(): string {
   return `${availableParallelism()} cores (${model}), ${memoryGib} GiB, Linux ${release()}, Node ${process.versions.node}`
 }
 
-/** The commit of this checkout. */
-export function readRevision(): string {
+/** The commit of a checkout: of this one, if not said. */
+export function readRevision(checkout: string = import.meta.dirname): string {
   const { stdout, status } = spawnSync('git', ['describe', '--always', '--dirty', '--abbrev=10'], {
-    cwd: import.meta.dirname,
+    cwd: checkout,
     encoding: 'utf8',
   })
   return status === 0 ? `commit ${stdout.trim()}` : 'no commit'

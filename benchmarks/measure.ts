@@ -79,6 +79,7 @@ async function runOnce(bench: Bench, scenario: Scenario, peer: RunningPeer, rate
     warmUpMs,
     windowMs,
     port: peer.port,
+    ...(peer.clientTls === undefined ? {} : { tls: peer.clientTls }),
     pids: peer.pids(),
     backendPid,
   }

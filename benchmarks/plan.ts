@@ -45,7 +45,8 @@ export const usage = `npm run bench -- [options]
   --tries N             how often a run may be repeated when other programs disturb it (5; 1: take it as it is)
   --peer PART           only peers with PART in their names
   --write FILE          put each table, as soon as it is there, between the markers of this Markdown file, in the place
-                        of the one with the same heading: a long run may be made in pieces`
+                        of the one with the same heading: a long run may be made in pieces
+  --policies            what limits, rules, retries, routes and TLS cost: has options of its own, see --policies --help`
 
 const options = {
   quick: { type: 'boolean', default: false },
@@ -130,7 +131,8 @@ export function parseLoad(text: string): Load {
   return { connections: parseCount(match[1]!), depth: parseCount(match[2]!) }
 }
 
-function parseCount(text: string): number {
+/** Throws on anything else than a whole number above zero. */
+export function parseCount(text: string): number {
   const count = Number(text)
   if (Number.isInteger(count) && count > 0) return count
   throw new Error(`expected a positive whole number, not "${text}"`)

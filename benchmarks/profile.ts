@@ -1,7 +1,7 @@
 // Where Meltemi's time goes: runs a load against one thread (`--concurrency 0`) under Node's profiler and lists the
 // functions with the most time of their own. Reads in the kernel are missing: to V8 they are a part of being idle.
 // node --conditions=meltemi-source benchmarks/profile.ts [--load 64x1] [--payload 128] [--protocol awesomerpc]
-//   [--multiplexing off] [--seconds 5] [--top 25] [--keep FILE.cpuprofile]
+//   [--multiplexing off] [--policies] [--seconds 5] [--top 25] [--keep FILE.cpuprofile]
 
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { LoadResult } from './load/run-load.ts'
 import { parseLoad, parseWire } from './plan.ts'
+import { policyFields } from './policies/policies.ts'
 import { withMeltemi } from './with-meltemi.ts'
 
 interface ProfileNode {
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     payload: { type: 'string', default: '128' },
     protocol: { type: 'string', default: 'awesomerpc' },
     multiplexing: { type: 'string', default: 'on' },
+    policies: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '5' },
     top: { type: 'string', default: '25' },
     keep: { type: 'string' },
@@ -40,7 +42,8 @@ const { values } = parseArgs({
 const wire = parseWire(values.protocol)
 const profileFolder = mkdtempSync(join(tmpdir(), 'meltemi-profile-'))
 const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, '--cpu-prof-interval=200']
-const options = { wire, isMultiplexing: values.multiplexing === 'on', concurrency: 0, nodeArgs }
+const fields = values.policies ? policyFields(wire) : {}
+const options = { wire, isMultiplexing: values.multiplexing === 'on', concurrency: 0, fields, nodeArgs }
 try {
   const result = await withMeltemi(
     () => options,

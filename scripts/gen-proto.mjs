@@ -32,7 +32,10 @@ const ENVOY_ROOTS = [
   'envoy/config/trace/v3/zipkin.proto',
   'envoy/extensions/access_loggers/file/v3/file.proto',
   'envoy/extensions/access_loggers/stream/v3/stream.proto',
+  'envoy/extensions/filters/http/rbac/v3/rbac.proto',
   'envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto',
+  'envoy/extensions/filters/network/ext_authz/v3/ext_authz.proto',
+  'envoy/extensions/filters/network/rbac/v3/rbac.proto',
   'envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto',
   'envoy/extensions/load_balancing_policies/least_request/v3/least_request.proto',
   'envoy/extensions/load_balancing_policies/maglev/v3/maglev.proto',
@@ -42,19 +45,41 @@ const ENVOY_ROOTS = [
   'envoy/extensions/load_balancing_policies/subset/v3/subset.proto',
   'envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.proto',
   'envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.proto',
+  'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto',
+  'envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto',
+  'envoy/extensions/transport_sockets/tls/v3/tls.proto',
   'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
+  'envoy/service/auth/v3/external_auth.proto',
   'envoy/service/cluster/v3/cds.proto',
   'envoy/service/discovery/v3/ads.proto',
   'envoy/service/endpoint/v3/eds.proto',
   'envoy/service/extension/v3/config_discovery.proto',
   'envoy/service/listener/v3/lds.proto',
+  'envoy/service/ratelimit/v3/rls.proto',
   'envoy/service/route/v3/rds.proto',
+  'envoy/service/secret/v3/sds.proto',
   'udpa/type/v1/typed_struct.proto',
   'xds/type/v3/typed_struct.proto',
 ]
 
 /** Its rules messages, with the number that `ignore_empty` has in the releases this copy is older than. */
 const IGNORE_EMPTY = { StringRules: 26, BytesRules: 14, RepeatedRules: 5, MapRules: 6 }
+
+/** What releases of Envoy have that this copy is older than: in which file, after which line, what. */
+const NEWER = [
+  {
+    file: 'envoy/extensions/common/ratelimit/v3/ratelimit.proto',
+    after: 'import "envoy/type/v3/token_bucket.proto";\n',
+    text: 'import "google/protobuf/wrappers.proto";\n',
+  },
+  {
+    file: 'envoy/extensions/common/ratelimit/v3/ratelimit.proto',
+    after: '  RateLimitOverride limit = 2;\n',
+    text: '  google.protobuf.UInt64Value hits_addend = 3;\n',
+  },
+  { file: 'envoy/service/ratelimit/v3/rls.proto', after: '      YEAR = 6;\n', text: '      WEEK = 7;\n' },
+  { file: 'envoy/type/v3/ratelimit_unit.proto', after: '  YEAR = 6;\n', text: '  WEEK = 7;\n' },
+]
 
 const own = readdirSync(OWN, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.proto'))
@@ -98,7 +123,7 @@ function copyProtos(folder) {
     // google/protobuf/* comes with buf.
     if (existsSync(copy) || name.startsWith('google/protobuf/')) continue
     if (place === undefined) throw new Error(`no proto file ${name} in ${relative(ROOT, deps)}`)
-    const text = repair(name, readFileSync(join(place, name), 'utf8'))
+    const text = modernize(name, repair(name, readFileSync(join(place, name), 'utf8')))
     mkdirSync(dirname(copy), { recursive: true })
     writeFileSync(copy, text)
     waiting.push(...importsOf(text))
@@ -123,6 +148,16 @@ function repair(name, original) {
       ? line
       : `${line}\n    optional bool ignore_empty = ${IGNORE_EMPTY[rules] ?? 8};`,
   )
+}
+
+function modernize(name, original) {
+  let text = original
+  for (const { file, after, text: newer } of NEWER) {
+    if (file !== name || text.includes(newer)) continue
+    if (!text.includes(after)) throw new Error(`${file} has no line ${after.trim()}`)
+    text = text.replace(after, after + newer)
+  }
+  return text
 }
 
 function runBuf(work) {

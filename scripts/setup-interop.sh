@@ -176,7 +176,27 @@ setup_zipkin() {
   ln -sf "zipkin-$version.jar" "$tmp/zipkin/zipkin.jar"
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes otel_collector zipkin; fi
+# Debian's Redis, unpacked into an ignored folder: the package installed would start a server on port 6379.
+setup_redis() {
+  if [ -x "$tmp/bin/redis-server" ] && "$tmp/bin/redis-server" --version >/dev/null 2>&1; then return; fi
+  apt_install libjemalloc2 liblzf1
+  mkdir -p "$tmp/redis"
+  (cd "$tmp/redis" && apt-get download -qq -o APT::Sandbox::User=root redis-tools && dpkg-deb -x redis-tools_*.deb . && rm redis-tools_*.deb)
+  # one program under several names
+  ln -sf "$tmp/redis/usr/bin/redis-check-rdb" "$tmp/bin/redis-server"
+  ln -sf "$tmp/redis/usr/bin/redis-cli" "$tmp/bin/redis-cli"
+}
+
+# The rate limit service of Envoy's own project, and its program that checks rules, from Go's registry.
+setup_ratelimit() {
+  ratelimit_peer="$root/tests/interop/ratelimit"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$ratelimit_peer/gen/peer" ] && [ -z "$(find "$ratelimit_peer/peer" -newer "$ratelimit_peer/gen/peer" -type f)" ]; then return; fi
+  mkdir -p "$ratelimit_peer/gen"
+  (cd "$ratelimit_peer/peer" && go build -o "$ratelimit_peer/gen/config-check" github.com/envoyproxy/ratelimit/src/config_check_cmd && go build -o "$ratelimit_peer/gen/peer" .)
+}
+
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes otel_collector zipkin redis ratelimit; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

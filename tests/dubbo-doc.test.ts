@@ -45,12 +45,17 @@ test('calls of the interface in group blue have a route, others have none', asyn
     routes: filter.routes.routes,
   })
   await using client = await connectClient({ port: proxy.port, codec: dubbo })
-  const statusOf = async (id: number, attachments: Record<string, string>): Promise<ResponseStatus> => {
-    const { status } = await client.request(dubboRequest({ id, attachments }))
+  const statusOf = async (
+    id: number,
+    service: string,
+    attachments: Record<string, string>,
+  ): Promise<ResponseStatus> => {
+    const { status } = await client.request(dubboRequest({ id, service, attachments }))
     return status
   }
-  assert.equal(await statusOf(1, { interface: 'org.example.Shop', group: 'blue' }), ResponseStatus.Ok)
-  assert.equal(await statusOf(2, { interface: 'org.example.Shop', group: 'red' }), ResponseStatus.Error)
-  assert.equal(await statusOf(3, { interface: 'org.example.Shop' }), ResponseStatus.Error)
-  assert.equal(await statusOf(4, { group: 'blue' }), ResponseStatus.Error)
+  const shop = 'org.example.Shop'
+  assert.equal(await statusOf(1, shop, { group: 'blue' }), ResponseStatus.Ok)
+  assert.equal(await statusOf(2, shop, { group: 'red' }), ResponseStatus.Error)
+  assert.equal(await statusOf(3, shop, {}), ResponseStatus.Error)
+  assert.equal(await statusOf(4, 'org.example.Other', { interface: shop, group: 'blue' }), ResponseStatus.Error)
 })

@@ -3,17 +3,65 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { ListenerConfig, MetaProtocolConfig, ProxyConfig, TcpProxyConfig } from '@meltemi/api'
+import {
+  type AuthorizationConfig,
+  DEFAULT_OUTLIER_DETECTION,
+  type ExtAuthzConfig,
+  type GlobalRateLimitConfig,
+  type HealthCheckConfig,
+  type ListenerConfig,
+  type MetaProtocolConfig,
+  type ProxyConfig,
+  type TcpProxyConfig,
+} from '@meltemi/api'
 import { loadModules, type RunningProxy, startProxy } from '@meltemi/proxy'
-import { istioStats, MESH_LIMITS, metadataExchange } from '@meltemi/proxy/filters'
+import {
+  authorization,
+  extAuthz,
+  globalRateLimit,
+  istioStats,
+  MESH_LIMITS,
+  metadataExchange,
+} from '@meltemi/proxy/filters'
 import { readLabels } from '@meltemi/runtime'
 import { ROOT } from '../scripts/workspace.ts'
+import { abort, faultFilter, metadataFilter } from './harness/actions.ts'
+import { TestAuthority } from './harness/certificates.ts'
 import { uuid, uuidFrame } from './harness/codecs/index.ts'
 import { connectClient, testCluster, testRoute, textLog, zipkinTracing } from './harness/index.ts'
+import { bucketOf, limitFilter } from './harness/rate-limited.ts'
+import { clientTls, serverTls } from './harness/secrets.ts'
 
 const MODULE = fileURLToPath(new URL('./harness/codecs/index.ts', import.meta.url))
 const BUILT_IN = fileURLToPath(new URL('../packages/cli/src/modules.ts', import.meta.url))
+const authority = await TestAuthority.create()
+const identity = await authority.issue()
 const KINDS = ['counter', 'gauge', 'histogram']
+
+/** Of filters that ask a service, about no request. */
+const asking = {
+  match: {
+    metadata: [
+      { name: 'never', test: { kind: 'present', present: true }, invert: false, treatMissingAsEmpty: false } as const,
+    ],
+  },
+  grpcService: { cluster: 'service', authority: '', headers: [], timeoutMs: 0 },
+}
+const limit: GlobalRateLimitConfig = {
+  ...asking,
+  domain: 'here',
+  failureModeDeny: false,
+  descriptors: [],
+  hitsAddend: 0,
+  statPrefix: '',
+}
+const authz: ExtAuthzConfig = {
+  ...asking,
+  statPrefix: 'here',
+  failureModeAllow: true,
+  includeTlsSession: false,
+  contextExtensions: {},
+}
 
 const metaProtocol: MetaProtocolConfig = {
   kind: 'meta-protocol',
@@ -21,7 +69,15 @@ const metaProtocol: MetaProtocolConfig = {
   applicationProtocol: 'uuid',
   codec: { name: uuid.name, options: undefined, moduleDigest: undefined },
   multiplexing: true,
-  filters: [metadataExchange, istioStats].map(({ name, typeUrl }) => ({ name, typeUrl, config: undefined })),
+  filters: [
+    { name: authorization.name, typeUrl: authorization.typeUrl, config: {}, parsed: triedRules() },
+    limitFilter({ token_bucket: bucketOf(9) }),
+    ...[metadataExchange, istioStats].map(({ name, typeUrl }) => ({ name, typeUrl, config: undefined })),
+    { name: 'limit', typeUrl: globalRateLimit.typeUrl, config: {}, parsed: limit },
+    { name: 'authz', typeUrl: extAuthz.typeUrl, config: {}, parsed: authz },
+    faultFilter(abort()),
+    metadataFilter([{ key: 'a', kind: 'remove', value: undefined, inMessage: false }]),
+  ],
   routes: { name: 'routes', routes: [testRoute('service')] },
   rds: undefined,
   idleTimeoutMs: 0,
@@ -31,6 +87,26 @@ const metaProtocol: MetaProtocolConfig = {
   maxDownstreamBufferBytes: 1024,
   partialMessageTimeoutMs: 0,
   generateRequestId: false,
+}
+
+const LIMITS = { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 }
+const HEALTH_CHECK: HealthCheckConfig = {
+  timeoutMs: 100,
+  intervalMs: 1_000,
+  unhealthyThreshold: 1,
+  healthyThreshold: 1,
+  initialJitterMs: 0,
+  intervalJitterMs: 0,
+  intervalJitterPercent: 0,
+  reuseConnection: true,
+  noTrafficIntervalMs: 1_000,
+  noTrafficHealthyIntervalMs: 1_000,
+  unhealthyIntervalMs: 1_000,
+  unhealthyEdgeIntervalMs: 1_000,
+  healthyEdgeIntervalMs: 1_000,
+  alwaysLogFailures: false,
+  alwaysLogSuccess: false,
+  check: { kind: 'tcp', send: '', receive: [] },
 }
 
 const ads = { kind: 'ads', initialFetchTimeoutMs: 0 } as const
@@ -59,6 +135,14 @@ const tcpProxy: TcpProxyConfig = {
   clusters: [{ cluster: 'service', weight: 1 }],
   idleTimeoutMs: 0,
   maxConnectAttempts: 1,
+}
+
+/** That let everything pass. */
+function triedRules(): AuthorizationConfig {
+  const policies = [{ name: 'one', condition: { kind: 'any' } as const }]
+  const rules = { action: 'allow', policies } as const
+  const prefixes = { statPrefix: '', rulesStatPrefix: '', shadowStatPrefix: '' }
+  return { kind: 'authorization', ...prefixes, rules, shadowRules: rules, tracksEachPolicy: true }
 }
 
 test('docs/metrics.md lists every stat that a running proxy has, with its kind, and no other', async () => {
@@ -169,6 +253,9 @@ async function namesOf(proxy: RunningProxy, kind: string): Promise<readonly stri
     return `${name
       .replace(/^(?:listener_manager\.lds|cluster_manager\.cds|meta_protocol\.uuid\.routed\.rds\.table)\./, '<what>.')
       .replace('meta_protocol.uuid.here.', 'meta_protocol.<protocol>.<prefix>.')
+      .replace('ext_authz.here.', 'ext_authz.<prefix>.')
+      .replace('meta_protocol.limit.local_rate_limit.', 'meta_protocol.<prefix>.local_rate_limit.')
+      .replace('.rbac.policy.one.', '.rbac.policy.<policy>.')
       .replace('tcp.there.', 'tcp.<prefix>.')
       .replace('cluster.service.', 'cluster.<cluster>.')
       .replace(/^codec\.(?:meltemi\.test|aeraki\.meta_protocol\.codec)\.\w+\./, 'codec.<codec>.')
@@ -186,8 +273,16 @@ function configuration(): ProxyConfig {
       listener('routed', routed),
       listener('observed', observed),
       listener('also observed', alsoObserved),
+      { ...listener('secure', tcpProxy), tls: serverTls(identity, authority) },
     ],
-    clusters: [testCluster('service', [1])],
+    clusters: [
+      testCluster('service', [1], {
+        outlierDetection: DEFAULT_OUTLIER_DETECTION,
+        healthCheck: HEALTH_CHECK,
+        circuitBreaker: { ...LIMITS, tracksRemaining: true },
+      }),
+      testCluster('secure', [1], { statName: 'service', tls: clientTls(identity, authority) }),
+    ],
     dynamic: { ads: { cluster: 'service', delta: true }, listeners: ads, clusters: ads },
     modules: [],
   }

@@ -55,7 +55,6 @@ const listener = (chains: string) =>
 
 /** By the words that the page has for it. */
 const REFUSED: Readonly<Record<string, string>> = {
-  '`transport_socket`': 'static_resources: {clusters: [{name: c, transport_socket: {name: t}}]}',
   'several filter\nchains': listener(`${CHAIN}, ${CHAIN}`),
   'HTTP filters': listener(`{filters: [{name: h, typed_config: {"@type": ${HTTP}, stat_prefix: h}}]}`),
   'runtime keys': 'layered_runtime: {layers: [{name: a, static_layer: {re2.max_program_size.error_level: 1024}}]}',

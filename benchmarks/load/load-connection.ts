@@ -3,6 +3,7 @@
 // different connections use the same ids on purpose.
 
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { Histogram } from './histogram.ts'
 import { createPayload, stamp, type Wire, type Writes } from './wire.ts'
 
@@ -11,9 +12,20 @@ const MAX_GROWTH = 4096
 /** The length stands at the end of what `Wire.lengthBytes` counts. */
 const LENGTH_BYTES = 4
 
+/** In PEM. Both sides have to agree on the one cipher: proxies that chose for themselves would not do the same work. */
+export interface ClientTls {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+  readonly servername: string
+  readonly ciphers: string
+}
+
 export interface LoadOptions {
   readonly wire: Wire
   readonly port: number
+  /** Absent: plain TCP. */
+  readonly tls?: ClientTls
   readonly payloadBytes: number
   readonly writes: Writes
   readonly depth: number
@@ -68,13 +80,11 @@ export class LoadConnection {
       this.#receive(buffer as Buffer, bytes)
       return true
     }
-    const socket = connect({
-      port: this.#options.port,
-      host: '127.0.0.1',
-      noDelay: true,
-      onread: { buffer: this.#options.readBuffer, callback },
-    })
-    socket.once('connect', resolve)
+    const { port, tls, readBuffer } = this.#options
+    const where = { port, host: '127.0.0.1', onread: { buffer: readBuffer, callback } }
+    const socket = tls === undefined ? connect(where) : connectTls({ ...where, ...tls })
+    socket.setNoDelay(true)
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve)
     socket.on('error', reject)
     socket.on('close', () => {
       if (!this.#isClosing) this.#options.onBroken(`connection ${this.number} was closed`)
@@ -85,7 +95,9 @@ export class LoadConnection {
 
   close(): void {
     this.#isClosing = true
-    this.#socket?.resetAndDestroy()
+    // what talks TLS cannot be reset
+    if (this.#options.tls === undefined) this.#socket?.resetAndDestroy()
+    else this.#socket?.destroy()
   }
 
   get inFlight(): number {

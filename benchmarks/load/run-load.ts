@@ -3,13 +3,15 @@
 // connection k modulo connections, and its latency counts from when it was due, not from when it could be sent.
 
 import { Histogram } from './histogram.ts'
-import { LoadConnection, type LoadOptions } from './load-connection.ts'
+import { type ClientTls, LoadConnection, type LoadOptions } from './load-connection.ts'
 import { readCpuMs, readMachineCpuMs, readRssBytes } from './process-usage.ts'
 import { type WireName, type Writes, wires } from './wire.ts'
 
 export interface LoadOrder {
   readonly wire: WireName
   readonly port: number
+  /** Absent: plain TCP. */
+  readonly tls?: ClientTls
   readonly connections: number
   readonly depth: number
   readonly payloadBytes: number
@@ -58,6 +60,7 @@ export async function runLoad(order: LoadOrder): Promise<LoadResult> {
   const options: LoadOptions = {
     wire: wires[order.wire],
     port,
+    ...(order.tls === undefined ? {} : { tls: order.tls }),
     payloadBytes,
     writes,
     depth,

@@ -161,7 +161,7 @@ function bootstrap(port: number, adminPort: number, options: PeerOptions, filter
         {
           name: 'benchmark',
           address: { socket_address: { address: '127.0.0.1', port_value: port } },
-          filter_chains: [{ filters: [filter] }],
+          filter_chains: [filterChain(filter, options)],
           ...(isLoggedByListener ? { access_log: [accessLog(production)] } : {}),
         },
       ],
@@ -171,6 +171,11 @@ function bootstrap(port: number, adminPort: number, options: PeerOptions, filter
       ],
     },
   }
+}
+
+/** In Envoy's form. */
+export function filterChain(filter: object, { tls }: PeerOptions): object {
+  return { filters: [filter], ...(tls === undefined ? {} : { transport_socket: tls.transportSocket }) }
 }
 
 /** A cluster of one endpoint on this machine, in Envoy's form, with limits that no load reaches. */

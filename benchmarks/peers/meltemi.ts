@@ -4,14 +4,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WireName } from '../load/wire.ts'
 import { readRevision } from '../machine.ts'
-import { createCluster, TRACING } from './envoy.ts'
+import { createCluster, filterChain, TRACING } from './envoy.ts'
 import { findFreePort, type Peer, type PeerOptions, type Production, startPeer } from './peer.ts'
 
-const CLI = join(import.meta.dirname, '../../packages/cli')
-const SOURCE = ['--conditions=meltemi-source', join(CLI, 'src/main.ts')]
+const ROOT = join(import.meta.dirname, '../..')
 
 /** What `npm run build` made, as it is published; the sources need more memory, for the removal of types. */
-export const builtMain = join(CLI, 'dist/main.js')
+export const builtMain = join(ROOT, 'packages/cli/dist/main.js')
 
 export interface MeltemiOptions {
   readonly wire: WireName
@@ -22,22 +21,27 @@ export interface MeltemiOptions {
   readonly isBuilt?: boolean
   /** A codec of its own, that speaks `wire`. */
   readonly module?: { readonly file: string; readonly codec: string }
+  /** Fields of the MetaProtocolProxy that are not those of all runs. */
+  readonly fields?: object
+  /** Another checkout that its sources are taken from, set up. */
+  readonly checkout?: string
   /** For Node itself, such as --cpu-prof. */
   readonly nodeArgs?: readonly string[]
 }
 
 export function createMeltemi(options: MeltemiOptions): Peer {
-  const { isMultiplexing, concurrency = 1, nodeArgs = [], isBuilt = false } = options
+  const { isMultiplexing, concurrency = 1, nodeArgs = [], isBuilt = false, checkout = ROOT } = options
+  const source = ['--conditions=meltemi-source', join(checkout, 'packages/cli/src/main.ts')]
   const name = `Meltemi, multiplexing ${isMultiplexing ? 'on' : 'off'}`
   return {
     name,
-    version: readRevision,
+    version: () => readRevision(checkout),
     async start(peerOptions) {
       const port = await findFreePort()
       const adminPort = await findFreePort()
       const file = join(peerOptions.folder, 'meltemi.json')
       writeFileSync(file, JSON.stringify(bootstrap(port, adminPort, peerOptions, options), undefined, 2))
-      const args = [...nodeArgs, ...(isBuilt ? [builtMain] : SOURCE), 'proxy', '-c', file]
+      const args = [...nodeArgs, ...(isBuilt ? [builtMain] : source), 'proxy', '-c', file]
       args.push('--concurrency', String(concurrency))
       if (options.module !== undefined) args.push('--module', options.module.file)
       const command = { name, command: process.execPath, args, port, adminPort, folder: peerOptions.folder }
@@ -62,7 +66,7 @@ function bootstrap(port: number, adminPort: number, peer: PeerOptions, options: 
         {
           name: 'benchmark',
           address: { socket_address: { address: '127.0.0.1', port_value: port } },
-          filter_chains: [{ filters: [metaProtocolProxy(options, production)] }],
+          filter_chains: [filterChain(metaProtocolProxy(options, production), peer)],
           ...(production === undefined ? {} : { traffic_direction: 'OUTBOUND' }),
         },
       ],
@@ -74,7 +78,7 @@ function bootstrap(port: number, adminPort: number, peer: PeerOptions, options: 
   }
 }
 
-function metaProtocolProxy({ wire, isMultiplexing, module }: MeltemiOptions, production?: Production): object {
+function metaProtocolProxy({ wire, isMultiplexing, module, fields }: MeltemiOptions, production?: Production): object {
   const codec = module?.codec ?? `aeraki.meta_protocol.codec.${wire}`
   return {
     name: 'aeraki.meta_protocol_proxy',
@@ -84,6 +88,7 @@ function metaProtocolProxy({ wire, isMultiplexing, module }: MeltemiOptions, pro
       protocol: { name: wire, codec: { name: codec }, multiplexing: isMultiplexing },
       route_config: { name: 'all', routes: [{ name: 'all', route: { cluster: 'backend' } }] },
       ...(production === undefined ? {} : productionFields(production)),
+      ...fields,
     },
   }
 }

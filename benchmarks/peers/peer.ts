@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { openSync, readFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import type { ClientTls } from '../load/load-connection.ts'
 import { findProcessTree } from '../load/process-usage.ts'
 
 export interface Production {
@@ -12,11 +13,20 @@ export interface Production {
   readonly accessLog: string
 }
 
+export interface ListenerTls {
+  /** Of the listener, in Envoy's form. */
+  readonly transportSocket: object
+  /** With what clients get in. */
+  readonly client: ClientTls
+}
+
 export interface PeerOptions {
   /** Where requests go. */
   readonly backendPort: number
   /** With what a mesh has on; absent: with metrics alone. */
   readonly production?: Production
+  /** Absent: the listener talks plain TCP. */
+  readonly tls?: ListenerTls
   /** An empty folder for the configuration and the log. */
   readonly folder: string
 }
@@ -36,6 +46,8 @@ export interface RunningPeer {
   countAnswered?(): Promise<number>
   /** What it writes a line in for each request. */
   readonly accessLog?: string
+  /** Absent: its clients talk plain TCP. */
+  readonly clientTls?: ClientTls
   /** The process and all its children; none for the direct way. */
   pids(): readonly number[]
   /** Rejects with the log when the process ends before `stop`. */

@@ -204,8 +204,16 @@ async function until(isMet: () => Promise<boolean>, what: string, withinMs = 20_
   }
 }
 
-function untilVersion(scene: Scene, version: number): Promise<void> {
-  return until(async () => (await scene.version().catch(() => -1)) === version, `version ${version}`)
+async function untilVersion(scene: Scene, version: number): Promise<void> {
+  let last: unknown
+  const isMet = async () => {
+    last = await scene.version().catch((error: unknown) => error)
+    return last === version
+  }
+  await until(isMet, `version ${version}`).catch((error: unknown) => {
+    const logs = scene.proxies.map(({ process }) => process.errors)
+    throw new Error(`the last answer was ${String(last)}; ${logs.join('\n')}`, { cause: error })
+  })
 }
 
 describe('a codec that comes with its resource', () => {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { runMeltemi } from '@meltemi/cli'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { ResponseStatus } from '@meltemi/sdk'
-import { awesomerpcFrame, connectClient, startEchoServer } from '../harness/index.ts'
+import { awesomerpcFrame, connectClient, startEchoServer, startProxyProcess } from '../harness/index.ts'
 import {
   ASK,
   CodecFolder,
@@ -113,6 +113,35 @@ test('one command reloads, another goes back, and a worker that starts later run
   await victim.ended()
   await until(async () => (await proxy.stat('server.workers')) === 2, 5000)
   assert.equal(await generations(proxy), 'one')
+})
+
+test('a codec is replaced where a route has a limit of its own, whose tokens stay taken', async () => {
+  const folder = new CodecFolder()
+  await using server = await startEchoServer({ codec: awesomerpc })
+  const typed = (tokens: number) => ({
+    '@type': 'type.googleapis.com/aeraki.meta_protocol_proxy.filters.local_ratelimit.v1alpha.LocalRateLimit',
+    stat_prefix: `limit_${tokens}`,
+    token_bucket: { max_tokens: tokens, tokens_per_fill: 1, fill_interval: '1000s' },
+  })
+  const name = 'aeraki.meta_protocol.filters.local_ratelimit'
+  const route = { cluster: 'service', typed_per_filter_config: { [name]: typed(3) } }
+  await using proxy = await startProxyProcess({
+    codec: 'test.reloaded',
+    endpoints: [server.port],
+    filter: {
+      meta_protocol_filters: [{ name, config: typed(1000) }],
+      route_config: { name: 'routes', routes: [{ name: 'limited', match: { metadata: [] }, route }] },
+    },
+    arguments: ['--module', folder.codec, '--log-level', 'warn', '--concurrency', '2'],
+  })
+  const isServed = async () => {
+    await using client = await connectClient({ port: proxy.port, codec: awesomerpc, timeoutMs: 5000 })
+    return (await client.request(awesomerpcFrame({ id: 1, cmd: 1 }))).status === ResponseStatus.Ok
+  }
+  assert.deepEqual([await isServed(), await isServed()], [true, true])
+  folder.write('generation.ts', "export const generation = 'two'")
+  assert.equal(await proxy.post('/codecs/reload'), 200)
+  assert.deepEqual([await isServed(), await isServed()], [true, false])
 })
 
 test('without --watch a changed file changes nothing', async () => {

@@ -3,17 +3,15 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ListenerConfig, NO_CHANGE } from '@meltemi/api'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
-import { dubbo } from '@meltemi/codecs/dubbo'
-import { thrift } from '@meltemi/codecs/thrift'
 import { proxyFilters } from '@meltemi/proxy/filters'
-import { type CodecDefinition, ErrorType, type Failure, FilterStatus, MessageType } from '@meltemi/sdk'
+import { ErrorType, type Failure, FilterStatus, MessageType } from '@meltemi/sdk'
 import { mutable, mutableFrame, StreamingFlag, streaming, streamingFrame } from '../harness/codecs/index.ts'
-import { dubboReply, dubboRequest } from '../harness/dubbo-frame.ts'
 import { filter } from '../harness/filtered.ts'
 import {
   awesomerpcFrame,
   closing,
   connectClient,
+  FOUR_PROTOCOLS,
   type Handler,
   holding,
   silent,
@@ -43,45 +41,14 @@ const PEER_ID_KEY = 'x-envoy-peer-metadata-id'
 const NOBODY = { id: '', cluster: '', metadata: {} }
 const { StreamInit, StreamData, StreamCloseOneWay, StreamCloseTwoWay, Oneway, Response } = MessageType
 
-interface Protocol {
-  readonly codec: CodecDefinition
-  readonly request: (id: number) => Buffer
-  /** undefined: the request itself. */
-  readonly reply?: (id: number) => Buffer
-}
-
 /** Those that can change messages tell who they are, the others cannot. */
-const PROTOCOLS: readonly Protocol[] = [
-  { codec: mutable, request: (id) => mutableFrame({ id, body: 'hello' }) },
-  { codec: awesomerpc, request: (id) => awesomerpcFrame({ id, body: 'hello' }) },
-  {
-    codec: dubbo,
-    request: (id) => dubboRequest({ id, body: 'hello' }),
-    reply: (id) => dubboReply({ id, body: 'hello' }),
-  },
-  { codec: thrift, request: (id) => thriftCall(1, id), reply: (id) => thriftCall(2, id) },
-]
-
-/** A framed call (1) or reply (2) of `hello`, without arguments. */
-function thriftCall(type: number, id: number): Buffer {
-  const message = Buffer.concat([Buffer.from([0x80, 1, 0, type, 0, 0, 0, 5]), Buffer.from('hello'), Buffer.alloc(5)])
-  message.writeInt32BE(id, 13)
-  const size = Buffer.alloc(4)
-  size.writeUInt32BE(message.length)
-  return Buffer.concat([size, message])
-}
-
-function withServer({ codec, reply }: Protocol): SidecarsOptions {
-  return reply === undefined ? { codec } : { codec, server: { answer: (request) => reply(Number(request.requestId)) } }
-}
-
-for (const protocol of PROTOCOLS) {
+for (const protocol of FOUR_PROTOCOLS) {
   for (const multiplexing of [true, false]) {
-    const { codec, request } = protocol
+    const { name, codec, request, answer } = protocol
     const knowsPeers = codec.mutation === 'both'
 
-    test(`both proxies tell who asked and who answered: ${codec.name}, ${multiplexing ? 'shared' : 'own'} connections`, async () => {
-      await using mesh = await startSidecars({ ...withServer(protocol), multiplexing })
+    test(`both proxies tell who asked and who answered: ${name}, ${multiplexing ? 'shared' : 'own'} connections`, async () => {
+      await using mesh = await startSidecars({ codec, server: { answer }, multiplexing })
       await using second = await connectClient({ port: mesh.outbound.port, codec })
       for (const client of [mesh.client, second]) {
         for (const id of [1, 2]) assert.equal((await client.request(request(id))).requestId, id)

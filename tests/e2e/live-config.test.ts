@@ -12,6 +12,7 @@ import type { ListenerConfig } from '@meltemi/api'
 import { ConfigRefused } from '@meltemi/proxy'
 import { type Metadata, ResponseStatus } from '@meltemi/sdk'
 import { DYING_COMMAND, looping } from '../harness/codecs/looping.ts'
+import { freePort } from '../harness/free-port.ts'
 import {
   awesomerpcFrame,
   connectClient,
@@ -65,8 +66,14 @@ class Load {
 
   static async start(proxy: LiveProxy, clients = CLIENTS): Promise<Load> {
     const load = new Load()
-    for (let count = 0; count < clients; count++) load.#running.push(load.#run(await connect(proxy)))
-    await load.served(clients)
+    const first: Promise<void>[] = []
+    for (let count = 0; count < clients; count++) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      first.push(promise)
+      load.#running.push(load.#run(await connect(proxy), resolve))
+    }
+    // each of them, so every worker that has one is connected to the service
+    await Promise.race([Promise.all(first), ...load.#running])
     return load
   }
 
@@ -87,13 +94,14 @@ class Load {
     await Promise.all(this.#running)
   }
 
-  async #run(client: RawClient): Promise<void> {
+  async #run(client: RawClient, onAnswer: () => void): Promise<void> {
     for (let id = 1; !this.#isOver; id++) {
       const reply = await client.request(awesomerpcFrame({ id }))
       client.received.length = 0
       const name = nameIn(reply)
       assert.notEqual(name, 'error')
       this.answered.set(name, (this.answered.get(name) ?? 0) + 1)
+      onAnswer()
     }
     await client.close()
   }
@@ -422,13 +430,4 @@ function usage() {
     timers: process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length,
     residentBytes: process.memoryUsage().rss,
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  await once(probe, 'close')
-  return port
 }

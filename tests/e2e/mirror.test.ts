@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ClusterConfig, MirrorPolicy, RouteConfig } from '@meltemi/api'
+import { type ClusterConfig, DEFAULT_OUTLIER_DETECTION, type MirrorPolicy, type RouteConfig } from '@meltemi/api'
 import { type CodecDefinition, MessageType, type Metadata } from '@meltemi/sdk'
 import { startBlackHole } from '../harness/black-hole.ts'
 import {
@@ -16,6 +15,7 @@ import {
   uuid,
   uuidFrame,
 } from '../harness/codecs/index.ts'
+import { freePort } from '../harness/free-port.ts'
 import { heldBytes, startDeafService } from '../harness/held.ts'
 import {
   breakingOff,
@@ -146,7 +146,7 @@ for (const multiplexing of [true, false]) {
   test(`a mirror that refuses connections, and one that lets them hang, are not noticed: ${kind}`, async () => {
     await using service = await startEchoServer({ codec: uuid })
     await using hole = await startBlackHole()
-    for (const shadow of [{ port: await unusedPort() }, hole]) {
+    for (const shadow of [{ port: await freePort() }, hole]) {
       const shadowCluster = { connectTimeoutMs: 100 }
       const proxy = await startMirrored({ codec: uuid, service, shadow, multiplexing, shadowCluster })
       await askMany(proxy)
@@ -158,14 +158,6 @@ for (const multiplexing of [true, false]) {
 }
 
 const ENDLESS = uuidFrame({ id: 1, body: Buffer.alloc(1000) }).subarray(0, 500)
-
-async function unusedPort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** 100 requests, of which each has the reply of the service. */
 async function askMany(proxy: TestProxy): Promise<void> {
@@ -402,4 +394,21 @@ test('a copy outlives its client, and ends with the proxy', async () => {
   await assertNothingStays(proxy)
   assert.equal(proxy.stat('mirror_active'), 0)
   assert.equal(proxy.stat('mirror_failed'), 1)
+})
+
+test('a copy whose time-out ejects its host, and closes its connections, ends once', async () => {
+  await using service = await startEchoServer({ codec: uuid })
+  await using shadow = await startEchoServer({ codec: uuid, handler: silent })
+  const shadowCluster = {
+    outlierDetection: { ...DEFAULT_OUTLIER_DETECTION, consecutive5xx: 1, maxEjectionPercent: 100 },
+    closesConnectionsOfUnhealthy: true,
+  }
+  await using proxy = await startMirrored({ codec: uuid, service, shadow, shadowCluster, route: { timeoutMs: 300 } })
+  await using client = await connectClient({ port: proxy.port, codec: uuid })
+  await client.request(uuidFrame({ id: 1 }))
+  await proxy.until('mirror_timeout', 1, 10_000)
+  await shadow.open(0)
+  const ends = ['total', 'timeout', 'failed', 'completed', 'active'].map((end) => proxy.stat(`mirror_${end}`))
+  assert.deepEqual(ends, [1, 1, 0, 0, 0])
+  assert.equal(proxy.stat('cluster.shadow.upstream_rq_active'), 0)
 })

@@ -1,8 +1,6 @@
 // The two steps of a change in one thread: what is prepared is not in force before it is used.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConfigChange, type ListenerConfig, NO_CHANGE } from '@meltemi/api'
@@ -10,6 +8,7 @@ import type { ProxyUpdate } from '@meltemi/proxy'
 import { FilterStatus } from '@meltemi/sdk'
 import { mutable, session, sessionFrame, uuid, uuidFrame } from '../harness/codecs/index.ts'
 import { filter, mutableRequest, setUpFiltered } from '../harness/filtered.ts'
+import { freePort } from '../harness/free-port.ts'
 import {
   connectClient,
   startEchoServer,
@@ -23,16 +22,6 @@ import {
 
 function change(parts: Partial<ConfigChange>): ProxyUpdate {
   return { change: { ...NO_CHANGE, ...parts } }
-}
-
-/** A port that nobody has. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 function toService(codec: string, port: number, more: Partial<ListenerConfig> = {}): ListenerConfig {

@@ -10,6 +10,7 @@ import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { ResponseStatus } from '@meltemi/sdk'
 import { looping } from '../harness/codecs/looping.ts'
 import { type ControlStream, type FakeControlPlane, startFakeControlPlane } from '../harness/fake-control-plane.ts'
+import { freePort } from '../harness/free-port.ts'
 import {
   awesomerpcFrame,
   connectClient,
@@ -20,7 +21,7 @@ import {
   testMetaProtocol,
   testRoute,
 } from '../harness/index.ts'
-import { freePort, MeltemiProcess } from '../harness/meltemi-process.ts'
+import { MeltemiProcess } from '../harness/meltemi-process.ts'
 import {
   clusterBytes,
   edsClusterBytes,

@@ -12,6 +12,8 @@ const NULL = Buffer.from('N')
 
 export interface DubboRequest {
   readonly id: number
+  /** The interface that is called. */
+  readonly service?: string
   readonly method?: string
   /** The one argument, an array of bytes. */
   readonly body?: Buffer | string
@@ -40,8 +42,9 @@ export interface DubboMessage {
   readonly body: Buffer
 }
 
-export function dubboRequest({ id, method = 'echo', body = '', attachments = {}, isOneway }: DubboRequest): Buffer {
-  const names = ['2.0.2', 'org.example.Echo', '1.0.0', method, '[B'].map(hessianText)
+export function dubboRequest(request: DubboRequest): Buffer {
+  const { id, service = 'org.example.Echo', method = 'echo', body = '', attachments = {}, isOneway } = request
+  const names = ['2.0.2', service, '1.0.0', method, '[B'].map(hessianText)
   const values = [...names, hessianBinary(Buffer.from(body as string)), hessianMap(attachments)]
   return frame(REQUEST | (isOneway ? 0 : TWO_WAY) | HESSIAN2, 0, id, Buffer.concat(values))
 }

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import type { CodecDefinition, Metadata } from '@meltemi/sdk'
 import { type Answer, answerOf } from './answers.ts'
 import { echo } from './behaviours.ts'
@@ -24,6 +25,10 @@ export interface EchoServerOptions {
   readonly closeAfterBytes?: number
   readonly host?: string
   readonly port?: number
+  /** How many connections may wait to be accepted. */
+  readonly backlog?: number
+  /** Over TLS. */
+  readonly tls?: TlsOptions
 }
 
 export class EchoServer implements AsyncDisposable {
@@ -103,13 +108,20 @@ export async function startEchoServer(options: EchoServerOptions): Promise<EchoS
     echoServer.mostOpen = Math.max(echoServer.mostOpen, echoServer.openConnections.length)
     echoServer.changed()
   }
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, accept)
-  server.listen(port, host)
+  const server =
+    options.tls === undefined
+      ? createServer({ allowHalfOpen: true, noDelay: true }, accept)
+      : createTlsServer({ ...options.tls, allowHalfOpen: true, noDelay: true }, accept)
+  // those that never finish their handshake too
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => sockets.add(socket))
+  server.listen({ port, host, ...(options.backlog === undefined ? {} : { backlog: options.backlog }) })
   await once(server, 'listening')
   const echoServer = new EchoServer(server.address() as AddressInfo, async () => {
     const closed = server.listening ? once(server, 'close') : Promise.resolve()
     server.close()
     for (const connection of echoServer.connections) connection.destroy()
+    for (const socket of sockets) socket.destroy()
     await closed
   })
   return echoServer

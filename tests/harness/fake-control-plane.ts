@@ -9,7 +9,7 @@ import {
   type ResourceType,
   RouteDiscoveryService,
 } from '@meltemi/api/xds'
-import { type GrpcServer, grpcService, startGrpcServer } from '@meltemi/runtime/grpc'
+import { type GrpcServer, type GrpcServerOptions, grpcService, startGrpcServer } from '@meltemi/runtime/grpc'
 
 type Request = DiscoveryRequest | DeltaDiscoveryRequest
 type Kind = 'ads' | 'delta-ads' | 'routes' | 'delta-routes'
@@ -149,7 +149,7 @@ export class FakeControlPlane implements AsyncDisposable {
 }
 
 /** `port` 0: any. */
-export async function startFakeControlPlane(port = 0): Promise<FakeControlPlane> {
+export async function startFakeControlPlane(port = 0, tls?: GrpcServerOptions['tls']): Promise<FakeControlPlane> {
   const streams: ControlStream[] = []
   const waiting: { isMet: () => boolean; resolve: () => void }[] = []
   const check = (): void => {
@@ -183,5 +183,9 @@ export async function startFakeControlPlane(port = 0): Promise<FakeControlPlane>
     }),
     grpcService(RouteDiscoveryService, { streamRoutes: serve('routes'), deltaRoutes: serve('delta-routes') }),
   ]
-  return new FakeControlPlane(await startGrpcServer({ host: '127.0.0.1', port, services }), streams, waiting)
+  return new FakeControlPlane(
+    await startGrpcServer({ host: '127.0.0.1', port, services, ...(tls === undefined ? {} : { tls }) }),
+    streams,
+    waiting,
+  )
 }

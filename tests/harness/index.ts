@@ -8,6 +8,18 @@ export { type DnsRecord, DnsServer, startDnsServer } from './dns-server.ts'
 export { EchoConnection } from './echo-connection.ts'
 export { EchoServer, type EchoServerOptions, type Handler, startEchoServer } from './echo-server.ts'
 export {
+  AWESOMERPC,
+  DUBBO,
+  FOUR_PROTOCOLS,
+  failing,
+  IN_ORDER,
+  isFailed,
+  type TestedProtocol,
+  THIRD_PARTY,
+  THRIFT,
+} from './four-protocols.ts'
+export { freePort } from './free-port.ts'
+export {
   LIVE_ROUTES_KEY,
   LiveProxy,
   type LiveProxyOptions,
@@ -19,7 +31,6 @@ export {
 } from './live-proxy.ts'
 export {
   type CommandResult,
-  freePort,
   type MeltemiOptions,
   MeltemiProcess,
   runCommand,
@@ -27,6 +38,7 @@ export {
 export { GREETER_HOST, greeterRouter, MeshFolder, type MeshFolderOptions } from './mesh-folder.ts'
 export { jsonLog, Observed, textLog, type ZipkinSpan, zipkinTracing } from './observed.ts'
 export { ProxyProcess, type ProxyProcessOptions, startProxyProcess } from './proxy-process.ts'
+export { type RateLimitAsk, RateLimitClient, type RateLimitOutcome } from './rate-limit-client.ts'
 export { connectClient, RawClient, type RawClientOptions } from './raw-client.ts'
 export {
   startTestProxy,
@@ -35,6 +47,7 @@ export {
   testCluster,
   testListener,
   testMetaProtocol,
+  testRetry,
   testRoute,
 } from './test-proxy.ts'
 export {

@@ -14,6 +14,7 @@ import { looping } from './codecs/looping.ts'
 import { testCluster, testListener, testMetaProtocol, testRoute } from './test-proxy.ts'
 
 const MODULE = fileURLToPath(new URL('./codecs/looping.ts', import.meta.url))
+const BUILT_IN = fileURLToPath(new URL('../../packages/cli/src/modules.ts', import.meta.url))
 const SOURCE = { kind: 'ads', initialFetchTimeoutMs: 0 } as const
 const RDS = { routeConfigName: 'live', source: SOURCE } as const
 
@@ -23,6 +24,8 @@ export interface LiveProxyOptions {
   /** There from the beginning, but not part of the bootstrap. */
   readonly listeners?: readonly ListenerConfig[]
   readonly drainTimeS?: number
+  /** It has all codecs and filters that come with Meltemi, too. */
+  readonly isComplete?: boolean
 }
 
 export class LiveProxy implements AsyncDisposable {
@@ -60,7 +63,8 @@ export class LiveProxy implements AsyncDisposable {
 
 /** Its codec is `looping`, that is awesomerpc. */
 export async function startLiveProxy(options: LiveProxyOptions): Promise<LiveProxy> {
-  const { concurrency, clusters = [], listeners = [], drainTimeS = 30 } = options
+  const { concurrency, clusters = [], listeners = [], drainTimeS = 30, isComplete = false } = options
+  const modules = isComplete ? [BUILT_IN, MODULE] : [MODULE]
   const running = await startProxy({
     config: {
       node: { id: 'live', cluster: '', metadata: {} },
@@ -71,7 +75,7 @@ export async function startLiveProxy(options: LiveProxyOptions): Promise<LivePro
       modules: [],
     },
     bootstrap: {},
-    modules: (await loadModules([MODULE])).modules.map(({ version }) => version),
+    modules: (await loadModules(modules)).modules.map(({ version }) => version),
     watchModules: false,
     concurrency,
     adminAddress: { host: '127.0.0.1', port: 0 },

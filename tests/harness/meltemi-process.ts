@@ -2,7 +2,6 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
@@ -111,16 +110,6 @@ export async function runCommand(args: readonly string[], options: MeltemiOption
   const [code] = (await once(child, 'close')) as [number | null]
   clearTimeout(timer)
   return { code, ...result }
-}
-
-/** A port of the loopback address that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 function spawnMeltemi(args: readonly string[], { env = {}, nodeArgs = [] }: MeltemiOptions): ChildProcess {

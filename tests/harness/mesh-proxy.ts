@@ -1,7 +1,8 @@
 /** `meltemi proxy --xds` as a process of its own. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort, MeltemiProcess } from './meltemi-process.ts'
+import { freePort } from './free-port.ts'
+import { MeltemiProcess } from './meltemi-process.ts'
 
 export interface MeshProxyOptions {
   /** Of the control plane. */

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.ts'
 
 const CLI = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url))
-const READY_TIMEOUT_MS = 20_000
+const READY_TIMEOUT_MS = 60_000
 
 export interface ProxyProcessOptions {
   /** Registered name of the codec. */
@@ -19,6 +20,8 @@ export interface ProxyProcessOptions {
   /** Further fields of the MetaProtocolProxy, as JSON. */
   readonly filter?: object
   readonly listener?: object
+  /** Further listeners, the same but for what is said here. */
+  readonly others?: readonly { readonly port: number; readonly cluster: string }[]
   readonly cluster?: object
   /** Besides `service`. */
   readonly clusters?: readonly object[]
@@ -26,6 +29,8 @@ export interface ProxyProcessOptions {
   readonly bootstrap?: object
   /** Further command line arguments. */
   readonly arguments?: readonly string[]
+  /** Besides that of this process. */
+  readonly environment?: Readonly<Record<string, string>>
   /** Of the admin pages; default: 127.0.0.1. */
   readonly adminHost?: string
 }
@@ -100,7 +105,10 @@ export async function startProxyProcess(options: ProxyProcessOptions): Promise<P
   const own = ['proxy', '-c', file, '--admin-address', `${options.adminHost ?? '127.0.0.1'}:${adminPort}`]
   const all = ['--conditions=meltemi-source', CLI, ...own, ...(options.arguments ?? [])]
   const proxy = new ProxyProcess(
-    spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'pipe'] }),
+    spawn(process.execPath, all, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.environment },
+    }),
     port,
     adminPort,
     folder,
@@ -125,16 +133,6 @@ async function ready(proxy: ProxyProcess): Promise<void> {
   }
 }
 
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
 function bootstrap(options: ProxyProcessOptions, port: number): object {
   const filter = {
     '@type': 'type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy',
@@ -144,16 +142,19 @@ function bootstrap(options: ProxyProcessOptions, port: number): object {
     ...options.filter,
   }
   const endpoints = options.endpoints.map((endpoint) => ({ endpoint: { address: address(endpoint) } }))
+  const listener = (name: string, port: number, typed_config: object) => ({
+    name,
+    address: address(port),
+    filter_chains: [{ filters: [{ name: 'aeraki.meta_protocol_proxy', typed_config }] }],
+    ...options.listener,
+  })
+  const others = (options.others ?? []).map((other) => {
+    const route_config = { name: other.cluster, routes: [{ name: 'all', route: { cluster: other.cluster } }] }
+    return listener(other.cluster, other.port, { ...filter, stat_prefix: other.cluster, route_config })
+  })
   return {
     static_resources: {
-      listeners: [
-        {
-          name: 'test',
-          address: address(port),
-          filter_chains: [{ filters: [{ name: 'aeraki.meta_protocol_proxy', typed_config: filter }] }],
-          ...options.listener,
-        },
-      ],
+      listeners: [listener('test', port, filter), ...others],
       clusters: [
         {
           name: 'service',

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { ByteWriter, type CodecDefinition, type MessageId, Metadata, Mutation } from '@meltemi/sdk'
 import { MessageReader } from '@meltemi/sdk/testing'
 
@@ -11,10 +12,14 @@ export interface RawClientOptions {
   /** The codec's options. */
   readonly config?: unknown
   readonly host?: string
+  /** Where it connects from, another address of this machine for example. */
+  readonly localAddress?: string
   /** Goes on sending when the service has finished writing; else the client finishes too. */
   readonly allowHalfOpen?: boolean
   /** How long `request`, `next` and the others wait; 5 s if not said. */
   readonly timeoutMs?: number
+  /** Over TLS. */
+  readonly tls?: ConnectionOptions
 }
 
 interface Waiter {
@@ -184,8 +189,13 @@ export class RawClient implements AsyncDisposable {
 
 /** Connects, and resolves when the connection is made. */
 export async function connectClient(options: RawClientOptions): Promise<RawClient> {
-  const { port, host = '127.0.0.1', allowHalfOpen = false } = options
-  const socket = connect({ port, host, allowHalfOpen, noDelay: true })
-  await once(socket, 'connect')
+  const { port, host = '127.0.0.1', localAddress, allowHalfOpen = false } = options
+  const from = localAddress === undefined ? {} : { localAddress }
+  const { tls } = options
+  const socket =
+    tls === undefined
+      ? connect({ port, host, allowHalfOpen, noDelay: true, ...from })
+      : connectTls({ ...tls, port, host })
+  await once(socket, tls === undefined ? 'connect' : 'secureConnect')
   return new RawClient(socket, options)
 }

@@ -22,8 +22,7 @@ export const DIE = 67
 /** What decode does besides, in a codec that is awesomerpc otherwise; the helper names the version to routes. */
 export function codecSource(besides = '', first = ''): string {
   return `
-    import { runMeltemi } from '@meltemi/cli'
-import { awesomerpc } from '@meltemi/codecs/awesomerpc'
+    import { awesomerpc } from '@meltemi/codecs/awesomerpc'
     import type { CodecDefinition } from '@meltemi/sdk'
     import { generation } from './generation.ts'
     const kept: unknown[] = []

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { VersionClient } from '../../benchmarks/control-plane/version-client.ts'
 import { startVersionServices } from '../../benchmarks/control-plane/version-services.ts'
 import { type ControlPlaneProcess, startControlPlaneProcess } from './control-plane-process.ts'
-import { freePort } from './meltemi-process.ts'
+import { freePort } from './free-port.ts'
 import { GREETER_HOST, greeterRouter, MeshFolder } from './mesh-folder.ts'
 import { type MeshProxy, startMeshProxy } from './mesh-proxy.ts'
 

@@ -6,10 +6,19 @@ import type {
   MetaProtocolConfig,
   NodeConfig,
   ProxyConfig,
+  RetryPolicyConfig,
   RouteConfig,
   TcpProxyConfig,
 } from '@meltemi/api'
-import { type Network, nodeNetwork, type Outlet, Proxy, SeededRandom, SharedLimits } from '@meltemi/proxy'
+import {
+  type Network,
+  nodeNetwork,
+  type Outlet,
+  Proxy,
+  SeededRandom,
+  SharedLimits,
+  type TlsSecrets,
+} from '@meltemi/proxy'
 import { type Clock, MergedRegistry, systemClock } from '@meltemi/runtime'
 import type { CodecDefinition, FilterDefinition } from '@meltemi/sdk'
 
@@ -31,6 +40,8 @@ export interface TestProxyOptions {
   readonly filters?: readonly FilterDefinition[]
   readonly node?: NodeConfig
   readonly overloadLevel?: () => number
+  /** What clients may hold in buffers; no limit if not said. */
+  readonly bufferLimitBytes?: number
   readonly seed?: number
   /** Which worker of those that share these limits; alone if not said. */
   readonly share?: { readonly limits: SharedLimits; readonly worker: number }
@@ -39,6 +50,8 @@ export interface TestProxyOptions {
   readonly clock?: Clock
   /** Where access logs and spans go; nowhere if not said. */
   readonly outlet?: Outlet
+  /** Certificates and keys, read already. */
+  readonly secrets?: TlsSecrets
   /** Changes to the whole configuration. */
   readonly config?: Partial<ProxyConfig>
 }
@@ -68,7 +81,9 @@ export class TestProxy implements AsyncDisposable {
       random: new SeededRandom(options.seed ?? 1),
       metrics: this.metrics,
       share: this.limits.share(options.share?.worker ?? 0),
+      ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
       ...(options.outlet === undefined ? {} : { outlet: options.outlet }),
+      ...(options.bufferLimitBytes === undefined ? {} : { bufferLimitBytes: options.bufferLimitBytes }),
       overloadLevel: options.overloadLevel ?? (() => 0),
       log: (level, message, fields) => this.log.push({ level, message, fields }),
     })
@@ -148,6 +163,19 @@ export function testRoute(cluster: string, changes: Partial<RouteConfig> = {}): 
     timeoutMs: undefined,
     requestMutation: [],
     responseMutation: [],
+    ...changes,
+  }
+}
+
+/** One retry of any end, also of requests that their protocol does not call idempotent, except for what `changes` say. */
+export function testRetry(changes: Partial<RetryPolicyConfig> = {}): RetryPolicyConfig {
+  return {
+    retryOn: ['5xx', 'non-idempotent'],
+    numRetries: 1,
+    perTryTimeoutMs: 0,
+    backOff: { baseMs: 1, maxMs: 10 },
+    retriableHeaders: [],
+    retriableRequestHeaders: [],
     ...changes,
   }
 }

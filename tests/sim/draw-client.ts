@@ -93,7 +93,7 @@ function drawStream(draw: Draw): StreamPlan {
   }
 }
 
-function drawFault(draw: Draw, wire: Wire, multiplexing: boolean): number {
+export function drawFault(draw: Draw, wire: Wire, multiplexing: boolean): number {
   const faults: number[] = [
     Behaviour.Silent,
     Behaviour.Garbage,

@@ -8,6 +8,7 @@ import type {
   TcpProxyConfig,
   WeightedCluster,
 } from '@meltemi/api/model'
+import { addActions } from './add-actions.ts'
 import { addBalance } from './add-balance.ts'
 import { Draw } from './draw.ts'
 import { drawDynamics } from './draw-changes.ts'
@@ -64,7 +65,9 @@ export function drawScenario(seed: number): Scenario {
     clusters: clusters.map((cluster) => addBalance(cluster, balancing)),
     listeners: [drawListener(draw, { wire, isTcp, multiplexing, clusterCount, requestTimeoutMs })],
   }
-  return { ...scenario, ...drawDynamics(config, { draw: new Draw(seed, 5), isCalm, endMs: TRAFFIC_END_MS }) }
+  // so is this one
+  const acting = isCalm || isTcp ? config : addActions(config, new Draw(seed, 7))
+  return { ...scenario, ...drawDynamics(acting, { draw: new Draw(seed, 5), isCalm, endMs: TRAFFIC_END_MS }) }
 }
 
 function drawFilter(draw: Draw, requestTimeoutMs: number, isCalm: boolean): FilterPlan {

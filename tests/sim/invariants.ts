@@ -1,3 +1,5 @@
+import { mostTries } from './add-retries.ts'
+import { checkSpans } from './check-spans.ts'
 import { SERVICES_END_MS } from './draw-scenario.ts'
 import { Behaviour } from './payload.ts'
 import { countClusters, MIRROR, type ServicePlan } from './scenario.ts'
@@ -16,7 +18,7 @@ function answered(run: Run): void {
     if (!mayLose(run, client) && client.unanswered > 0)
       run.problem(`client ${client.number}: ${client.unanswered} requests without an end`)
   }
-  for (const [key, count] of run.arrivals) if (count > 1) run.problem(`request ${key} reached a service ${count} times`)
+  checkArrivals(run)
   for (const [key, count] of run.copies) if (count > 1) run.problem(`request ${key} reached a mirror ${count} times`)
   checkTestimonies(run)
   if (isUntroubled(run)) for (const client of run.clients) checkUntroubled(run, client)
@@ -25,6 +27,17 @@ function answered(run: Run): void {
   if (run.clients.every((client) => client.plan.stall === undefined)) {
     expectEqual(run, 'request_active', run.metrics.sum('.request_active'), 0)
   }
+}
+
+/** At most one try at a service more than there are retries, and of what has no reply, or may not be repeated, one. */
+function checkArrivals(run: Run): void {
+  const most = mostTries(run.scenario)
+  const plans = new Map(
+    run.clients.flatMap(({ number, requests }) => requests.map((one) => [`${number}/${one.number}`, one.plan])),
+  )
+  for (const [key, count] of run.arrivals)
+    if (count > (plans.get(key)?.kind === 'request' ? most : 1))
+      run.problem(`request ${key} reached a service ${count} times`)
 }
 
 /** Connections that nobody ended for a reason may not lose a request. */
@@ -83,6 +96,7 @@ function isUntroubled({ scenario, metrics }: Run): boolean {
     'none_healthy',
     'request_overload',
     'connect_timeout',
+    'per_try_timeout',
   ]
   return (
     scenario.isCalm &&
@@ -90,6 +104,8 @@ function isUntroubled({ scenario, metrics }: Run): boolean {
     scenario.config.listeners.every((listener) => !hurries(listener)) &&
     (filter === undefined || filter.failShare + filter.throwShare + filter.pauseShare === 0) &&
     services.every((service) => isMirror(service) || isSteady(service)) &&
+    // with requests under way
+    scenario.config.clusters.every((cluster) => !cluster.closesConnectionsOfUnhealthy) &&
     names.every((name) => name.addresses.every((address) => address.untilMs > ALWAYS_MS)) &&
     // no trouble of a mirror is one of a request
     troubles.every((counter) => metrics.sum(counter, `cluster.${MIRROR}.`) === 0)
@@ -116,6 +132,7 @@ function hurries({ filter }: Run['scenario']['config']['listeners'][number]): bo
 function checkUntroubled(run: Run, client: VirtualClient): void {
   for (const { number, plan, outcome, endedMs, error } of client.requests) {
     if (outcome !== 'failed' || endedMs >= SERVICES_END_MS || plan.route > countClusters(run.scenario)) continue
+    if (plan.route === run.scenario.deniedRoute) continue
     run.problem(`request ${client.number}/${number} failed without a reason: ${error}`)
   }
 }
@@ -146,8 +163,11 @@ function checkOutcomes(run: Run, client: VirtualClient): void {
     const hasNoRoute = plan.route > countClusters(run.scenario)
     if (outcome === 'replied' && hasNoRoute && plan.kind === 'request' && !run.scenario.isTcp)
       run.problem(`${name} was answered without a route`)
+    if (plan.route === run.scenario.deniedRoute && run.arrivals.has(`${client.number}/${number}`))
+      run.problem(`${name} is denied and reached a service`)
     if (plan.kind === 'oneway' && outcome !== 'sent') run.problem(`${name} is one-way and was answered`)
-    if (outcome === 'replied' && plan.kind === 'request' && !ANSWERING.includes(plan.behaviour)) {
+    const isRetried = (run.arrivals.get(`${client.number}/${number}`) ?? 0) > 1
+    if (outcome === 'replied' && plan.kind === 'request' && !isRetried && !ANSWERING.includes(plan.behaviour)) {
       run.problem(`${name} was answered though its service did not`)
     }
     const testimony = run.witness?.of(client.number, number)
@@ -218,7 +238,10 @@ function stopped(run: Run): void {
     if (name.endsWith('_active') && !name.endsWith('lb_subsets_active') && value !== 0)
       run.problem(`${name} is ${value} at the end`)
   expectEqual(run, 'limits', limits.inUse, 0)
+  expectEqual(run, 'calls of filters', run.grpc.underWay, 0)
+  expectEqual(run, 'channels of filters', run.grpc.open, 0)
   checkBooks(run)
+  checkSpans(run)
 }
 
 function checkBooks(run: Run): void {
@@ -230,6 +253,7 @@ function checkBooks(run: Run): void {
     sum('9000.downstream_cx_total'),
     sum('downstream_cx_destroy', '9000.downstream_cx_overflow', 'overload_reject'),
   )
+  checkLimit(run)
   if (run.scenario.isTcp) return
   expectEqual(
     run,
@@ -255,6 +279,17 @@ function checkBooks(run: Run): void {
   const ends = sum('sim.response', 'local_response_business_exception', 'local_response_error')
   const cutOff = sum('cx_destroy_local_with_active_rq', 'cx_destroy_remote_with_active_rq')
   expectEqual(run, 'requests and their ends', sum('sim.request'), ends + cutOff)
+}
+
+/** No more than the bucket of all can have given; a listener that comes again begins with a full one. */
+function checkLimit({ scenario, metrics, clock, problem }: Run): void {
+  const bucket = scenario.limit?.filter.parsed.bucket
+  if (bucket === undefined || bucket.perConnection || bucket.metadataKeys.length > 0) return
+  const times = 1 + scenario.changes.filter(({ change }) => change.listeners.length > 0).length
+  const steps = Math.floor(clock.now() / bucket.fillIntervalMs) + 1
+  const most = times * bucket.maxTokens + steps * bucket.tokensPerFill
+  const given = metrics.sum('limit.local_rate_limit.ok')
+  if (given > most) problem(`${given} requests were let in, not ${most} at most`)
 }
 
 function expectEqual(run: Run, what: string, actual: number, expected: number): void {

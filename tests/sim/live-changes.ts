@@ -1,5 +1,5 @@
 import type { ConfigChange } from '@meltemi/api/model'
-import { type Run, withFilter } from './stage.ts'
+import { filtersOf, type Run, withFilters } from './stage.ts'
 
 /** Promises of the proxy are let go on in steps of this length, so that they end at the same moment in each run. */
 const STEP_MS = 0.25
@@ -20,8 +20,8 @@ export class LiveChanges {
   }
 
   #begin(change: ConfigChange): void {
-    const { witness, problem } = this.#run
-    const filtered = { ...change, listeners: withFilter(change.listeners, witness) }
+    const { scenario, witness, problem } = this.#run
+    const filtered = { ...change, listeners: withFilters(change.listeners, filtersOf(scenario, witness)) }
     this.#underWay++
     this.#last = this.#last
       .then(() => this.#make(filtered))

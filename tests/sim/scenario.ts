@@ -1,3 +1,4 @@
+import type { LimitPlan } from './add-local-limit.ts'
 import type { Dynamics } from './draw-changes.ts'
 import type { NetworkWeather } from './virtual-network.ts'
 import type { StreamPlan } from './virtual-stream.ts'
@@ -33,6 +34,8 @@ export interface ServicePlan {
   readonly fate: 'accepted' | 'refused' | 'lost'
   /** Ends everything and refuses between these times. */
   readonly outage: { readonly fromMs: number; readonly toMs: number } | undefined
+  /** Is stopped between these times, as by SIGSTOP: it takes connections, reads nothing and says nothing; then it goes on. */
+  readonly stop?: { readonly fromMs: number; readonly toMs: number }
   /** Of a mirror: what it does, in turn, instead of what it is asked to do. */
   readonly mirrorActs?: readonly number[]
 }
@@ -59,14 +62,19 @@ export interface Scenario extends Dynamics {
   readonly drainMs: number | undefined
   readonly overload: { readonly fromMs: number; readonly toMs: number; readonly level: number } | undefined
   readonly filter: FilterPlan | undefined
+  readonly limit?: LimitPlan
+  /** What would take it may not pass; default: everything may. */
+  readonly deniedRoute?: number
 }
 
 /** Name of the cluster that gets copies, where there is one; the last of all. */
 export const MIRROR = 'mirror'
+/** Name of the cluster of the rate limit service. */
+export const LIMITS = 'limits'
 
 /** Clusters that requests are routed to. */
 export function countClusters({ config }: Scenario): number {
-  return config.clusters.filter((cluster) => cluster.name !== MIRROR).length
+  return config.clusters.filter((cluster) => cluster.name !== MIRROR && cluster.name !== LIMITS).length
 }
 
 export const LISTEN = { host: '198.51.100.1', port: 9000 } as const

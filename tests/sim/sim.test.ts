@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import type { ClusterConfig, EndpointConfig, ListenerConfig, RouteConfig } from '@meltemi/api/model'
 import type { Network, Socket, SocketHandler } from '@meltemi/proxy'
 import type { Codec, CodecDefinition } from '@meltemi/sdk'
+import { testRetry } from '../harness/test-proxy.ts'
+import { drawScenario } from './draw-scenario.ts'
 import type { Scenario } from './scenario.ts'
 import { simulate } from './simulate.ts'
 import type { Sabotage } from './stage.ts'
@@ -10,10 +12,55 @@ import type { Sabotage } from './stage.ts'
 const SEEDS = 50
 
 test(`the invariants hold for the first ${SEEDS} seeds`, async () => {
+  let asked = 0
+  // of those that are in trouble
+  const seen = { stopped: 0, hedged: 0, unhedged: 0, ejections: 0, retries: 0 }
   for (let seed = 1; seed <= SEEDS; seed++) {
-    const { problems } = await simulate(seed)
-    assert.deepEqual(problems, [], `seed ${seed}`)
+    let isTroubled = false
+    const change = (scenario: Scenario) => {
+      const { services, config } = scenario
+      const filters = config.listeners.flatMap(({ filter }) => (filter.kind === 'meta-protocol' ? [filter] : []))
+      isTroubled = filters.some(({ tracing }) => tracing !== undefined)
+      if (!isTroubled) return scenario
+      if (services.some(({ stop }) => stop !== undefined)) seen.stopped++
+      if (filters.some(({ routes }) => routes.routes.some(({ hedge }) => hedge !== undefined))) seen.hedged++
+      else seen.unhedged++
+      return scenario
+    }
+    const result = await simulate(seed, { change })
+    assert.deepEqual(result.problems, [], `seed ${seed}`)
+    asked += result.asked
+    if (!isTroubled) continue
+    seen.ejections += result.ejections.ejections
+    seen.retries += result.retries
   }
+  assert.ok(asked > 100, 'filters have asked their service')
+  assert.ok(
+    Object.values(seen).every((count) => count > 0),
+    JSON.stringify(seen),
+  )
+})
+
+test('among these seeds are faults on purpose, filters of routes, and routes that answer themselves', () => {
+  const filters = Array.from({ length: SEEDS }, (_, index) => drawScenario(index + 1)).flatMap(({ config }) =>
+    config.listeners.flatMap(({ filter }) => (filter.kind === 'meta-protocol' ? [filter] : [])),
+  )
+  const routes = filters.flatMap(({ routes: table }) => table.routes)
+  const counts = [
+    filters.filter((filter) => filter.filters.length > 0),
+    routes.filter(({ overrides }) => overrides !== undefined),
+    routes.filter(({ directResponse }) => directResponse !== undefined),
+  ].map(({ length }) => length)
+  assert.ok(
+    counts.every((count) => count > 0),
+    `${counts}`,
+  )
+})
+
+test('requests are tried again in some of them, and in others they are not', async () => {
+  const retries: number[] = []
+  for (let seed = 1; seed <= 12; seed++) retries.push((await simulate(seed)).retries)
+  assert.ok(retries.some((count) => count > 0) && retries.includes(0), retries.join())
 })
 
 test('a seed replays exactly: the same trace twice, another trace for another seed', async () => {
@@ -32,7 +79,7 @@ test('a seed replays exactly: the same trace twice, another trace for another se
 
 /** What is left to chance in a run is the same with and without mirrors: nothing is, now and after changes. */
 function withoutChance(scenario: Scenario): Scenario {
-  const { config, routes, changes, weather } = withRoutes(scenario, (route) => ({
+  const { config, routes, changes, weather } = withRoutes(scenario, ({ retry: _retry, hedge: _hedge, ...route }) => ({
     ...route,
     clusters: route.clusters.slice(0, 1),
   }))
@@ -52,9 +99,18 @@ function withoutChance(scenario: Scenario): Scenario {
   }
 }
 
-/** Priorities are chosen at random, localities by a schedule with a random start, and subsets start when the first asks. */
-function inTurn({ localityLb: _locality, subsets: _subsets, ...cluster }: ClusterConfig): ClusterConfig {
-  return { ...cluster, endpoints: cluster.endpoints.map(onOneLevel), loadBalancer: { kind: 'round-robin' } }
+/**
+ * Priorities are chosen at random, localities by a schedule with a random start, subsets start when the first asks, and who is
+ * ejected depends on the end that comes first in a turn.
+ */
+function inTurn({
+  localityLb: _locality,
+  subsets: _subsets,
+  healthCheck: _healthCheck,
+  ...cluster
+}: ClusterConfig): ClusterConfig {
+  const endpoints = cluster.endpoints.map(onOneLevel)
+  return { ...cluster, endpoints, loadBalancer: { kind: 'round-robin' }, outlierDetection: undefined }
 }
 
 function onOneLevel(endpoint: EndpointConfig): EndpointConfig {
@@ -72,7 +128,9 @@ function withRoutes(scenario: Scenario, change: (route: RouteConfig) => RouteCon
   const listener = (each: ListenerConfig): ListenerConfig => {
     const { filter } = each
     if (filter.kind !== 'meta-protocol') return each
-    return { ...each, filter: { ...filter, routes: { ...filter.routes, routes: filter.routes.routes.map(change) } } }
+    const routes = { ...filter.routes, routes: filter.routes.routes.map(change) }
+    // faults on purpose are a matter of chance
+    return { ...each, filter: { ...filter, filters: [], routes } }
   }
   return {
     ...scenario,
@@ -204,7 +262,38 @@ const defects: readonly (readonly [name: string, sabotage: () => Sabotage, findi
     }),
     /clusters, not|stats of/,
   ],
+  [
+    'tries at the same time that no route has asked for',
+    () => ({
+      listeners: (listeners) =>
+        withListeners(listeners, (route) => ({
+          ...route,
+          retry: testRetry({ numRetries: 5 }),
+          hedge: { initialRequests: 2, additionalChance: { numerator: 0, denominator: 100 }, onPerTryTimeout: false },
+        })),
+    }),
+    /at the same time without hedging/,
+  ],
+  [
+    'a route that gives its requests more time than is said',
+    () => ({ listeners: (listeners) => withListeners(listeners, (route) => ({ ...route, timeoutMs: 9000 })) }),
+    /a try went on for/,
+  ],
 ]
+
+function withListeners(
+  listeners: readonly ListenerConfig[],
+  change: (route: RouteConfig) => RouteConfig,
+): readonly ListenerConfig[] {
+  return listeners.map((listener) => {
+    const { filter } = listener
+    if (filter.kind !== 'meta-protocol') return listener
+    return {
+      ...listener,
+      filter: { ...filter, routes: { ...filter.routes, routes: filter.routes.routes.map(change) } },
+    }
+  })
+}
 
 for (const [name, sabotage, finding] of defects) {
   test(`the invariants find ${name}`, async () => {

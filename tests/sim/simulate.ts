@@ -1,4 +1,9 @@
+import { addAuthorization } from './add-authorization.ts'
+import { addGlobalLimit } from './add-global-limit.ts'
+import { addLocalLimit } from './add-local-limit.ts'
 import { addMirror } from './add-mirror.ts'
+import { addRetries } from './add-retries.ts'
+import { addTrouble } from './add-trouble.ts'
 import { drawScenario, SERVICES_END_MS } from './draw-scenario.ts'
 import { checkInvariants } from './invariants.ts'
 import { LiveChanges } from './live-changes.ts'
@@ -31,6 +36,12 @@ export interface SimulationResult {
   readonly outcomes: readonly string[]
   /** How many copies ended in which way. */
   readonly copies: Readonly<Record<CopyEnd, number>>
+  /** Calls of filters to services of their own. */
+  readonly asked: number
+  /** Of hosts: ejections, their ends, and how many were used again and ejected again. */
+  readonly ejections: { readonly ejections: number; readonly returns: number; readonly reused: number }
+  /** How many tries were not the first of their request. */
+  readonly retries: number
 }
 
 const COPY_ENDS = ['completed', 'failed', 'timeout', 'dropped'] as const
@@ -46,14 +57,33 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     problems.push(text)
   }
   try {
-    const drawn = addMirror(drawScenario(seed))
+    const retried = addRetries(addAuthorization(addMirror(drawScenario(seed))))
+    const drawn = addTrouble(addLocalLimit(addGlobalLimit(retried)))
     const scenario = options.change?.(drawn) ?? drawn
     const run = await setStage(scenario, { clock, trace, sabotage: options.sabotage, problem })
     await play(run)
-    return { seed, hash: trace.hash, problems, ...countOutcomes(run.clients), ...copiesOf(run) }
+    return {
+      seed,
+      hash: trace.hash,
+      problems,
+      ...countOutcomes(run.clients),
+      ...copiesOf(run),
+      asked: run.grpc.asked,
+      ejections: run.ejections,
+      retries: run.metrics.sum('upstream_rq_retry'),
+    }
   } catch (error: unknown) {
     problem(`thrown: ${error instanceof Error ? error.stack : String(error)}`)
-    return { seed, hash: trace.hash, problems, ...countOutcomes([]), ...NO_COPIES }
+    return {
+      seed,
+      hash: trace.hash,
+      problems,
+      ...countOutcomes([]),
+      ...NO_COPIES,
+      asked: 0,
+      ejections: NO_EJECTIONS,
+      retries: 0,
+    }
   }
 }
 
@@ -62,7 +92,7 @@ async function play(run: Run): Promise<void> {
   const started = proxy.start(false)
   // names are resolved in virtual time before the proxy listens
   await clock.runUntil(2 * scenario.weather.maxDelayMs + 1)
-  await started
+  await runUntilSettled(clock, started)
   for (const client of clients) client.start(network.as('actor'))
   if (scenario.drainMs !== undefined) {
     clock.setTimer(scenario.drainMs, () => void proxy.drain().then(() => clock.noteSettled()))
@@ -81,6 +111,17 @@ async function play(run: Run): Promise<void> {
   checkInvariants.stopped(run)
 }
 
+/** Hosts may have to be checked first. */
+async function runUntilSettled(clock: VirtualClock, started: Promise<void>): Promise<void> {
+  let isStarted = false
+  const noted = started.then(() => {
+    isStarted = true
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  while (!isStarted) await clock.runUntil(clock.now() + 1)
+  await noted
+}
+
 function countOutcomes(clients: readonly VirtualClient[]) {
   const sent = clients.flatMap(({ number, requests }) => requests.map((request) => ({ client: number, ...request })))
   return {
@@ -92,6 +133,7 @@ function countOutcomes(clients: readonly VirtualClient[]) {
   }
 }
 
+const NO_EJECTIONS = { ejections: 0, returns: 0, reused: 0 }
 const NO_COPIES = { copies: { completed: 0, failed: 0, timeout: 0, dropped: 0 } } as const
 
 function copiesOf({ metrics }: Run): Pick<SimulationResult, 'copies'> {

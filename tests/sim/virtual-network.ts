@@ -133,7 +133,7 @@ export class VirtualNetwork {
       this.#doors.delete(address)
       return Promise.resolve()
     }
-    return Promise.resolve({ host, port, close })
+    return Promise.resolve({ host, port, fds: [], close })
   }
 
   #resolve(host: string): Promise<readonly string[]> {

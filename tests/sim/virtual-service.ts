@@ -22,6 +22,8 @@ export class VirtualService {
   readonly #plan: ServicePlan
   readonly #world: ServiceWorld
   readonly #connections = new Set<ServiceConnection>()
+  /** What it does when it goes on; null: it is not stopped. */
+  #held: (() => void)[] | null = null
   #isOver = false
 
   constructor(plan: ServicePlan, world: ServiceWorld) {
@@ -30,9 +32,12 @@ export class VirtualService {
   }
 
   async listen(network: Network): Promise<void> {
-    const { host, port, outage } = this.#plan
+    const { host, port, outage, stop } = this.#plan
     await network.listen({ host, port, reusePort: false }, (socket) => this.#accept(socket))
     if (outage !== undefined) this.#world.clock.setTimer(outage.fromMs, () => this.#resetAll())
+    if (stop === undefined) return
+    this.#world.clock.setTimer(stop.fromMs, () => this.#stop())
+    this.#world.clock.setTimer(stop.toMs, () => this.#goOn())
   }
 
   /** Whether connections are taken now. */
@@ -50,11 +55,30 @@ export class VirtualService {
   }
 
   #accept(socket: Socket): SocketHandler {
-    const connection = new ServiceConnection(socket as VirtualSocket, this.#world, () =>
-      this.#connections.delete(connection),
-    )
+    const connection = new ServiceConnection(socket as VirtualSocket, this.#world, {
+      closed: () => this.#connections.delete(connection),
+      run: (action) => this.#run(action),
+    })
     this.#connections.add(connection)
+    if (this.#held !== null) socket.pause()
     return connection
+  }
+
+  #run(action: () => void): void {
+    if (this.#held === null) action()
+    else this.#held.push(action)
+  }
+
+  #stop(): void {
+    this.#held = []
+    for (const connection of this.#connections) connection.pause()
+  }
+
+  #goOn(): void {
+    const held = this.#held ?? []
+    this.#held = null
+    for (const connection of [...this.#connections]) connection.resume()
+    for (const action of held) action()
   }
 
   #resetAll(): void {
@@ -71,6 +95,13 @@ const ENDING: readonly number[] = [
   Behaviour.Vanish,
 ]
 
+/** What a connection needs of its service. */
+interface Home {
+  closed(): void
+  /** Does it now, or when the service is not stopped any more. */
+  run(action: () => void): void
+}
+
 interface Turn {
   isReady: boolean
   send: () => void
@@ -80,7 +111,7 @@ class ServiceConnection implements SocketHandler {
   readonly #socket: VirtualSocket
   readonly #world: ServiceWorld
   readonly #reader: FrameReader
-  readonly #onClose: () => void
+  readonly #home: Home
   /** Ordered protocols: what is to be sent, in order. */
   readonly #turns: Turn[] = []
   /** What follows half a reply would become its other half. */
@@ -89,15 +120,23 @@ class ServiceConnection implements SocketHandler {
   #due = 0
   #hasClientEnded = false
 
-  constructor(socket: VirtualSocket, world: ServiceWorld, onClose: () => void) {
+  constructor(socket: VirtualSocket, world: ServiceWorld, home: Home) {
     this.#socket = socket
     this.#world = world
-    this.#onClose = onClose
+    this.#home = home
     this.#reader = new FrameReader(world.wire, 'client')
   }
 
   reset(): void {
     this.#socket.destroy(true)
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
   }
 
   onConnect(): void {}
@@ -114,7 +153,7 @@ class ServiceConnection implements SocketHandler {
   onDrain(): void {}
 
   onClose(): void {
-    this.#onClose()
+    this.#home.closed()
   }
 
   #onFrame(frame: Frame): void {
@@ -133,10 +172,11 @@ class ServiceConnection implements SocketHandler {
     const turn: Turn = { isReady: false, send: () => this.#act(frame, payload) }
     if (this.#world.wire.definition.correlation === 'order') this.#turns.push(turn)
     this.#due++
-    this.#world.clock.setTimer(payload.delayMs, () => {
+    const finish = () => {
       this.#ready(turn)
       if (--this.#due === 0 && this.#hasClientEnded) this.#socket.end()
-    })
+    }
+    this.#world.clock.setTimer(payload.delayMs, () => this.#home.run(finish))
   }
 
   #ready(turn: Turn): void {

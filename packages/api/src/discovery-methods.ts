@@ -13,6 +13,7 @@ import { EndpointDiscoveryService } from './gen/envoy/service/endpoint/v3/eds_pb
 import { ExtensionConfigDiscoveryService } from './gen/envoy/service/extension/v3/config_discovery_pb.ts'
 import { ListenerDiscoveryService } from './gen/envoy/service/listener/v3/lds_pb.ts'
 import { RouteDiscoveryService } from './gen/envoy/service/route/v3/rds_pb.ts'
+import { SecretDiscoveryService } from './gen/envoy/service/secret/v3/sds_pb.ts'
 import type { ResourceType } from './resource-types.ts'
 
 export interface DiscoveryMethods {
@@ -29,11 +30,13 @@ const clusters = ClusterDiscoveryService.method
 const endpoints = EndpointDiscoveryService.method
 const listeners = ListenerDiscoveryService.method
 const routes = RouteDiscoveryService.method
+const secrets = SecretDiscoveryService.method
 const extensions = ExtensionConfigDiscoveryService.method
 
 /** State-of-the-world and incremental; `ads` has all types on one stream. */
 export const DISCOVERY_METHODS: Readonly<Record<ResourceType | 'ads', DiscoveryMethods>> = {
   ads: { sotw: aggregated.streamAggregatedResources, delta: aggregated.deltaAggregatedResources },
+  secret: { sotw: secrets.streamSecrets, delta: secrets.deltaSecrets },
   cluster: { sotw: clusters.streamClusters, delta: clusters.deltaClusters },
   endpoint: { sotw: endpoints.streamEndpoints, delta: endpoints.deltaEndpoints },
   listener: { sotw: listeners.streamListeners, delta: listeners.deltaListeners },

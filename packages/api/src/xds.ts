@@ -25,6 +25,7 @@ export { EndpointDiscoveryService } from './gen/envoy/service/endpoint/v3/eds_pb
 export { ExtensionConfigDiscoveryService } from './gen/envoy/service/extension/v3/config_discovery_pb.ts'
 export { ListenerDiscoveryService } from './gen/envoy/service/listener/v3/lds_pb.ts'
 export { RouteDiscoveryService } from './gen/envoy/service/route/v3/rds_pb.ts'
+export { SecretDiscoveryService } from './gen/envoy/service/secret/v3/sds_pb.ts'
 export { type Status, StatusSchema } from './gen/google/rpc/status_pb.ts'
 export { type CodecModule, CodecModuleSchema } from './gen/meltemi/v1/codec_module_pb.ts'
 export { RESOURCE_TYPES, type ResourceType } from './resource-types.ts'

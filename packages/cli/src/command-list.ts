@@ -31,6 +31,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
         load: async () => (await import('./commands/control-plane.ts')).createControlPlaneCommand,
       },
       { name: 'proxy', load: async () => (await import('./commands/proxy.ts')).createProxyCommand },
+      { name: 'ratelimit', load: async () => (await import('./commands/ratelimit.ts')).createRateLimitCommand },
     ],
   },
   {

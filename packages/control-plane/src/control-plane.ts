@@ -25,6 +25,8 @@ export interface ControlPlaneOptions {
   readonly listenHost?: string
   /** Of the cluster; default `cluster.local`. */
   readonly domain?: string
+  /** Of certificates in policies: the own one, then those that it has had or is also known by; default `cluster.local`. */
+  readonly trustDomains?: readonly string[]
   /** A folder for modules, from which they are there at the next start; undefined: none. */
   readonly moduleCache?: string | undefined
   /** How long nothing may happen before a change is put through; default 100. */
@@ -55,7 +57,8 @@ export interface ControlPlane {
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { logger, metrics, clock = systemClock, listenHost = '127.0.0.1', domain = 'cluster.local' } = options
   const { defaultProtocols, moduleCache, quietMs = 100, maxDelayMs = 1_000, logsProblems = true } = options
-  const own = { domain, defaultProtocols, listenHost, moduleCache, quietMs, maxDelayMs, logsProblems }
+  const { trustDomains = ['cluster.local'] } = options
+  const own = { domain, defaultProtocols, listenHost, trustDomains, moduleCache, quietMs, maxDelayMs, logsProblems }
   const parts = { ...own, logger, metrics, clock }
   const pipeline = new Pipeline(parts)
   const source = new FilesSource({ path: options.path, logger, clock })

@@ -22,6 +22,7 @@ export interface SnapshotServer {
 export interface PipelineOptions extends WorldOptions {
   /** Where services without an address of their own listen. */
   readonly listenHost: string
+  readonly trustDomains: readonly string[]
   readonly moduleCache: string | undefined
   readonly quietMs: number
   readonly maxDelayMs: number

@@ -44,6 +44,18 @@ test('a port that was asked for is free again at once', async () => {
   await again.release()
 })
 
+test('of two who ask for the same port at once one gets it, from the choice until it is released', async () => {
+  const free = await choosePorts([listener(0)], false)
+  await free.release()
+  const { port } = free.listeners[0]?.address ?? { port: 0 }
+  const asked = await Promise.allSettled([1, 2, 3].map(() => choosePorts([listener(port)], true)))
+  const [first, ...others] = asked.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  assert.deepEqual(others, [])
+  await assert.rejects(choosePorts([listener(port)], true), /the port is in use/)
+  await first?.release()
+  await (await choosePorts([listener(port)], true)).release()
+})
+
 test('a port in use is said, and nothing is kept', async () => {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,9 +1,12 @@
-import type { ConfigChange, ListenerConfig } from '@meltemi/api/model'
+import { type ConfigChange, type ListenerConfig, needsIdentity, rdsKey } from '@meltemi/api/model'
 import type { Logger } from '@meltemi/runtime'
 import { type ChosenPorts, choosePorts } from './choose-ports.ts'
 import { ConfigRefused, type Configure, type VersionOf } from './config/configure.ts'
 import { findChangeFaults } from './config/find-change-faults.ts'
 import { isNoChange, type LiveConfig } from './config/live-config.ts'
+import type { SecretStore } from './config/secret-store.ts'
+import { sharedBlocks } from './config/shared-blocks.ts'
+import type { Inheritance } from './net/inheritance.ts'
 import type { ThreadUpdate } from './thread-updates.ts'
 import { clusterLimitKey, listenerLimitKey, type NamedCells, type SharedLimits } from './upstream/shared-limits.ts'
 import { faultsOf } from './util/config-refused.ts'
@@ -12,6 +15,8 @@ import { Turns } from './util/turns.ts'
 export interface LiveChangesParts {
   readonly live: LiveConfig
   readonly limits: SharedLimits
+  readonly inheritance: Inheritance
+  readonly secrets: SecretStore
   readonly logger: Logger
   /** Several threads listen on each port. */
   readonly isShared: boolean
@@ -45,18 +50,31 @@ export class LiveChanges {
   }
 
   /** The memory of the limits of what is in force, or of what a change brings. */
-  limits(of: Pick<ConfigChange, 'clusters' | 'listeners'> = this.#parts.live.config): readonly NamedCells[] {
-    return this.#parts.limits.take([
+  limits(change?: ConfigChange): readonly NamedCells[] {
+    const { live } = this.#parts
+    const coming = new Map(change?.routes.map(({ key, table }) => [key, table]))
+    const tableOf = (key: string) => coming.get(key) ?? live.routes.get(key)?.config
+    const of = change === undefined ? live.config : { ...change, listeners: this.#touched(change) }
+    const keys = [
       ...of.clusters.map(({ name }) => clusterLimitKey(name)),
       ...of.listeners.map(({ address }) => listenerLimitKey(address)),
-    ])
+    ]
+    return this.#parts.limits.take(keys, sharedBlocks(of.clusters, of.listeners, tableOf))
+  }
+
+  /** Listeners that a change brings, and those in force whose routes it changes. */
+  #touched(change: ConfigChange): readonly ListenerConfig[] {
+    const named = new Set([...change.listenersRemoved, ...change.listeners.map(({ name }) => name)])
+    const others = [...this.#parts.live.listeners.values()].map(({ config }) => config)
+    return [...change.listeners, ...others.filter((each) => !named.has(each.name) && hasRoutesOf(change, each))]
   }
 
   async #configure(change: ConfigChange, versionOf: VersionOf): Promise<void> {
-    const { live } = this.#parts
+    const { live, secrets } = this.#parts
     const wanted = live.withoutKnown(live.withKnownPorts(change))
     if (isNoChange(wanted)) return
     refuse(findChangeFaults(wanted, live))
+    refuse(await secrets.take(wanted))
     const ports = await this.#choosePorts(wanted.listeners)
     const chosen = { ...wanted, listeners: ports.listeners }
     try {
@@ -67,6 +85,7 @@ export class LiveChanges {
       })
     } finally {
       await ports.release()
+      secrets.keepOnly(live.config)
     }
   }
 
@@ -85,6 +104,7 @@ export class LiveChanges {
     const { live, logger } = this.#parts
     const before = new Map(live.listeners)
     live.apply(change, versionOf)
+    for (const listener of change.listeners) warnOfNobody(listener, logger)
     for (const { name, address } of change.listeners) {
       const what = before.has(name) ? 'listener changed' : 'listening'
       logger.info(what, { listener: name, address: `${address.host}:${address.port}` })
@@ -100,7 +120,7 @@ export class LiveChanges {
     const choose = (listener: ListenerConfig) =>
       open.has(listenerLimitKey(listener.address))
         ? { listeners: [listener], release: async () => {} }
-        : choosePorts([listener], this.#parts.isShared)
+        : choosePorts([listener], this.#parts.isShared, this.#parts.inheritance)
     const results = await Promise.allSettled(listeners.map(async (listener) => choose(listener)))
     const chosen = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     const release = async () => {
@@ -114,17 +134,32 @@ export class LiveChanges {
 
   /** Of what the change names, as far as it is in force now. */
   #keysInForce(change: ConfigChange): readonly string[] {
-    const { clusters, listeners } = this.#parts.live
+    const { clusters, listeners, routes } = this.#parts.live
     const clusterNames = [...change.clusters.map(({ name }) => name), ...change.clustersRemoved]
-    const listenerNames = [...change.listeners.map(({ name }) => name), ...change.listenersRemoved]
+    const listenerNames = new Set([...change.listeners.map(({ name }) => name), ...change.listenersRemoved])
+    const namedClusters = clusterNames.flatMap((name) => clusters.get(name)?.config ?? [])
+    const namedListeners = [...listeners.values()]
+      .map(({ config }) => config)
+      .filter((config) => listenerNames.has(config.name) || hasRoutesOf(change, config))
     return [
-      ...clusterNames.filter((name) => clusters.has(name)).map(clusterLimitKey),
-      ...listenerNames.flatMap((name) => {
-        const address = listeners.get(name)?.config.address
-        return address === undefined ? [] : [listenerLimitKey(address)]
-      }),
+      ...namedClusters.map(({ name }) => clusterLimitKey(name)),
+      ...namedListeners.map(({ address }) => listenerLimitKey(address)),
+      ...sharedBlocks(namedClusters, namedListeners, (key) => routes.get(key)?.config).map(({ key }) => key),
     ]
   }
+}
+
+/** It finds its routes where the change has others. */
+function hasRoutesOf(change: ConfigChange, { filter }: ListenerConfig): boolean {
+  if (filter.kind !== 'meta-protocol' || filter.rds === undefined) return false
+  const key = rdsKey(filter.rds)
+  return change.routesRemoved.includes(key) || change.routes.some((routes) => routes.key === key)
+}
+
+/** A policy that asks who the client is, where no client has to say it, must be seen. */
+export function warnOfNobody(listener: ListenerConfig, logger: Logger): void {
+  for (const filter of needsIdentity(listener))
+    logger.warn('clients need not say who they are, but a filter asks', { listener: listener.name, filter })
 }
 
 function refuse(faults: readonly string[]): void {

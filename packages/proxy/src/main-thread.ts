@@ -1,9 +1,12 @@
 import { NO_CHANGE } from '@meltemi/api/model'
 import { systemClock } from '@meltemi/runtime'
-import type { DataPlane, DataPlaneOptions } from './data-plane.ts'
+import { BreakerStats } from './config/breaker-stats.ts'
+import { bufferLimit, type DataPlane, type DataPlaneOptions } from './data-plane.ts'
 import { LiveChanges } from './live-changes.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
+import type { InheritedSocket } from './net/inheritance.ts'
 import { nodeNetwork } from './net/node-network.ts'
+import { TlsSecrets } from './net/tls/tls-secrets.ts'
 import { SharedOverloadLevel } from './observe/overload-level.ts'
 import { type EndpointStatus, Proxy } from './proxy.ts'
 import { ThreadCode } from './thread-code.ts'
@@ -16,6 +19,7 @@ export class MainThread implements DataPlane {
   readonly #options: DataPlaneOptions
   readonly #code = new ThreadCode(new Int32Array(2))
   readonly #changes: LiveChanges
+  readonly #breakers: BreakerStats
   readonly #limits = new HandedLimits(1, 0)
   #proxy: Proxy | undefined
   #updates: ThreadUpdates | undefined
@@ -23,9 +27,13 @@ export class MainThread implements DataPlane {
 
   constructor(options: DataPlaneOptions) {
     this.#options = options
+    const limits = new SharedLimits(1)
+    this.#breakers = new BreakerStats(options.live, limits, options.metrics)
     this.#changes = new LiveChanges({
       live: options.live,
-      limits: new SharedLimits(1),
+      limits,
+      inheritance: options.inheritance,
+      secrets: options.secrets,
       logger: options.logger,
       isShared: false,
       update: (update, commit) => this.#update(update, commit),
@@ -37,19 +45,38 @@ export class MainThread implements DataPlane {
   }
 
   async start(): Promise<void> {
-    const { live, modules, metrics, overload, logger, drainMs, exporters } = this.#options
+    const {
+      live,
+      modules,
+      metrics,
+      overload,
+      logger,
+      inheritance,
+      memoryLimitBytes,
+      drainMs,
+      exporters,
+      secrets: store,
+    } = this.#options
     const code = await this.#code.load(modules)
     if (this.#isStopped) return
     const level = new SharedOverloadLevel(overload)
     this.#limits.take(this.#changes.limits())
+    const secrets = new TlsSecrets(store.ticketKeys, store.materials)
+    store.onChange = (materials, removed) => {
+      secrets.take(materials)
+      secrets.remove(removed)
+    }
     const proxy = new Proxy({
       ...live.whole(),
       ...code,
       network: nodeNetwork,
+      secrets,
       clock: systemClock,
       random: createRandom(),
       metrics,
       share: this.#limits,
+      inheritance,
+      bufferLimitBytes: bufferLimit(memoryLimitBytes, 1),
       drainMs,
       outlet: {
         // it limits itself what it takes
@@ -72,13 +99,26 @@ export class MainThread implements DataPlane {
 
   load(modules: readonly ModuleVersion[]): Promise<void> {
     return this.#changes.inTurn(async () => {
-      const faults = await this.#update({ modules, change: NO_CHANGE, limits: [] }, () => {})
+      const limits = this.#changes.limits()
+      const faults = await this.#update({ modules, change: NO_CHANGE, limits }, () => {})
       if (faults.length > 0) throw new Error(faults[0])
     })
   }
 
   async drain(): Promise<void> {
     await this.#proxy?.drain()
+  }
+
+  sockets(): Promise<readonly InheritedSocket[]> {
+    return Promise.resolve(this.#proxy?.sockets ?? [])
+  }
+
+  async handOver(): Promise<void> {
+    await this.#proxy?.handOver()
+  }
+
+  async finish(): Promise<void> {
+    await this.#proxy?.finish()
   }
 
   async stop(): Promise<void> {
@@ -89,6 +129,10 @@ export class MainThread implements DataPlane {
 
   endpoints(): Promise<readonly EndpointStatus[]> {
     return Promise.resolve(this.#proxy?.endpoints() ?? [])
+  }
+
+  updateStats(): void {
+    this.#breakers.update()
   }
 
   /** There is no thread but the main one. */

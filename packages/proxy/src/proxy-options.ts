@@ -1,6 +1,7 @@
 import type { ValidateOptions } from '@meltemi/api'
 import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
 import type { Configure } from './config/configure.ts'
+import type { Estate } from './hot-restart.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 
 export interface ProxyOptions {
@@ -15,6 +16,12 @@ export interface ProxyOptions {
   readonly concurrency: number
   readonly adminAddress: SocketAddress
   readonly drainTimeS: number
+  /** After a hot restart: how long the process before serves clients that do not leave; default 900. */
+  readonly parentShutdownTimeS?: number
+  /** Where it says its process id while it serves; undefined: nowhere. */
+  readonly pidFile?: string | undefined
+  /** What a process that this one takes the place of has handed on. */
+  readonly estate?: Estate | undefined
   readonly logLevel: string
   /** undefined: from the container's limit. */
   readonly memoryLimitBytes: number | undefined
@@ -40,6 +47,8 @@ export interface RunningProxy {
   reopenLogs(): void
   /** Not ready any more, then no new connections, then goodbye; ends when the last connection has, or when the time is over. */
   drain(): void
+  /** A new process of the same program takes the place of this one, which ends when its last client has gone. */
+  hotRestart(): void
   /** Ends now. */
   stop(): Promise<void>
 }

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
 import type { AdminServer, Logger, LogLevel, MergedRegistry } from '@meltemi/runtime'
 import { AdminAccessLog } from './admin/access-log.ts'
@@ -14,12 +15,17 @@ import type {
 import { startAdmin } from './admin/start-admin.ts'
 import type { Configure } from './config/configure.ts'
 import type { LiveConfig } from './config/live-config.ts'
+import type { NamedSecret, SecretStore } from './config/secret-store.ts'
 import type { DataPlane } from './data-plane.ts'
 import { describeLine } from './describe-line.ts'
+import { startSuccessor, tellPredecessor } from './hot-restart.ts'
+import { warnOfNobody } from './live-changes.ts'
 import type { ModuleStore } from './module-store.ts'
+import type { Inheritance } from './net/inheritance.ts'
 import { droppedLines } from './observe/export/export-stats.ts'
 import type { Exporters } from './observe/export/exporters.ts'
 import type { MemoryBudget } from './observe/memory-budget.ts'
+import { PidFile } from './pid-file.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { ServerStats } from './server-stats.ts'
 import { takeProfile } from './take-profile.ts'
@@ -30,6 +36,8 @@ import type { XdsConfig } from './xds-config.ts'
 const ANNOUNCE_SHARE = 0.1
 const ANNOUNCE_MAX_MS = 5000
 const POLL_MS = 50
+/** As Envoy's `--parent-shutdown-time-s`. */
+const PARENT_SHUTDOWN_S = 900
 
 export interface ProcessParts {
   readonly options: ProxyOptions
@@ -41,12 +49,15 @@ export interface ProcessParts {
   readonly modules: ModuleStore
   readonly xds: XdsConfig
   readonly exporters: Exporters
+  readonly inheritance: Inheritance
+  readonly secrets: SecretStore
 }
 
 /**
  * The life of the whole process, on the main thread.
  *
  *   PRE_INITIALIZING ──► INITIALIZING ──► LIVE ──► DRAINING: /ready says 503 ─ wait ─► accepts no more ─ finish ─► ended
+ *                                           └─ hot restart ─► DRAINING: another process accepts ─ clients leave ─► ended
  */
 export class ProxyProcess implements RunningProxy, ProxyInspector {
   readonly live: LiveConfig
@@ -65,7 +76,11 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   #state: ServerState = 'PRE_INITIALIZING'
   /** Somebody wants it to look as if it drained. */
   #isFailing = false
+  readonly #pidFile: PidFile | undefined
+  #isDraining = false
   #isStopping = false
+  /** Ends a successor that does not serve yet. */
+  #restart: AbortController | undefined
 
   constructor(parts: ProcessParts) {
     const { promise, resolve } = Promise.withResolvers<number>()
@@ -73,13 +88,14 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     this.metrics = parts.metrics
     this.workers = parts.options.concurrency
     this.#stats = new ServerStats(parts.metrics, this.workers, this.startedAtMs)
-    const { config, bootstrap, modules, xds, ...commandLineOptions } = parts.options
+    const { config, bootstrap, modules, xds, estate: _, ...commandLineOptions } = parts.options
     const adminLogger = parts.logger.child('admin')
     this.#accessLog = new AdminAccessLog(config.adminAccessLogs ?? [], adminLogger, droppedLines(parts.metrics))
     this.bootstrap = bootstrap
     const xdsCacheFolder = xds?.cacheFolder
     this.commandLineOptions = { ...commandLineOptions, xdsCacheFolder, modules: modules.map(({ path }) => path) }
     this.done = promise
+    this.#pidFile = parts.options.pidFile === undefined ? undefined : new PidFile(parts.options.pidFile)
     this.#resolveDone = resolve
     this.#parts = parts
   }
@@ -104,6 +120,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
 
   updateStats(): void {
     this.#stats.update(this.state())
+    this.#parts.dataPlane.updateStats()
   }
 
   setHealthCheck(isFailing: boolean): void {
@@ -111,9 +128,12 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     this.#isFailing = isFailing
   }
 
-  /** None: no configuration leads to TLS yet. */
   certificates(): readonly CertificateSet[] {
-    return []
+    return this.#parts.secrets.certificates(this.config)
+  }
+
+  secrets(): readonly NamedSecret[] {
+    return this.#parts.secrets.named
   }
 
   async profile(kind: ProfileKind, thread: number | 'main', durationMs: number): Promise<string | undefined> {
@@ -167,8 +187,8 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   async start(): Promise<void> {
     const { dataPlane, budget, logger, modules, options } = this.#parts
     try {
-      // first, so that a port in use is known before any other opens
-      this.#admin = await this.#startAdmin(options.adminAddress, options.config.adminAccessLogs ?? [])
+      // first, so that a port in use is known before any other opens; after a hot restart the one before answers meanwhile
+      if (options.estate === undefined) await this.#openAdmin()
       await dataPlane.start()
     } catch (error: unknown) {
       await this.stop()
@@ -181,6 +201,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     await this.#startXds()
     const { host, port } = this.adminAddress
     logger.info('admin pages', { address: `${host}:${port}` })
+    for (const listener of this.config.listeners) warnOfNobody(listener, logger)
     for (const { name, address } of this.config.listeners) {
       logger.info('listening', { listener: name, address: `${address.host}:${address.port}` })
     }
@@ -193,6 +214,10 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
         if (this.#state !== 'INITIALIZING') return
         this.#state = 'LIVE'
         this.#stats.onInitialized()
+        this.#takeOver().catch((error: unknown) => {
+          this.#parts.logger.error('cannot serve', { error: error instanceof Error ? error.message : error })
+          void this.stop(1)
+        })
       })
     } catch (error: unknown) {
       await this.stop()
@@ -201,21 +226,40 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   }
 
   drain(): void {
-    if (this.#state === 'DRAINING') return
+    if (this.#isDraining || this.#isStopping) return
+    this.#isDraining = true
     this.#state = 'DRAINING'
+    this.#restart?.abort()
     this.#drain().catch((error: unknown) => {
       this.#parts.logger.error('drain failed', { error: String(error) })
       void this.stop()
     })
   }
 
-  async stop(): Promise<void> {
+  hotRestart(): void {
+    const { logger } = this.#parts
+    if (this.#state !== 'LIVE' || this.#restart !== undefined) {
+      logger.warn('hot restart: not now', { state: this.#state, isUnderWay: this.#restart !== undefined })
+      return
+    }
+    this.#restart = new AbortController()
+    this.#hotRestart(this.#restart.signal).catch((error: unknown) => {
+      logger.error('hot restart failed, this process goes on', {
+        error: error instanceof Error ? error.message : error,
+      })
+      this.#restart = undefined
+    })
+  }
+
+  async stop(exitCode = 0): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
+    this.#restart?.abort()
     const wasLive = this.#state !== 'PRE_INITIALIZING'
     this.#state = 'DRAINING'
-    const { dataPlane, budget, logger, modules, xds, exporters } = this.#parts
+    const { dataPlane, budget, logger, modules, xds, exporters, secrets } = this.#parts
     budget.stop()
+    secrets.close()
     await xds.close()
     modules.close()
     await dataPlane.stop()
@@ -224,10 +268,63 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     await this.#accessLog.close()
     if (wasLive) logger.info('stopped')
     logger.flush()
-    this.#resolveDone(0)
+    this.#pidFile?.remove()
+    this.#resolveDone(exitCode)
   }
 
-  async #startAdmin(address: SocketAddress, logFiles: readonly string[]): Promise<AdminServer> {
+  /** It serves; from here on a process before this one is not needed. */
+  async #takeOver(): Promise<void> {
+    const { options, inheritance } = this.#parts
+    const isSuccessor = options.estate !== undefined
+    if (isSuccessor) await this.#openAdmin()
+    // after all that can fail: until then the file is that of the one before
+    this.#pidFile?.write()
+    if (!isSuccessor) return
+    inheritance.closeRest()
+    tellPredecessor()
+  }
+
+  async #hotRestart(signal: AbortSignal): Promise<void> {
+    const { dataPlane, logger } = this.#parts
+    if (process.pid === 1) throw new Error('a container ends with its first process, which this is')
+    const fd = this.#admin?.fd
+    if (fd === undefined) throw new Error('the socket of the admin pages cannot be handed on')
+    const sockets = await dataPlane.sockets()
+    logger.info('hot restart: another process starts', { sockets: sockets.length })
+    const pid = await startSuccessor({ sockets, admin: { address: this.adminAddress, fd } }, signal)
+    logger.info('hot restart: another process serves', { pid })
+    // from now on it is on its own
+    this.#restart = undefined
+    await this.#leave()
+  }
+
+  /** Serves those that are here until they leave; then, or when that takes too long, drains. */
+  async #leave(): Promise<void> {
+    const { dataPlane, logger, options, xds } = this.#parts
+    this.#state = 'DRAINING'
+    await xds.close()
+    await dataPlane.handOver()
+    await this.#admin?.close()
+    const endMs = performance.now() + (options.parentShutdownTimeS ?? PARENT_SHUTDOWN_S) * 1000
+    while (this.#stats.activeConnections() > 0 && performance.now() < endMs && !this.#isDraining) await delay(POLL_MS)
+    if (this.#stats.activeConnections() > 0)
+      logger.warn('hot restart: clients stay', { drainTimeS: options.drainTimeS })
+    this.drain()
+  }
+
+  async #openAdmin(): Promise<void> {
+    const { adminAddress, estate, config } = this.#parts.options
+    const there = estate?.admin
+    const isThere =
+      there?.address.host === adminAddress.host && (adminAddress.port === 0 || there.address.port === adminAddress.port)
+    if (there !== undefined && !isThere) closeSync(there.fd)
+    this.#admin = await this.#startAdmin(isThere ? { fd: there.fd } : adminAddress, config.adminAccessLogs ?? [])
+  }
+
+  async #startAdmin(
+    address: SocketAddress | { readonly fd: number },
+    logFiles: readonly string[],
+  ): Promise<AdminServer> {
     const { logger } = this.#parts
     const onReply = logFiles.length === 0 ? {} : { onReply: this.#accessLog.add }
     try {
@@ -240,7 +337,8 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     } catch (cause: unknown) {
       const { code, message } = cause as NodeJS.ErrnoException
       const why = code === 'EADDRINUSE' ? 'the port is in use, choose another by --admin-address' : message
-      throw new Error(`admin pages cannot listen on ${address.host}:${address.port}: ${why}`, { cause })
+      const { host, port } = this.adminAddress
+      throw new Error(`admin pages cannot listen on ${host}:${port}: ${why}`, { cause })
     }
   }
 
@@ -258,7 +356,18 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     while (this.#stats.activeConnections() > 0 && performance.now() < endMs && !this.#isStopping) await delay(POLL_MS)
     const left = this.#stats.activeConnections()
     if (left > 0) logger.warn('drain time is over', { connections: left })
+    else if (!this.#isStopping) await keepingAlive(dataPlane.finish())
     await this.stop()
+  }
+}
+
+/** Node ends a process that has nothing but a promise left, and the timers of the data plane keep nothing alive. */
+async function keepingAlive(task: Promise<void>): Promise<void> {
+  const timer = setInterval(() => {}, POLL_MS)
+  try {
+    await task
+  } finally {
+    clearInterval(timer)
   }
 }
 

@@ -13,7 +13,7 @@ export interface ThreadUpdate {
   readonly modules: readonly ModuleVersion[] | undefined
   /** Every listener in it has a port. */
   readonly change: ConfigChange
-  /** The memory of the limits of its clusters and listeners. */
+  /** The memory of the limits of its clusters and listeners; with modules of all, for any listener may be built anew. */
   readonly limits: readonly NamedCells[]
 }
 

@@ -1,6 +1,6 @@
 import type { ProxyConfig } from '@meltemi/api/model'
 import { MAX_CODECS, type ReportRequestSchema, Telemetry } from '@meltemi/api/xds'
-import type { Clock, Logger, MetricReader, Timer } from '@meltemi/runtime'
+import type { ClientTlsOptions, Clock, Logger, MetricReader, Timer } from '@meltemi/runtime'
 import { type ClientStream, createGrpcClient, type GrpcClient, GrpcCode, type GrpcStatus } from '@meltemi/runtime/grpc'
 import { TrafficCounts } from './traffic-counts.ts'
 import { Backoff } from './util/backoff.ts'
@@ -17,6 +17,8 @@ const PERIOD_MS = 2_000
 export interface TrafficReporterParts {
   /** `host:port` of control planes; tried in turn. */
   readonly addresses: readonly string[]
+  /** How they are called; undefined: plain. Throws where that is not known yet. */
+  tls?(): ClientTlsOptions | undefined
   readonly node: ProxyConfig['node']
   readonly userAgentVersion: string
   readonly metrics: MetricReader
@@ -57,10 +59,22 @@ export class TrafficReporter {
     this.#client?.close()
   }
 
+  /** undefined: it cannot be called yet, and is tried again. */
+  #connect(address: string): GrpcClient | undefined {
+    try {
+      const tls = this.#parts.tls?.()
+      return createGrpcClient({ address, ...(tls === undefined ? {} : { tls }) })
+    } catch (error: unknown) {
+      this.#onLost({ code: GrpcCode.UNAVAILABLE, message: String(error) })
+      return undefined
+    }
+  }
+
   #open(): void {
     const { addresses, node, userAgentVersion } = this.#parts
     const address = addresses[this.#attempts++ % addresses.length] as string
-    const client = createGrpcClient({ address })
+    const client = this.#connect(address)
+    if (client === undefined) return
     this.#client = client
     this.#stream = client.open(Telemetry.method.report, {
       onMessage: () => {},

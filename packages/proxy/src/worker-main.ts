@@ -3,7 +3,10 @@ import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalRegistry, type MetricNews, type PublishMetric, systemClock } from '@meltemi/runtime'
 import type { ProfileKind } from './admin/inspector.ts'
+import { IdleCollector } from './idle-collector.ts'
+import { Inheritance } from './net/inheritance.ts'
 import { nodeNetwork } from './net/node-network.ts'
+import { TlsSecrets } from './net/tls/tls-secrets.ts'
 import type { Outlet } from './observe/export/outlet.ts'
 import { SharedOverloadLevel } from './observe/overload-level.ts'
 import { Proxy, SHED_LEVEL } from './proxy.ts'
@@ -72,15 +75,19 @@ async function run(start: WorkerStart): Promise<void> {
   const pulse = startPulse(vitals, overload, new HeapStats(metrics))
   const limits = new HandedLimits(start.workers, start.worker)
   limits.take(start.limits)
+  const secrets = new TlsSecrets(start.ticketKeys, start.secrets)
   const proxy = new Proxy({
     config: start.config,
     routes: start.routes,
     ...(await code.load(start.modules)),
     network: nodeNetwork,
+    secrets,
     clock: systemClock,
     random: createRandom(),
     metrics,
     share: limits,
+    inheritance: new Inheritance(start.inheritance),
+    bufferLimitBytes: start.bufferLimitBytes,
     drainMs: start.drainMs,
     outlet: outletOf(vitals),
     overloadLevel: () => overload.current,
@@ -90,7 +97,7 @@ async function run(start: WorkerStart): Promise<void> {
     },
   })
   pulse.heldBytes = () => proxy.bufferedBytes
-  const answers = new Answers(proxy, new ThreadUpdates({ proxy, code, limits }))
+  const answers = new Answers(proxy, new ThreadUpdates({ proxy, code, limits }), secrets)
   parentPort?.on('message', (message: ToWorker) => void answers.obey(message))
   await proxy.start(true)
   tell({ kind: 'ready' })
@@ -100,15 +107,21 @@ async function run(start: WorkerStart): Promise<void> {
 class Answers {
   readonly #proxy: Proxy
   readonly #updates: ThreadUpdates
+  readonly #secrets: TlsSecrets
 
-  constructor(proxy: Proxy, updates: ThreadUpdates) {
+  constructor(proxy: Proxy, updates: ThreadUpdates, secrets: TlsSecrets) {
     this.#proxy = proxy
+    this.#secrets = secrets
     this.#updates = updates
   }
 
   async obey(message: ToWorker): Promise<void> {
     if (message.kind === 'drain') await this.#proxy.drain()
-    else if (message.kind === 'stop') {
+    else if (message.kind === 'hand-over') await this.#proxy.handOver()
+    else if (message.kind === 'secrets') {
+      this.#secrets.take(message.materials)
+      this.#secrets.remove(message.removed)
+    } else if (message.kind === 'stop') {
       await this.#proxy.stop()
       process.exit(0)
     } else tell({ kind: 'answer', question: message.question, value: await this.#answer(message) })
@@ -118,8 +131,13 @@ class Answers {
     switch (question.kind) {
       case 'endpoints':
         return this.#proxy.endpoints()
+      case 'sockets':
+        return this.#proxy.sockets
       case 'profile':
         return profile(question.what, question.durationMs)
+      case 'finish':
+        await this.#proxy.finish()
+        return true
       case 'prepare':
         return this.#updates.prepare(question.update)
       case 'use':
@@ -164,11 +182,14 @@ interface Pulse {
 
 function startPulse(vitals: Int32Array, overload: SharedOverloadLevel, heap: HeapStats): Pulse {
   const pulse: Pulse = { heldBytes: () => 0 }
+  const collector = new IdleCollector()
   let beats = 0
   setInterval(() => {
     Atomics.add(vitals, Vital.Beats, 1)
     vitals[Vital.HeldMib] = overload.current < SHED_LEVEL ? 0 : unexplainedBytes(pulse) / MIB
-    if (beats++ % HEAP_STATS_BEATS === 0) heap.update()
+    if (beats++ % HEAP_STATS_BEATS !== 0) return
+    heap.update()
+    collector.sample(unexplainedBytes(pulse))
   }, HEARTBEAT_MS)
   return pulse
 }

@@ -2,6 +2,8 @@ import type { MetricNews } from '@meltemi/runtime'
 import type { ProfileKind } from './admin/inspector.ts'
 import type { WholeConfig } from './config/live-config.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
+import type { SharedInheritance } from './net/inheritance.ts'
+import type { TlsMaterial } from './net/tls/tls-material.ts'
 import type { Batch } from './observe/export/outlet.ts'
 import type { ThreadUpdate } from './thread-updates.ts'
 import type { NamedCells } from './upstream/shared-limits.ts'
@@ -12,6 +14,11 @@ export interface WorkerStart extends WholeConfig {
   readonly workers: number
   readonly worker: number
   readonly limits: readonly NamedCells[]
+  readonly inheritance: SharedInheritance
+  readonly bufferLimitBytes: number
+  /** What sessions of TLS are sealed with, in all threads. */
+  readonly ticketKeys: Uint8Array
+  readonly secrets: readonly TlsMaterial[]
   readonly drainMs: number
   readonly overload: SharedArrayBuffer
   readonly vitals: SharedArrayBuffer
@@ -35,16 +42,24 @@ export const VITAL_CELLS: number = Object.keys(Vital).length
 /** What a worker answers; `question` says to which message. */
 export type ToWorker =
   | { readonly kind: 'drain' }
+  /** See Proxy. */
+  | { readonly kind: 'hand-over' }
   | { readonly kind: 'stop' }
+  /** Certificates and keys that are new or have changed, and ids of those that nobody needs. */
+  | { readonly kind: 'secrets'; readonly materials: readonly TlsMaterial[]; readonly removed: readonly string[] }
   | ({ readonly question: number } & Question)
 
 export type Question =
   /** Answer: EndpointStatus[]. */
   | { readonly kind: 'endpoints' }
+  /** Answer: InheritedSocket[]. */
+  | { readonly kind: 'sockets' }
   /** See ThreadUpdates. Answer: string[], why not. */
   | { readonly kind: 'prepare'; readonly update: ThreadUpdate }
   /** Answer: JSON, after that time; undefined where there was too much of it. */
   | { readonly kind: 'profile'; readonly what: ProfileKind; readonly durationMs: number }
+  /** See Proxy. Answer: true. */
+  | { readonly kind: 'finish' }
   /** Put in force what was prepared last, or forget it. Answer: true. */
   | { readonly kind: 'use' }
   | { readonly kind: 'discard' }

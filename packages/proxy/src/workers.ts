@@ -2,10 +2,12 @@ import { Worker } from 'node:worker_threads'
 import { NO_CHANGE } from '@meltemi/api/model'
 import type { Counter, Gauge } from '@meltemi/runtime'
 import type { ProfileKind } from './admin/inspector.ts'
+import { BreakerStats } from './config/breaker-stats.ts'
 import { addNames, hasNames, noNames } from './config/live-config.ts'
-import type { CodeFault, DataPlane, DataPlaneOptions } from './data-plane.ts'
+import { bufferLimit, type CodeFault, type DataPlane, type DataPlaneOptions } from './data-plane.ts'
 import { LiveChanges } from './live-changes.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
+import type { InheritedSocket } from './net/inheritance.ts'
 import { type EndpointStatus, SHED_LEVEL } from './proxy.ts'
 import type { ThreadUpdate } from './thread-updates.ts'
 import { SharedLimits } from './upstream/shared-limits.ts'
@@ -17,6 +19,8 @@ const CHECK_MS = 100
 const LATE_CHECK_MS = 250
 /** Loading code that was tried before takes milliseconds; names of new clusters may take two seconds. */
 const PREPARE_MS = 5000
+/** A worker takes up to a second. */
+const FINISH_MS = 3000
 /** To put a profile together, and hand it over. */
 const PROFILE_MS = 5000
 /** On a busy machine, for each cluster and listener. */
@@ -42,6 +46,7 @@ export class Workers implements DataPlane {
   readonly #count: number
   readonly #limits: SharedLimits
   readonly #changes: LiveChanges
+  readonly #breakers: BreakerStats
   readonly #members: Member[] = []
   readonly #restarts: Counter
   readonly #hung: Counter
@@ -60,13 +65,19 @@ export class Workers implements DataPlane {
     this.#options = options
     this.#count = count
     this.#limits = new SharedLimits(count)
+    this.#breakers = new BreakerStats(options.live, this.#limits, options.metrics)
     this.#changes = new LiveChanges({
       live: options.live,
       limits: this.#limits,
+      inheritance: options.inheritance,
+      secrets: options.secrets,
       logger: options.logger,
       isShared: true,
       update: (update, commit) => this.#update(update, commit),
     })
+    options.secrets.onChange = (materials, removed) => {
+      for (const member of this.#members) member.tell({ kind: 'secrets', materials, removed })
+    }
     this.#overload = new Int32Array(options.overload)
     this.#modules = options.modules
     this.#restarts = options.metrics.counter('server.worker_restarted')
@@ -95,6 +106,21 @@ export class Workers implements DataPlane {
     return Promise.resolve()
   }
 
+  /** One that dies from now on is not replaced: its successor would be in the way of the other process. */
+  handOver(): Promise<void> {
+    this.#isDraining = true
+    for (const member of this.#members) member.tell({ kind: 'hand-over' })
+    return Promise.resolve()
+  }
+
+  async sockets(): Promise<readonly InheritedSocket[]> {
+    const answers = await Promise.all(this.#members.map((member) => member.ask({ kind: 'sockets' })))
+    return answers.flatMap((answer, index) => {
+      if (answer === undefined) throw new Error(`worker ${index} did not answer`)
+      return answer as readonly InheritedSocket[]
+    })
+  }
+
   get configure(): DataPlane['configure'] {
     return this.#changes.configure
   }
@@ -102,6 +128,10 @@ export class Workers implements DataPlane {
   load(modules: readonly ModuleVersion[], isUrgent: boolean): Promise<void> {
     if (isUrgent) this.#modules = modules
     return this.#changes.inTurn(() => this.#load(modules, isUrgent))
+  }
+
+  async finish(): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.ask({ kind: 'finish' }, FINISH_MS)))
   }
 
   async stop(): Promise<void> {
@@ -115,13 +145,17 @@ export class Workers implements DataPlane {
     return answers.flatMap((answer) => (answer as readonly EndpointStatus[] | undefined) ?? [])
   }
 
+  updateStats(): void {
+    this.#breakers.update()
+  }
+
   async profile(kind: ProfileKind, worker: number, durationMs: number): Promise<string | undefined> {
     const question = { kind: 'profile', what: kind, durationMs } as const
     return (await this.#members[worker]?.ask(question, durationMs + PROFILE_MS)) as string | undefined
   }
 
   async #load(modules: readonly ModuleVersion[], isUrgent: boolean): Promise<void> {
-    const answers = await this.#prepare({ modules, change: NO_CHANGE, limits: [] })
+    const answers = await this.#prepare({ modules, change: NO_CHANGE, limits: this.#changes.limits() })
     const refusals = answers.flatMap(({ faults }) => faults ?? ['a worker did not answer'])
     if (refusals.length > 0 && !isUrgent) {
       await discard(answers)
@@ -185,7 +219,8 @@ export class Workers implements DataPlane {
 
   /** Starts a thread; rejects when it cannot begin to serve. */
   #launch(member: Member): Promise<void> {
-    const { live, overload, metrics, logger, drainMs, exporters } = this.#options
+    const { live, overload, metrics, logger, inheritance, memoryLimitBytes, drainMs, exporters, secrets } =
+      this.#options
     const name = member.begin(this.#modules)
     // of this thread: the member's may be those of another one by then
     const vitals = new Int32Array(member.vitals)
@@ -195,6 +230,10 @@ export class Workers implements DataPlane {
       workers: this.#count,
       worker: member.index,
       limits: this.#changes.limits(),
+      inheritance: inheritance.shared,
+      bufferLimitBytes: bufferLimit(memoryLimitBytes, this.#count),
+      ticketKeys: secrets.ticketKeys,
+      secrets: secrets.materials,
       drainMs,
       overload,
       vitals: member.vitals,
@@ -335,7 +374,8 @@ export class Workers implements DataPlane {
     const { worker, missed } = member
     const change = this.#options.live.catchUp(missed)
     const modules = member.modules === this.#modules ? undefined : this.#modules
-    const update = { modules, change, limits: this.#changes.limits(change) }
+    const limits = modules === undefined ? this.#changes.limits(change) : this.#changes.limits()
+    const update = { modules, change, limits }
     const faults = await member.ask({ kind: 'prepare', update }, prepareMs(update))
     member.missed = noNames()
     await this.#use({ member, worker, faults: faults as readonly string[] | undefined }, modules)

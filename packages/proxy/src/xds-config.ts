@@ -1,5 +1,12 @@
 import type { ListenerConfig, ProxyConfig } from '@meltemi/api/model'
-import { type GroupedRegistry, type Logger, type MetricReader, systemClock } from '@meltemi/runtime'
+import {
+  type ClientTlsOptions,
+  type GroupedRegistry,
+  type Logger,
+  type MetricReader,
+  systemClock,
+} from '@meltemi/runtime'
+import { type SecretStore, wantedSecrets } from './config/secret-store.ts'
 import type { DataPlane } from './data-plane.ts'
 import type { ModuleStore } from './module-store.ts'
 import type { XdsOptions } from './proxy-options.ts'
@@ -14,7 +21,10 @@ export interface XdsConfigParts {
   readonly logger: Logger
   readonly metrics: GroupedRegistry & MetricReader
   readonly modules: ModuleStore
+  readonly secrets: SecretStore
   readonly dataPlane: DataPlane
+  /** How the clusters of control planes are called. */
+  clusterTls(cluster: string): ClientTlsOptions | undefined
 }
 
 /** Configuration that comes while the proxy runs, where the bootstrap asks for any. */
@@ -33,7 +43,7 @@ export class XdsConfig {
    * for nothing. Rejects when there is nobody to ask.
    */
   async start(onReady: () => void): Promise<void> {
-    const { config, options, logger, metrics, modules, dataPlane } = this.#parts
+    const { config, options, logger, metrics, modules, secrets, dataPlane, clusterTls } = this.#parts
     if (!asks(config)) {
       onReady()
       return
@@ -54,9 +64,10 @@ export class XdsConfig {
       random: createRandom(),
       logger: logger.child('xds'),
       metrics,
-      transport: grpcTransport,
+      transport: grpcTransport(clusterTls),
       configure: dataPlane.configure,
       modules,
+      secrets,
       cache,
       userAgentVersion: VERSION,
       onReady,
@@ -74,8 +85,9 @@ export class XdsConfig {
 
   /** Whoever hands out everything may want to know what comes of it. */
   async #startReporter(): Promise<void> {
-    const { config, logger, metrics } = this.#parts
+    const { config, logger, metrics, clusterTls } = this.#parts
     if (config.dynamic.ads === undefined) return
+    const { cluster } = config.dynamic.ads
     const [{ TrafficReporter }, { addressesOf }] = await Promise.all([
       import('./traffic-reporter.ts'),
       import('./xds/links.ts'),
@@ -83,6 +95,7 @@ export class XdsConfig {
     if (this.#isClosed) return
     const reporter = new TrafficReporter({
       addresses: addressesOf(config, config.dynamic.ads.cluster),
+      tls: () => clusterTls(cluster),
       node: config.node,
       userAgentVersion: VERSION,
       metrics,
@@ -121,5 +134,6 @@ function isWaiting({ filter }: ListenerConfig): boolean {
 
 function asks({ dynamic, clusters, listeners }: ProxyConfig): boolean {
   const sources = [dynamic.ads, dynamic.listeners, dynamic.clusters, ...clusters.map(({ eds }) => eds)]
-  return sources.some((source) => source !== undefined) || listeners.some(isWaiting)
+  const asksForSecrets = wantedSecrets({ clusters, listeners }).length > 0
+  return asksForSecrets || sources.some((source) => source !== undefined) || listeners.some(isWaiting)
 }

@@ -12,11 +12,13 @@ export type AdminAddress =
   | { readonly host: string; readonly port: number }
   /** A unix socket, for this user only; main thread only. */
   | { readonly socketPath: string }
+  /** A socket that listens already. */
+  | { readonly fd: number }
 
 /** Rejects when the address cannot be had. */
 export async function listen(server: Server, address: AdminAddress): Promise<void> {
   if (!('socketPath' in address)) {
-    server.listen({ host: address.host, port: address.port })
+    server.listen('fd' in address ? { fd: address.fd } : { host: address.host, port: address.port })
     await once(server, 'listening')
     return
   }

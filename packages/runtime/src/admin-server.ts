@@ -27,6 +27,8 @@ export interface AdminServerOptions {
 export interface AdminServer {
   /** 0 for a unix socket. */
   readonly port: number
+  /** Its socket, for a process that takes its place; undefined where there is none to be had. */
+  readonly fd: number | undefined
   /** Lets replies under way finish, for up to a second. */
   close(): Promise<void>
 }
@@ -53,6 +55,8 @@ export async function startAdminServer(options: AdminServerOptions): Promise<Adm
   const address = server.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
+    // Node has no other word for it
+    fd: (server as { _handle?: { fd?: number } })._handle?.fd,
     close: () => closeServer(server),
   }
 }

@@ -36,8 +36,8 @@ export interface Codec {
    */
   serviceHeartbeat?(message: Metadata, out: ByteWriter): boolean
   /**
-   * Writes a health check with this id; healthy is a reply that decodes with status Ok. For active health checks, which
-   * this version does not make.
+   * Writes a health check with this id; healthy is a reply, or a Heartbeat, with this id that decodes with status Ok. For
+   * active health checks: a codec without it, or that leaves it out with these options, is refused there.
    */
   healthCheck?(id: number, out: ByteWriter): void
   /** Writes "this stream is over" for the stream that `opened` began. Without it each stream has a connection of its own. */

@@ -107,11 +107,14 @@ export class Metadata {
   /** False while more replies to the same request follow. */
   last = true
   /**
-   * The caller's timeout in milliseconds; 0 when the protocol said nothing. The framework may lower it; this version
-   * leaves it as it is, and takes timeouts from the configuration.
+   * The caller's timeout in milliseconds; 0 when the protocol said nothing. The framework keeps to it, and lowers it to
+   * what is left when it has `encode` write the message.
    */
   timeoutMs = 0
-  /** Whether a repeat is harmless; undefined when the protocol does not tell. This version does not repeat requests. */
+  /**
+   * Whether a repeat is harmless; undefined when the protocol does not tell. Unless it is true the framework does not repeat
+   * what a service may have done already, if its configuration does not say otherwise.
+   */
   idempotent: boolean | undefined = undefined
   /** The whole message as it came; immutable until the exchange ends. */
   message: Buffer = NO_BYTES

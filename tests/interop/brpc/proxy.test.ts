@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { freePort } from '../../harness/free-port.ts'
 import type { Outcome, PeerServer } from '../peer-program.ts'
 import { Drip } from '../thrift/drip.ts'
 import { Meltemi } from '../thrift/meltemi.ts'
@@ -47,7 +48,7 @@ describe('real bRPC peers through Meltemi', () => {
         byService: { upstreamPort, match: ['interface', 'test.Echo'] },
         byLogId: { upstreamPort, match: ['log_id', '77'] },
         noRoute: { upstreamPort, match: ['service', 'other'] },
-        refused: { upstreamPort: await unusedPort() },
+        refused: { upstreamPort: await freePort() },
         silent: { upstreamPort: silentPort, requestTimeout: '0.03s' },
         changing: { upstreamPort, requestMutation: { a: 'b' }, responseMutation: { c: 'd' } },
       },
@@ -120,13 +121,4 @@ describe('real bRPC peers through Meltemi', () => {
 /** The library keeps the text of an error reply; its codes are checked byte by byte beside the codec. */
 function assertLocal(outcome: Outcome, message: RegExp): void {
   assert.match(String(outcome['error']), message)
-}
-
-async function unusedPort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as net.AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }

@@ -66,6 +66,8 @@ describe('the API server and we agree:', () => {
   const destination = { destination: { host: 'a.b', subset: 'v1', port: { number: 1 } }, weight: 100 }
   const bucket = { maxTokens: 1, tokensPerFill: 1, fillInterval: '1m30s' }
   const router = (fields: object) => ({ hosts: ['a.b'], routes: [{ route: [destination], ...fields }] })
+  const source = (fields: object) => ({ rules: [{ from: [{ source: fields }] }] })
+  const operation = (fields: object) => ({ rules: [{ to: [{ operation: fields }] }] })
   const right: readonly (readonly [string, unknown])[] = [
     ['ApplicationProtocol', { protocol: 'my-protocol', codec: 'aeraki.meta_protocol.codec.my_protocol' }],
     ['ApplicationProtocol', { protocol: 'p', codec: 'c', module: { url: 'https://a/b', sha256: 'a'.repeat(64) } }],
@@ -80,6 +82,10 @@ describe('the API server and we agree:', () => {
         mirrorPercentage: { value: 0.5 },
         requestMutation: [{ key: 'a', value: 'b' }],
       }),
+    ],
+    [
+      'MetaRouter',
+      router({ timeout: '1m30s', retries: { attempts: 2, perTryTimeout: '1s', retryOn: '5xx', backoff: '10ms' } }),
     ],
     ['MetaRouter', { ...router({}), exportTo: ['.', 'other'] }],
     [
@@ -100,12 +106,29 @@ describe('the API server and we agree:', () => {
         subsets: [{ name: 'v1', labels: { version: 'v1' } }],
       },
     ],
+    ['MetaAuthorizationPolicy', {}],
+    ['MetaAuthorizationPolicy', { hosts: ['shop', 'a.b'], action: 'AUDIT', dryRun: true, rules: [{}] }],
+    ['MetaAuthorizationPolicy', operation({ attributes: { m: { in: ['a'] }, n: { present: false } }, ports: [80] })],
+    ['MetaAuthorizationPolicy', source({ principals: ['*'], notIpBlocks: ['10.0.0.0/8'] })],
+    ['MetaAuthorizationPolicy', { rules: [{ when: [{ key: 'source.ip', values: ['::1'] }] }] }],
+    ['DubboAuthorizationPolicy', { ...operation({ interfaces: ['*'], notMethods: ['a'] }), action: 'DENY' }],
   ]
   const wrong: readonly (readonly [string, unknown])[] = [
     ['ApplicationProtocol', { protocol: 'my_protocol', codec: 'c' }],
     ['ApplicationProtocol', { protocol: 'p' }],
     ['ApplicationProtocol', { protocol: 'p', codec: 'c', module: { url: 'x', sha256: '' } }],
     ['MetaRouter', { hosts: [] }],
+    ['MetaAuthorizationPolicy', { action: 'LOG' }],
+    ['MetaAuthorizationPolicy', { hosts: ['a_b'] }],
+    ['MetaAuthorizationPolicy', operation({})],
+    ['MetaAuthorizationPolicy', operation({ attributes: { m: {} } })],
+    ['MetaAuthorizationPolicy', operation({ attributes: { m: { exact: 'a', in: ['b'] } } })],
+    ['MetaAuthorizationPolicy', operation({ ports: [0] })],
+    ['MetaAuthorizationPolicy', source({ principals: [] })],
+    ['MetaAuthorizationPolicy', source({ namespaces: [''] })],
+    ['MetaAuthorizationPolicy', { rules: [{ when: [{ key: 'source.ip' }] }] }],
+    ['DubboAuthorizationPolicy', { action: 'AUDIT' }],
+    ['DubboAuthorizationPolicy', { rules: [{ to: [{}] }] }],
     ['MetaRouter', { hosts: ['a.b', 'c.d'], routes: [] }],
     ['MetaRouter', { hosts: ['*.b'], routes: [] }],
     ['MetaRouter', router({ route: [] })],
@@ -113,9 +136,13 @@ describe('the API server and we agree:', () => {
     ['MetaRouter', router({ match: { attributes: { m: { exact: 'a', regex: 'b' } } } })],
     ['MetaRouter', router({ match: { attributes: { m: null } } })],
     ['MetaRouter', router({ mirror: { host: 'a' }, mirrorPercentage: { value: 0 } })],
+    ['MetaRouter', router({ timeout: '5' })],
+    ['MetaRouter', router({ retries: { retryOn: '5xx' } })],
+    ['MetaRouter', router({ retries: { attempts: 101 } })],
     ['MetaRouter', router({ requestMutation: [{ key: '', value: 'b' }] })],
     ['MetaRouter', { hosts: ['a.b'], localRateLimit: {} }],
     ['MetaRouter', { hosts: ['a.b'], localRateLimit: { tokenBucket: { ...bucket, fillInterval: '5' } } }],
+    ['MetaRouter', { hosts: ['a.b'], localRateLimit: { tokenBucket: bucket, tokenBucketScope: {} } }],
     [
       'MetaRouter',
       {
@@ -150,7 +177,7 @@ describe('the API server and we agree:', () => {
     const own = objectOf('MetaRouter', {
       hosts: ['a.b'],
       rotes: 1,
-      routes: [{ route: [{ ...destination, wait: 1 }], retries: {} }],
+      routes: [{ route: [{ ...destination, wait: 1 }], retry: {} }],
     })
     const unknown = problemsOf(own)
       .filter(({ code }) => code === 'unknown-field')

@@ -37,7 +37,7 @@ for (const framing of Object.keys(FRAMINGS)) {
       const args = ['--', name, '--framing', framing]
       await user.run(user.home, 'npm', '--prefix', ROOT, 'run', 'create-codec', ...args)
       renameSync(join(user.home, name), project)
-      assert.equal(readdirSync(join(project, 'vendor')).length, 7)
+      assert.equal(readdirSync(join(project, 'vendor')).length, 8)
       await user.run(project, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund')
       const files = ['*', '.*', 'src/**/*', 'node_modules/.*', 'node_modules/@meltemi/**/*']
         .flatMap((glob) => globSync(glob, { cwd: project, withFileTypes: true }))

@@ -3,16 +3,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageType } from '@meltemi/sdk'
+import { freePort } from '../../harness/free-port.ts'
 import { Meltemi } from '../thrift/meltemi.ts'
 import { assertLocalError, assertOutcome } from './expected.ts'
-import { JAVA_PEERS, PeerClient, PeerServer, unusedPort } from './peers.ts'
+import { JAVA_PEERS, PeerClient, PeerServer } from './peers.ts'
 import { Tap } from './tap.ts'
 
 const CODEC = 'dubbo'
 
 for (const peer of JAVA_PEERS) {
   test(`a ${peer} provider that is killed and comes back: an exception at once, then answers again`, async () => {
-    const port = await unusedPort()
+    const port = await freePort()
     await using meltemi = await Meltemi.start({ own: { upstreamPort: port } }, CODEC)
     await using client = new PeerClient(peer)
     const call = (name: string) => client.call(meltemi.port('own'), name)
@@ -26,7 +27,7 @@ for (const peer of JAVA_PEERS) {
   })
 
   test(`a ${peer} provider that ends in peace says so, and its connection is left`, async () => {
-    const port = await unusedPort()
+    const port = await freePort()
     const first = await PeerServer.start(peer, {}, port)
     await using tap = await Tap.start(port)
     await using meltemi = await Meltemi.start({ own: { upstreamPort: tap.port } }, CODEC)

@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { freePort } from '../../harness/free-port.ts'
 import { Meltemi } from '../thrift/meltemi.ts'
 import { assertOutcome, until } from './expected.ts'
-import { OTHER_PEERS, type Outcome, type Peer, PeerClient, PeerServer, unusedPort } from './peers.ts'
+import { OTHER_PEERS, type Outcome, type Peer, PeerClient, PeerServer } from './peers.ts'
 import { countHeartbeats, Tap } from './tap.ts'
 
 const CODEC = 'dubbo'
@@ -59,7 +60,7 @@ describe('real peers of Go and of npm through Meltemi', () => {
         isBlue: { upstreamPort, match: ['group', 'blue'] },
         version: { upstreamPort, match: ['version', '2.0.0'] },
         noRoute: { upstreamPort, match: ['method', 'other'] },
-        refused: { upstreamPort: await unusedPort() },
+        refused: { upstreamPort: await freePort() },
         silent: { upstreamPort: portOf(silent), requestTimeout: `${REQUEST_TIMEOUT_MS / 1000}s` },
         talkative: { upstreamPort: portOf(talkative) },
       },
@@ -132,7 +133,7 @@ describe('real peers of Go and of npm through Meltemi', () => {
 
 for (const peer of OTHER_PEERS) {
   test(`a ${peer} provider that is killed and comes back: an error at once, then answers again`, async () => {
-    const port = await unusedPort()
+    const port = await freePort()
     await using meltemi = await Meltemi.start({ own: { upstreamPort: port } }, CODEC)
     await using client = new PeerClient(peer)
     const call = (name: string) => client.call(meltemi.port('own'), name)

@@ -3,10 +3,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import net from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../../harness/free-port.ts'
 
 export type Peer = 'java-2.7' | 'java-3' | 'go' | 'npm'
 
@@ -50,7 +50,7 @@ export class PeerServer implements AsyncDisposable {
 
   /** Resolves when it serves: on this port, or on a free one. */
   static async start(peer: Peer, options: PeerOptions = {}, port?: number): Promise<PeerServer> {
-    const wanted = port ?? (await unusedPort())
+    const wanted = port ?? (await freePort())
     const child = run(peer, ['server', `port=${wanted}`, ...flags(options)])
     const errors = keepErrors(child)
     for await (const line of createInterface({ input: child.stdout! })) {
@@ -110,15 +110,6 @@ export class PeerClient implements AsyncDisposable {
     }
     return undefined
   }
-}
-
-export async function unusedPort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as net.AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 function run(peer: Peer, args: readonly string[]): ChildProcess {

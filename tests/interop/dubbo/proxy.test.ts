@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { freePort } from '../../harness/free-port.ts'
 import { Meltemi } from '../thrift/meltemi.ts'
 import { assertLocalError, assertOutcome, JAVA_CALLS, UNSEEN, until } from './expected.ts'
-import { JAVA_PEERS, type Outcome, type Peer, PeerClient, PeerServer, unusedPort } from './peers.ts'
+import { JAVA_PEERS, type Outcome, type Peer, PeerClient, PeerServer } from './peers.ts'
 
 const CODEC = 'dubbo'
 /** By then the consumer has loaded and compiled what it needs to take an exception. */
@@ -53,7 +54,7 @@ describe('real Java peers through Meltemi', () => {
         blue: { upstreamPort, match: ['group', 'blue'] },
         version: { upstreamPort, match: ['version', '2.0.0'] },
         noRoute: { upstreamPort, match: ['method', 'other'] },
-        refused: { upstreamPort: await unusedPort() },
+        refused: { upstreamPort: await freePort() },
         silent: { upstreamPort: portOf(silent), requestTimeout: `${REQUEST_TIMEOUT_MS / 1000}s` },
         talkative: { upstreamPort: portOf(talkative) },
       },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { freePort } from '../../harness/free-port.ts'
 import { Drip } from './drip.ts'
 import { assertOutcomes } from './expected.ts'
 import { Meltemi } from './meltemi.ts'
@@ -57,7 +58,7 @@ function testDialect(options: PeerOptions): void {
           onewayMethods: ['note'],
         },
         noRoute: { upstreamPort: portOf('go'), match: ['method', 'other'] },
-        refused: { upstreamPort: await unusedPort() },
+        refused: { upstreamPort: await freePort() },
         silent: {
           upstreamPort: (silent.address() as net.AddressInfo).port,
           requestTimeout: `${REQUEST_TIMEOUT_MS / 1000}s`,
@@ -142,13 +143,4 @@ function assertFast(outcomes: readonly Outcome[]): void {
   const maxMs = times.at(-1) as number
   assert.ok(medianMs < MAX_ERROR_MS, `half of the errors took ${medianMs} ms and more`)
   assert.ok(maxMs < MAX_ERROR_MS + MAX_PAUSE_MS, `one of the errors took ${maxMs} ms`)
-}
-
-async function unusedPort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as net.AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { freePort } from '../../harness/free-port.ts'
 import type { Outcome, PeerServer } from '../peer-program.ts'
 import { Drip } from '../thrift/drip.ts'
 import { Meltemi } from '../thrift/meltemi.ts'
@@ -69,7 +70,7 @@ describe('real tRPC peers through Meltemi', () => {
         byFunc: { upstreamPort, match: ['func', '/trpc.test.echo.Echo/Say'] },
         byTransInfo: { upstreamPort, match: ['user', 'ü'] },
         noRoute: { upstreamPort, match: ['callee', 'other'] },
-        refused: { upstreamPort: await unusedPort() },
+        refused: { upstreamPort: await freePort() },
         silent: { upstreamPort: silentPort, requestTimeout: '0.03s' },
       },
       CODEC,
@@ -173,13 +174,4 @@ describe('real tRPC peers through Meltemi', () => {
 function assertLocal(outcome: Outcome, code: number, message: RegExp): void {
   assert.deepEqual([outcome['code'], outcome['isFramework']], [code, true])
   assert.match(String(outcome['message']), message)
-}
-
-async function unusedPort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as net.AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }

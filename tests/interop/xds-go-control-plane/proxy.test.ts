@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DEFAULT_OUTLIER_DETECTION } from '@meltemi/api'
 import { encodeCluster } from '@meltemi/api/encode'
 import { RESOURCE_TYPES, type ResourceType } from '@meltemi/api/xds'
 import { ResponseStatus } from '@meltemi/sdk'
@@ -82,17 +83,14 @@ for (const delta of [false, true]) {
       await answers(proxy, service)
       await answerTo(peer, 'ack', 'cluster', 0)
       const before = peer.events.length
-      const outlierDetection = {
-        consecutive5xx: 5,
-        consecutiveGatewayFailure: 5,
-        intervalMs: 10_000,
-        baseEjectionTimeMs: 30_000,
-        maxEjectionPercent: 10,
-      }
+      const outlierDetection = { ...DEFAULT_OUTLIER_DETECTION, maxEjectionTimeMs: 1 }
       const bad = encodeCluster(testCluster('b', [1], { outlierDetection }))
       peer.set(NODE, { ...snapshotTo('2', service), clusters: [edsClusterBytes('a'), bad] })
       const nack = await answerTo(peer, 'nack', 'cluster', before)
-      assert.match(nack.Error, /cluster "b": outlier_detection: outlier_detection is not supported yet/)
+      assert.match(
+        nack.Error,
+        /cluster "b": outlier_detection.max_ejection_time: must not be less than base_ejection_time/,
+      )
       if (!delta) assert.equal(nack.Version, '1')
       assert.equal(await asks(proxy), ResponseStatus.Ok)
       const after = peer.events.length

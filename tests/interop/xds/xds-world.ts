@@ -84,6 +84,7 @@ export class XdsWorld implements AsyncDisposable {
     const of = (type: ResourceType) => toResources(type, contents[type] ?? {})
     const resources = {
       extensionConfig: of('extensionConfig'),
+      secret: of('secret'),
       cluster: of('cluster'),
       endpoint: of('endpoint'),
       listener: of('listener'),

@@ -22,6 +22,10 @@ export function convertAddress(owner: ConfigMessage, name: string, hosts: Hosts)
 
 /** Reads an Address that stands by itself, in a list for example. */
 export function convertSocketAddress(address: ConfigMessage, hosts: Hosts): SocketAddress | undefined {
+  // where names are resolved there is no name in it
+  if (hosts === 'ip of endpoint' && address.has('pipe')) {
+    return { host: `unix:${address.message('pipe')?.text('path') ?? ''}`, port: 0 }
+  }
   const socket = address.message('socket_address')
   if (socket === undefined) return undefined
   const host = socket.text('address')

@@ -4,6 +4,7 @@ import type {
   ListenerConfig,
   NodeConfig,
   ProxyConfig,
+  SecretConfig,
   TracingProvider,
 } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
@@ -15,6 +16,7 @@ import { convertDynamicResources, requireNodeId, sourceContext } from './dynamic
 import { convertListener } from './listener.ts'
 import { convertLocality } from './locality.ts'
 import { convertStatsConfig } from './stats-config.ts'
+import { convertSecret } from './tls-secrets.ts'
 import { convertTracer } from './tracer.ts'
 
 const MODULES_TYPE = 'meltemi.v1.Modules'
@@ -22,9 +24,10 @@ const MODULES_TYPE = 'meltemi.v1.Modules'
 /** Reads a Bootstrap. The result is good only when no problem was reported. */
 export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOptions): ProxyConfig {
   const resources = bootstrap.message('static_resources')
-  const sources = sourceContext(bootstrap)
+  const secrets = convertSecrets(resources)
+  const sources = { ...sourceContext(bootstrap), secrets: new Map(secrets.map((each) => [each.name, each])) }
   const dynamic = convertDynamicResources(bootstrap, sources)
-  const clusters = convertClusters(resources, sources)
+  const clusters = convertClusters(resources, sources, options)
   const clusterNames = dynamic.clusters === undefined ? new Set(clusters.map((cluster) => cluster.name)) : undefined
   const connectionLimits = convertConnectionLimits(bootstrap)
   const tracingProvider = convertBootstrapTracer(bootstrap, clusterNames)
@@ -41,6 +44,7 @@ export function convertBootstrap(bootstrap: ConfigMessage, options: ValidateOpti
     dynamic: { ...dynamic, ...limitsOfLaterListeners(dynamic, connectionLimits, listeners) },
     modules: convertModules(bootstrap),
     ...(tracingProvider === undefined ? {} : { tracingProvider }),
+    ...(secrets.length === 0 ? {} : { secrets }),
     ...(stats === undefined ? {} : { stats }),
   }
 }
@@ -86,15 +90,30 @@ function convertLocalCluster(
   return { localCluster: name }
 }
 
-function convertClusters(resources: ConfigMessage | undefined, sources: SourceContext): readonly ClusterConfig[] {
+function convertClusters(
+  resources: ConfigMessage | undefined,
+  sources: SourceContext,
+  options: ValidateOptions,
+): readonly ClusterConfig[] {
   const names = new Set<string>()
   return (resources?.messages('clusters') ?? []).map((message) => {
-    const cluster = convertCluster(message, sources)
+    const cluster = convertCluster(message, sources, options)
     if (cluster.name !== '' && names.has(cluster.name)) {
       message.error('name', `there is already a cluster ${JSON.stringify(cluster.name)}`)
     }
     names.add(cluster.name)
     return cluster
+  })
+}
+
+function convertSecrets(resources: ConfigMessage | undefined): readonly SecretConfig[] {
+  const names = new Set<string>()
+  return (resources?.messages('secrets') ?? []).flatMap((message) => {
+    const name = message.text('name')
+    if (name === '') message.reportMissing('name')
+    else if (names.has(name)) message.error('name', `there is already a secret ${JSON.stringify(name)}`)
+    names.add(name)
+    return convertSecret(message) ?? []
   })
 }
 

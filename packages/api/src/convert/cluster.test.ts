@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { ClusterConfig, LoadBalancerConfig } from '../model/index.ts'
+import { type ClusterConfig, DEFAULT_OUTLIER_DETECTION, type LoadBalancerConfig } from '../model/index.ts'
 import { parseBootstrap } from '../parse-bootstrap.ts'
+
+const CHECK = 'timeout: 1s, interval: 5s, unhealthy_threshold: 2, healthy_threshold: 3'
 
 describe('a load balancer', () => {
   const cases: readonly (readonly [string, LoadBalancerConfig])[] = [
@@ -136,9 +138,43 @@ describe('a wrong or unsupported cluster is refused', () => {
       'circuit_breakers.thresholds[1]',
       'there is already an entry for this priority',
     ],
-    ['transport_socket: {name: tls}', 'transport_socket', 'transport_socket is not supported yet'],
-    ['health_checks: [{}]', 'health_checks', 'health_checks is not supported yet'],
-    ['outlier_detection: {}', 'outlier_detection', 'outlier_detection is not supported yet'],
+    ['transport_socket: {name: tls}', 'transport_socket.typed_config', 'typed_config is required'],
+    ['outlier_detection: {monitors: [{}]}', 'outlier_detection.monitors', 'monitors is not supported yet'],
+    [
+      'outlier_detection: {base_ejection_time: 2s, max_ejection_time: 1s}',
+      'outlier_detection.max_ejection_time',
+      'must not be less than base_ejection_time',
+    ],
+    [
+      'close_connections_on_host_health_failure: true',
+      'close_connections_on_host_health_failure',
+      'close_connections_on_host_health_failure is not supported yet',
+    ],
+    [
+      `health_checks: [{${CHECK}, tcp_health_check: {}}, {${CHECK}, tcp_health_check: {}}]`,
+      'health_checks[1]',
+      'a cluster has one health check',
+    ],
+    [
+      `health_checks: [{${CHECK}, http_health_check: {path: /}}]`,
+      'health_checks[0].http_health_check',
+      'http_health_check is not supported: tcp_health_check and custom_health_check are',
+    ],
+    [
+      `health_checks: [{${CHECK}, tcp_health_check: {send: {text: "0"}}}]`,
+      'health_checks[0].tcp_health_check.send.text',
+      'expected bytes in hex, two digits each',
+    ],
+    [
+      `health_checks: [{${CHECK}, tls_options: {}, tcp_health_check: {}}]`,
+      'health_checks[0].tls_options',
+      'tls_options is not supported yet',
+    ],
+    [
+      `health_checks: [{${CHECK}, custom_health_check: {name: a}}]`,
+      'health_checks[0].custom_health_check.typed_config',
+      'typed_config is required',
+    ],
     ['dns_refresh_rate: 0.001s', 'dns_refresh_rate', 'must be more than 0.001s, got 0.001s'],
     [
       'load_assignment: {cluster_name: c, endpoints: [{priority: 129}]}',
@@ -155,11 +191,6 @@ describe('a wrong or unsupported cluster is refused', () => {
       'load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address',
       'expected an IP address, got "a.b"; host names need a cluster of type STRICT_DNS or LOGICAL_DNS',
     ],
-    [
-      'load_assignment: {cluster_name: c, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: /a}}}}]}]}',
-      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.pipe',
-      'pipe is not supported yet',
-    ],
   ]
   for (const [text, path, message] of cases) {
     test(text, () => {
@@ -171,6 +202,107 @@ describe('a wrong or unsupported cluster is refused', () => {
       )
     })
   }
+})
+
+describe('outlier detection', () => {
+  test('has Envoy’s defaults, and grows with the base time', () => {
+    assert.deepEqual(accept('outlier_detection: {}').outlierDetection, DEFAULT_OUTLIER_DETECTION)
+    const long = accept('outlier_detection: {base_ejection_time: 600s}').outlierDetection
+    assert.equal(long?.maxEjectionTimeMs, 600_000)
+  })
+
+  test('is read whole', () => {
+    const { outlierDetection } = accept(`outlier_detection: {
+      consecutive_5xx: 1, consecutive_gateway_failure: 2, consecutive_local_origin_failure: 3,
+      split_external_local_origin_errors: true, interval: 4s, base_ejection_time: 5s, max_ejection_time: 6s,
+      max_ejection_time_jitter: 7s, max_ejection_percent: 8, always_eject_one_host: true,
+      successful_active_health_check_uneject_host: false,
+      success_rate_minimum_hosts: 9, success_rate_request_volume: 10, success_rate_stdev_factor: 11,
+      failure_percentage_threshold: 12, failure_percentage_minimum_hosts: 13, failure_percentage_request_volume: 14,
+      enforcing_consecutive_5xx: 15, enforcing_consecutive_gateway_failure: 16,
+      enforcing_consecutive_local_origin_failure: 17, enforcing_success_rate: 18,
+      enforcing_local_origin_success_rate: 19, enforcing_failure_percentage: 20,
+      enforcing_failure_percentage_local_origin: 21}`)
+    assert.deepEqual(outlierDetection, {
+      consecutive5xx: 1,
+      consecutiveGatewayFailure: 2,
+      consecutiveLocalOriginFailure: 3,
+      splitExternalLocalOriginErrors: true,
+      intervalMs: 4_000,
+      baseEjectionTimeMs: 5_000,
+      maxEjectionTimeMs: 6_000,
+      maxEjectionTimeJitterMs: 7_000,
+      maxEjectionPercent: 8,
+      alwaysEjectOneHost: true,
+      successfulActiveHealthCheckUnejectHost: false,
+      successRate: { minimumHosts: 9, requestVolume: 10, stdevFactor: 11 },
+      failurePercentage: { threshold: 12, minimumHosts: 13, requestVolume: 14 },
+      enforcing: {
+        consecutive5xx: 15,
+        consecutiveGatewayFailure: 16,
+        consecutiveLocalOriginFailure: 17,
+        successRate: 18,
+        localOriginSuccessRate: 19,
+        failurePercentage: 20,
+        localOriginFailurePercentage: 21,
+      },
+    })
+  })
+})
+
+describe('a health check', () => {
+  test('has Envoy’s defaults, and its intervals follow each other', () => {
+    const { healthCheck } = accept(`health_checks: [{${CHECK}, unhealthy_interval: 7s, tcp_health_check: {}}]`)
+    assert.deepEqual(healthCheck, {
+      timeoutMs: 1_000,
+      intervalMs: 5_000,
+      unhealthyThreshold: 2,
+      healthyThreshold: 3,
+      initialJitterMs: 0,
+      intervalJitterMs: 0,
+      intervalJitterPercent: 0,
+      reuseConnection: true,
+      noTrafficIntervalMs: 60_000,
+      noTrafficHealthyIntervalMs: 60_000,
+      unhealthyIntervalMs: 7_000,
+      unhealthyEdgeIntervalMs: 7_000,
+      healthyEdgeIntervalMs: 5_000,
+      alwaysLogFailures: false,
+      alwaysLogSuccess: false,
+      check: { kind: 'tcp', send: '', receive: [] },
+    })
+  })
+
+  test('sends and expects bytes, in hex or in base64', () => {
+    const tcp = 'send: {text: "0AfF"}, receive: [{text: "01"}, {binary: "/w=="}]'
+    const { healthCheck } = accept(`health_checks: [{${CHECK}, tcp_health_check: {${tcp}}}]`)
+    assert.deepEqual(healthCheck?.check, { kind: 'tcp', send: '0aff', receive: ['01', 'ff'] })
+  })
+
+  test('may be of a codec, which must have one', () => {
+    const type = 'type.googleapis.com/meltemi.v1.CodecHealthCheck'
+    const check = (codec: string) =>
+      `health_checks: [{${CHECK}, custom_health_check: {name: any, typed_config: {"@type": ${type}, codec: {name: ${codec}}}}}]`
+    const codecs = new Map([
+      ['able', { create: () => ({ healthCheck: () => {} }) }],
+      ['unable', { create: () => ({}) }],
+    ])
+    const parseWith = (codec: string) =>
+      parseBootstrap(`static_resources: {clusters: [{name: c, ${check(codec)}}]}`, 'file.yaml', { codecs })
+    assert.deepEqual(parseWith('able').config?.clusters[0]?.healthCheck?.check, {
+      kind: 'codec',
+      codec: { name: 'able', options: undefined, moduleDigest: undefined },
+    })
+    for (const [codec, fault] of [
+      ['unable', 'this codec, with these options, has no health check'],
+      ['nobody', 'there is no codec "nobody", known are: able, unable'],
+    ] as const) {
+      assert.deepEqual(
+        parseWith(codec).problems.map(({ message }) => message),
+        [fault],
+      )
+    }
+  })
 })
 
 function parse(settings: string) {

@@ -1,10 +1,14 @@
 import type { CircuitBreakerConfig, ClusterConfig, EndpointConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertConfigSource } from './config-source.ts'
-import type { SourceContext } from './convert-context.ts'
+import type { SourceContext, ValidateOptions } from './convert-context.ts'
 import { convertDns } from './dns.ts'
 import { convertEndpoints } from './endpoint.ts'
+import { convertHealthChecks } from './health-check.ts'
 import { convertBalance } from './load-balancer.ts'
+import { convertOutlierDetection } from './outlier-detection.ts'
+import { convertUpstreamTls } from './tls.ts'
+import { convertTransportMatches } from './transport-matches.ts'
 
 const DISCOVERY: Readonly<Record<string, ClusterConfig['discovery']>> = {
   STATIC: 'static',
@@ -15,7 +19,11 @@ const DISCOVERY: Readonly<Record<string, ClusterConfig['discovery']>> = {
 const HTTP_OPTIONS_TYPE = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 
 /** Reads one Cluster; what this version does not do stays unread, and so is refused. */
-export function convertCluster(cluster: ConfigMessage, sources: SourceContext): ClusterConfig {
+export function convertCluster(
+  cluster: ConfigMessage,
+  sources: SourceContext,
+  options: ValidateOptions = {},
+): ClusterConfig {
   const name = cluster.text('name')
   const discovery = convertDiscovery(cluster)
   return {
@@ -30,9 +38,21 @@ export function convertCluster(cluster: ConfigMessage, sources: SourceContext): 
     panicThresholdPercent: convertPanicThreshold(cluster.message('common_lb_config')),
     bufferLimitBytes: cluster.number('per_connection_buffer_limit_bytes') ?? 1024 * 1024,
     eds: convertEds(cluster, discovery, sources),
-    outlierDetection: undefined,
+    outlierDetection: convertOutlierDetection(cluster),
+    // modules by digest are for listeners
+    ...convertHealthChecks(cluster, { options, isDelivered: false }),
     http2: convertHttp2(cluster),
+    ...convertTransport(cluster, sources),
   }
+}
+
+function convertTransport(
+  cluster: ConfigMessage,
+  sources: SourceContext,
+): Pick<ClusterConfig, 'tls' | 'transportMatches'> {
+  const tls = convertUpstreamTls(cluster, sources)
+  const transportMatches = convertTransportMatches(cluster, sources)
+  return { ...(tls === undefined ? {} : { tls }), ...(transportMatches.length === 0 ? {} : { transportMatches }) }
 }
 
 function convertDiscovery(cluster: ConfigMessage): ClusterConfig['discovery'] {
@@ -97,7 +117,16 @@ function convertCircuitBreaker(breakers: ConfigMessage | undefined): CircuitBrea
     maxPendingRequests: first?.number('max_pending_requests') ?? 1024,
     maxRequests: first?.number('max_requests') ?? 1024,
     maxRetries: first?.number('max_retries') ?? 3,
+    ...(first?.flag('track_remaining') ? { tracksRemaining: true } : {}),
+    ...convertRetryBudget(first?.message('retry_budget')),
   }
+}
+
+function convertRetryBudget(budget: ConfigMessage | undefined): Pick<CircuitBreakerConfig, 'retryBudget'> {
+  if (budget === undefined) return {}
+  const percent = budget.message('budget_percent')
+  const budgetPercent = percent === undefined ? 20 : (percent.number('value') ?? 0)
+  return { retryBudget: { budgetPercent, minRetryConcurrency: budget.number('min_retry_concurrency') ?? 3 } }
 }
 
 function convertPanicThreshold(common: ConfigMessage | undefined): number {

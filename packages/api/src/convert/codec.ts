@@ -3,8 +3,11 @@ import type { ConfigMessage } from '../schema/config-message.ts'
 import { toPlainJson } from '../schema/plain-json.ts'
 import type { CodecRule, ConvertContext } from './convert-context.ts'
 
+/** What reading a Codec depends on. */
+export type CodecContext = Pick<ConvertContext, 'options' | 'isDelivered'>
+
 /** Reads a Codec; with known codecs the result has the registered name, however hyphens and underscores were written. */
-export function convertCodec(codec: ConfigMessage, context: ConvertContext): CodecConfig {
+export function convertCodec(codec: ConfigMessage, context: CodecContext): CodecConfig {
   const given = codec.text('name')
   const options = convertOptions(codec)
   const moduleDigest = convertDigest(codec, context)
@@ -21,7 +24,7 @@ export function convertCodec(codec: ConfigMessage, context: ConvertContext): Cod
   return { name, options, moduleDigest }
 }
 
-function convertDigest(codec: ConfigMessage, { isDelivered }: ConvertContext): string | undefined {
+function convertDigest(codec: ConfigMessage, { isDelivered }: CodecContext): string | undefined {
   const digest = codec.text('module_digest')
   if (digest === '') return undefined
   if (!isDelivered) codec.error('module_digest', 'modules by digest come with the listeners of a control plane only')

@@ -1,6 +1,7 @@
 import type { ApiConfigSource, ConfigSource } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import type { SourceContext } from './convert-context.ts'
+import { refuseOldVersion } from './grpc-service.ts'
 
 const FETCH_TIMEOUT_MS = 15_000
 
@@ -34,11 +35,6 @@ export function convertApiConfigSource(
   if (type !== 'GRPC' && type !== 'DELTA_GRPC') source.error('api_type', `expected GRPC or DELTA_GRPC, got ${type}`)
   refuseOldVersion(source, 'transport_api_version')
   return { cluster: convertService(source, context), delta: type === 'DELTA_GRPC' }
-}
-
-/** AUTO, which is what an absent version says, can only mean V3 by now. */
-function refuseOldVersion(source: ConfigMessage, name: string): void {
-  if (source.enumName(name) === 'V2') source.error(name, 'expected V3, got V2')
 }
 
 function convertService(source: ConfigMessage, { staticClusters }: SourceContext): string {

@@ -1,4 +1,4 @@
-import type { TracingProvider } from '../model/index.ts'
+import type { SecretConfig, TracingProvider } from '../model/index.ts'
 import type { ConnectionLimit } from './connection-limits.ts'
 
 /** What a codec says about itself, as far as configuration can go wrong. */
@@ -7,6 +7,8 @@ export interface CodecRule {
   readonly mutation?: 'request' | 'response' | 'both' | undefined
   /** Faults of its options; empty: none. */
   validate?(options: unknown): readonly string[]
+  /** Made for a moment to see whether it can ask services for their health. */
+  create?(side: 'upstream', options: unknown): { readonly healthCheck?: unknown }
 }
 
 /** The part of a filter's definition that checks its configuration; the sdk's FilterDefinition is one. */
@@ -43,4 +45,6 @@ export interface SourceContext {
   readonly hasAds: boolean
   /** Names of the bootstrap's clusters that do not come from a control plane, nor do their endpoints. */
   readonly staticClusters: ReadonlySet<string>
+  /** Of the bootstrap's static_resources, by name; default: none. */
+  readonly secrets?: ReadonlyMap<string, SecretConfig>
 }

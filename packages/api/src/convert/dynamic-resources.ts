@@ -1,4 +1,10 @@
-import type { DynamicConfig, ListenerConfig, ProxyConfig, RdsConfig } from '../model/index.ts'
+import {
+  type DynamicConfig,
+  type ListenerConfig,
+  type ProxyConfig,
+  type RdsConfig,
+  secretRefs,
+} from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertApiConfigSource, convertConfigSource } from './config-source.ts'
 import type { SourceContext } from './convert-context.ts'
@@ -17,7 +23,13 @@ export function convertDynamicResources(bootstrap: ConfigMessage, context: Sourc
 /** A control plane knows a proxy by its id: without one nobody can be asked for anything. */
 export function requireNodeId(bootstrap: ConfigMessage, { dynamic, clusters, listeners }: Asking): void {
   const { ads, listeners: lds, clusters: cds } = dynamic
-  const asks = [ads, lds, cds, ...clusters.map(({ eds }) => eds), ...listeners.map(rdsOf)]
+  const sides = [
+    ...listeners.map(({ tls }) => tls),
+    ...clusters.flatMap(({ tls, transportMatches = [] }) => [tls, ...transportMatches.map((match) => match.tls)]),
+  ]
+  const secrets = sides.flatMap((tls) => (tls === undefined ? [] : secretRefs(tls)))
+  const remote = secrets.filter(({ source }) => source.kind !== 'path')
+  const asks = [ads, lds, cds, ...clusters.map(({ eds }) => eds), ...listeners.map(rdsOf), ...remote]
   if (asks.every((each) => each === undefined)) return
   const node = bootstrap.message('node')
   if (node === undefined) bootstrap.reportMissing('node')

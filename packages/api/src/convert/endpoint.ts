@@ -1,7 +1,7 @@
 import type { EndpointConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertAddress, type Hosts } from './address.ts'
-import { convertEndpointMetadata } from './lb-metadata.ts'
+import { convertEndpointMetadata, convertTransportMetadata } from './lb-metadata.ts'
 import { convertLocality } from './locality.ts'
 
 /** In percent; Envoy's default, and what priorities and localities go by. */
@@ -53,15 +53,19 @@ function convertEndpoint(lbEndpoint: ConfigMessage, hosts: Hosts, place: Place):
   }
   const address = convertAddress(endpoint, 'address', hosts)
   if (address === undefined) return undefined
-  if (address.port === 0) endpoint.error('address', 'the port of an endpoint must be more than 0')
+  if (address.port === 0 && !address.host.startsWith('unix:'))
+    endpoint.error('address', 'the port of an endpoint must be more than 0')
   const metadata = convertEndpointMetadata(lbEndpoint)
+  const transportMetadata = convertTransportMetadata(lbEndpoint)
   return {
     address,
     hostname: endpoint.text('hostname'),
     weight: lbEndpoint.number('load_balancing_weight') ?? 1,
     ...convertHealth(lbEndpoint),
+    ...convertCheck(endpoint),
     ...place,
     ...(metadata === undefined ? {} : { metadata }),
+    ...(transportMetadata === undefined ? {} : { transportMetadata }),
   }
 }
 
@@ -70,4 +74,13 @@ function convertHealth(lbEndpoint: ConfigMessage): Pick<EndpointConfig, 'healthy
   const healthy = IS_HEALTHY[status]
   if (healthy === undefined) lbEndpoint.error('health_status', `${status} is not supported yet`)
   return { healthy: healthy ?? false, ...(status === 'DEGRADED' ? { degraded: true } : {}) }
+}
+
+/** What is left unread in it is for kinds of checks that there are not. */
+function convertCheck(endpoint: ConfigMessage): Pick<EndpointConfig, 'healthCheck'> {
+  const check = endpoint.message('health_check_config')
+  const port = check?.number('port_value') ?? 0
+  const isDisabled = check?.flag('disable_active_health_check') ?? false
+  if (port === 0 && !isDisabled) return {}
+  return { healthCheck: { ...(port === 0 ? {} : { port }), ...(isDisabled ? { isDisabled } : {}) } }
 }

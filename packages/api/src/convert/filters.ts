@@ -3,8 +3,10 @@ import type { ConfigMessage } from '../schema/config-message.ts'
 import type { ConfigAny } from '../schema/config-value.ts'
 import { findSpot } from '../schema/find-spot.ts'
 import { toPlainJson } from '../schema/plain-json.ts'
+import type { ProblemList, Spot } from '../schema/problem-list.ts'
 import { typeNameOf } from '../schema/type-registry.ts'
 import type { ConvertContext, FilterRule } from './convert-context.ts'
+import { OWN_FILTERS } from './own-filters.ts'
 
 const FILTERS = 'aeraki.meta_protocol_proxy.filters'
 const ROUTER_TYPE = `${FILTERS}.router.v1alpha.Router`
@@ -15,7 +17,10 @@ const TYPE_OF_NAME: ReadonlyMap<string, string> = new Map([
   ['aeraki.meta_protocol.filters.local_ratelimit', `${FILTERS}.local_ratelimit.v1alpha.LocalRateLimit`],
   ['aeraki.meta_protocol.filters.ratelimit', `${FILTERS}.ratelimit.v1alpha.RateLimit`],
   ['aeraki.meta_protocol.filters.metadata_exchange', `${FILTERS}.metadata_exchange.v1alpha.MetadataExchange`],
+  ['meltemi.filters.fault', 'meltemi.filters.fault.v1.Fault'],
+  ['meltemi.filters.metadata', 'meltemi.filters.metadata.v1.MetadataOperations'],
   ['aeraki.meta_protocol.filters.istio_stats', `${FILTERS}.istio_stats.v1alpha.IstioStats`],
+  ['envoy.filters.dubbo.rbac', 'envoy.extensions.filters.network.rbac.v3.RBAC'],
 ])
 const KNOWN_TYPES: ReadonlySet<string> = new Set(TYPE_OF_NAME.values())
 
@@ -38,7 +43,43 @@ function convertFilter(entry: ConfigMessage, isLast: boolean, context: ConvertCo
     refuseFilter(entry, name, typeName)
     return undefined
   }
-  return { name, typeUrl: `type.googleapis.com/${typeName}`, config: checkConfig(entry, config, rule) }
+  const read = readConfig(typeName, config, context)
+  const spot = config ?? entry.spot('config')
+  return { name, typeUrl: urlOf(typeName), ...(read ?? { config: checkConfig(entry.problems, spot, config, rule) }) }
+}
+
+/** The configuration of a filter for one route; undefined, and a problem, for one that there is not. */
+export function convertRouteFilter(
+  name: string,
+  config: ConfigAny,
+  problems: ProblemList,
+  context: ConvertContext,
+): FilterConfig | undefined {
+  const { typeName } = config
+  const rule = findRule(typeName, context)
+  if (rule === undefined) {
+    const isKnown = KNOWN_TYPES.has(typeName)
+    problems.refuse(config, isKnown ? `${typeName} is not supported yet` : `there is no filter of type ${typeName}`)
+    config.message?.handOver()
+    return undefined
+  }
+  const read = readConfig(typeName, config, context)
+  return { name, typeUrl: urlOf(typeName), ...(read ?? { config: checkConfig(problems, config, config, rule) }) }
+}
+
+function urlOf(typeName: string): string {
+  return `type.googleapis.com/${typeName}`
+}
+
+/** Of filters whose configuration is read here; undefined: it is another one, or there is nothing to read. */
+export function readConfig(
+  typeName: string,
+  config: ConfigAny | undefined,
+  context: ConvertContext,
+): Pick<FilterConfig, 'config' | 'parsed'> | undefined {
+  const convert = OWN_FILTERS.get(typeName)
+  if (convert === undefined || config?.message === undefined) return undefined
+  return { config: toPlainJson(config.message), parsed: convert(config.message, context) }
 }
 
 function typeOfName(name: string, context: ConvertContext): string | undefined {
@@ -61,14 +102,13 @@ function refuseFilter(entry: ConfigMessage, name: string, typeName: string | und
 }
 
 /** The filter checks its configuration itself: lowerCamelCase names where its type is known to us, as written otherwise. */
-function checkConfig(entry: ConfigMessage, config: ConfigAny | undefined, rule: FilterRule): unknown {
+function checkConfig(problems: ProblemList, whole: Spot, config: ConfigAny | undefined, rule: FilterRule): unknown {
   const json =
     config === undefined ? undefined : config.message === undefined ? config.json : toPlainJson(config.message)
   config?.message?.handOver()
   rule.parse(json ?? {}, (path, message) => {
-    const whole = config ?? entry.spot('config')
     const inside = { path: path === '' ? whole.path : `${whole.path}.${path}`, place: whole.place }
-    entry.problems.error(config?.message === undefined ? inside : findSpot(config.message, path), message)
+    problems.error(config?.message === undefined ? inside : findSpot(config.message, path), message)
   })
   return json
 }

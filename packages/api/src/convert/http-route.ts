@@ -1,10 +1,15 @@
 import type { PropertyChange, RouteConfig, RouteTableConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import type { ConvertContext } from './convert-context.ts'
+import { convertFilterAction } from './direct-response.ts'
+import { convertOverrides } from './filter-overrides.ts'
 import { convertMatcher } from './match.ts'
 import { convertMirrorPolicies } from './mirror-policies.ts'
-import { convertClusterChoice } from './weighted-clusters.ts'
+import { convertRequestBuffer } from './request-buffer.ts'
+import { convertRetries } from './retry-policy.ts'
+import { convertClusterChoice, convertClusterKey } from './weighted-clusters.ts'
 
+const CHANGES = ['request', 'response'].flatMap((side) => [`${side}_headers_to_add`, `${side}_headers_to_remove`])
 const APPEND = 'APPEND_IF_EXISTS_OR_ADD'
 const OVERWRITE = 'OVERWRITE_IF_EXISTS_OR_ADD'
 
@@ -29,6 +34,7 @@ function convertHost(host: ConfigMessage, context: ConvertContext): readonly Rou
 
 function convertRoute(route: ConfigMessage, context: ConvertContext): RouteConfig {
   const action = route.message('route')
+  const directResponse = convertFilterAction(route, CHANGES)
   return {
     name: route.text('name'),
     match: { metadata: convertMatch(route.message('match')) },
@@ -39,8 +45,13 @@ function convertRoute(route: ConfigMessage, context: ConvertContext): RouteConfi
     mirrors: action === undefined ? [] : convertMirrorPolicies(action, context),
     // HTTP's own default of 15 s is for HTTP: here the listener has one
     timeoutMs: action?.durationMs('timeout'),
+    ...(action === undefined ? {} : convertRetries(action)),
+    ...convertRequestBuffer(route),
     requestMutation: convertChanges(route, 'request'),
     responseMutation: convertChanges(route, 'response'),
+    ...convertClusterKey(action),
+    ...(directResponse === undefined ? {} : { directResponse }),
+    ...convertOverrides(route, context),
   }
 }
 

@@ -61,7 +61,7 @@ describe('a wrong or unsupported listener is refused', () => {
     ],
     [
       `${ADDRESS}, ${good.replace('{filters', '{transport_socket: {name: tls}, filters')}`,
-      'filter_chains[0].transport_socket: transport_socket is not supported yet',
+      'filter_chains[0].transport_socket.typed_config: typed_config is required',
     ],
     [
       `${ADDRESS}, ${chains('"@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager')}`,

@@ -1,9 +1,10 @@
-import type { ListenerConfig } from '../model/index.ts'
+import { type ListenerConfig, needsIdentity } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertAddress } from './address.ts'
 import type { ConvertContext } from './convert-context.ts'
 import { convertMetaProtocolProxy } from './meta-protocol-proxy.ts'
 import { convertTcpProxy } from './tcp-proxy.ts'
+import { convertDownstreamTls } from './tls.ts'
 
 const DIRECTION: Readonly<Record<string, ListenerConfig['direction']>> = { INBOUND: 'inbound', OUTBOUND: 'outbound' }
 const PROXY_PROTOCOL_TYPE = 'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol'
@@ -22,18 +23,30 @@ export function convertListener(listener: ConfigMessage, context: ConvertContext
   if (listener.flag('enable_reuse_port') === false)
     listener.error('enable_reuse_port', 'false is not supported, workers share the port')
   if (listener.flag('bind_to_port') === false) listener.error('bind_to_port', 'false is not supported yet')
-  const filter = convertChain(listener, context)
+  const chain = convertChain(listener, context)
   const givenName = listener.text('name')
-  if (address === undefined || filter === undefined) return undefined
+  if (address === undefined || chain?.filter === undefined) return undefined
   const name = givenName || `${address.host}_${address.port}`
-  return {
+  const config: ListenerConfig = {
     name,
     address,
     direction,
     proxyProtocol,
     bufferLimitBytes,
     maxConnections: context.connectionLimits.get(name)?.limit ?? 0,
-    filter,
+    ...(chain.tls === undefined ? {} : { tls: chain.tls }),
+    filter: chain.filter,
+  }
+  warnOfNobody(listener, config)
+  return config
+}
+
+/** Who asks who the client is where nobody has to say it. */
+function warnOfNobody(listener: ConfigMessage, config: ListenerConfig): void {
+  for (const name of needsIdentity(config)) {
+    const filter = JSON.stringify(name)
+    const why = `filter ${filter} asks who the client is, but no client must show a certificate that is verified`
+    listener.warning('filter_chains', `${why}: set require_client_certificate and trusted_ca`)
   }
 }
 
@@ -50,7 +63,7 @@ function convertListenerFilters(listener: ConfigMessage): boolean {
   return proxyProtocol
 }
 
-function convertChain(listener: ConfigMessage, context: ConvertContext): ListenerConfig['filter'] | undefined {
+function convertChain(listener: ConfigMessage, context: ConvertContext) {
   const [chain, another] = listener.messages('filter_chains')
   if (chain === undefined) {
     listener.reportMissing('filter_chains')
@@ -58,8 +71,11 @@ function convertChain(listener: ConfigMessage, context: ConvertContext): Listene
   }
   if (another !== undefined) another.problems.error(another, 'more than one filter chain is not supported yet')
   // The chains after the first are read too, for the problems inside them.
-  const filters = listener.messages('filter_chains').map((each) => convertNetworkFilter(each, context))
-  return filters[0]
+  const chains = listener.messages('filter_chains').map((each) => ({
+    tls: convertDownstreamTls(each, context.sources),
+    filter: convertNetworkFilter(each, context),
+  }))
+  return chains[0]
 }
 
 function convertNetworkFilter(chain: ConfigMessage, context: ConvertContext): ListenerConfig['filter'] | undefined {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { MetaProtocolConfig } from '../model/index.ts'
+import { ERROR_TYPES, type MetaProtocolConfig } from '../model/index.ts'
 import { parseBootstrap } from '../parse-bootstrap.ts'
 import type { CodecRule, FilterRule, ValidateOptions } from './convert-context.ts'
 
 const RATE_LIMIT = 'aeraki.meta_protocol_proxy.filters.local_ratelimit.v1alpha.LocalRateLimit'
+const ISTIO_STATS = 'aeraki.meta_protocol_proxy.filters.istio_stats.v1alpha.IstioStats'
 const ROUTE = 'route_config: {routes: [{route: {cluster: c}}]}'
 
 describe('codecs', () => {
@@ -63,16 +64,18 @@ describe('codecs', () => {
 
 describe('filters', () => {
   const rule: FilterRule = {
-    name: 'aeraki.meta_protocol.filters.local_ratelimit',
+    name: 'aeraki.meta_protocol.filters.istio_stats',
     parse: (json, problem) => {
-      if ((json as { statPrefix?: string }).statPrefix !== 'bad') return
-      problem('statPrefix', 'is bad')
-      problem('conditions[0].tokenBucket.burst', 'is missing')
+      if ((json as { destinationService?: string }).destinationService !== 'bad') return
+      problem('destinationService', 'is bad')
+      problem('workload.labels', 'is missing')
     },
   }
-  const options = { filters: new Map([[`type.googleapis.com/${RATE_LIMIT}`, rule]]) }
-  const limit = (prefix: string) =>
-    `{name: x, config: {"@type": type.googleapis.com/${RATE_LIMIT}, stat_prefix: ${prefix}, conditions: [{match: {}, token_bucket: {max_tokens: 1, fill_interval: 1s}}]}}`
+  const options = { filters: new Map([[`type.googleapis.com/${ISTIO_STATS}`, rule]]) }
+  const stats = (service: string) =>
+    `{name: x, config: {"@type": type.googleapis.com/${ISTIO_STATS}, destination_service: ${service}}}`
+  const limit = (settings: string) =>
+    `{name: x, config: {"@type": type.googleapis.com/${RATE_LIMIT}, stat_prefix: s, ${settings}}}`
   const withFilters = (filters: string) => `${ROUTE}, meta_protocol_filters: [${filters}]`
 
   test('stand before the router, which is not listed', () => {
@@ -80,12 +83,8 @@ describe('filters', () => {
     const typed =
       '{name: r, config: {"@type": type.googleapis.com/aeraki.meta_protocol_proxy.filters.router.v1alpha.Router}}'
     for (const last of [router, typed]) {
-      assert.deepEqual(accept('c', withFilters(`${limit('s')}, ${last}`), options).filters, [
-        {
-          name: 'x',
-          typeUrl: `type.googleapis.com/${RATE_LIMIT}`,
-          config: { statPrefix: 's', conditions: [{ match: {}, tokenBucket: { maxTokens: 1, fillInterval: '1s' } }] },
-        },
+      assert.deepEqual(accept('c', withFilters(`${stats('s')}, ${last}`), options).filters, [
+        { name: 'x', typeUrl: `type.googleapis.com/${ISTIO_STATS}`, config: { destinationService: 's' } },
       ])
     }
     assert.deepEqual(problems('c', withFilters(`${router}, ${router}`)), [
@@ -95,15 +94,57 @@ describe('filters', () => {
 
   test('without a config are found by name and have none', () => {
     assert.deepEqual(accept('c', withFilters(`{name: ${rule.name}}`), options).filters, [
-      { name: rule.name, typeUrl: `type.googleapis.com/${RATE_LIMIT}`, config: undefined },
+      { name: rule.name, typeUrl: `type.googleapis.com/${ISTIO_STATS}`, config: undefined },
     ])
   })
 
   test('check their own configuration', () => {
-    assert.deepEqual(problems('c', withFilters(limit('bad')), options), [
-      'meta_protocol_filters[0].config.stat_prefix: is bad',
-      'meta_protocol_filters[0].config.conditions[0].token_bucket.burst: is missing',
+    assert.deepEqual(problems('c', withFilters(stats('bad')), options).toSorted(), [
+      'meta_protocol_filters[0].config.destination_service: is bad',
+      'meta_protocol_filters[0].config.workload.labels: is missing',
     ])
+  })
+
+  test('of the proxy itself become what it works with', () => {
+    const limits = { filters: new Map([[RATE_LIMIT, { name: 'limit', parse: () => assert.fail('it was read') }]]) }
+    const bucket = 'token_bucket: {max_tokens: 5, fill_interval: 1.5s}'
+    const scope = 'token_bucket_scope: {per_downstream_connection: true, metadata_keys: [a, b], max_buckets: 7}'
+    const condition = `{match: {metadata: [{name: m, present_match: true}]}, ${bucket}, ${scope}}`
+    const settings = `${bucket}, conditions: [${condition}], shadow_mode: true`
+    const rate = { maxTokens: 5, tokensPerFill: 1, fillIntervalMs: 1500 }
+    assert.deepEqual(accept('c', withFilters(limit(settings)), limits).filters[0]?.parsed, {
+      statPrefix: 's',
+      bucket: { ...rate, perConnection: false, metadataKeys: [], maxBuckets: 10_000 },
+      conditions: [
+        {
+          match: {
+            metadata: [
+              { name: 'm', test: { kind: 'present', present: true }, invert: false, treatMissingAsEmpty: false },
+            ],
+          },
+          bucket: { ...rate, perConnection: true, metadataKeys: ['a', 'b'], maxBuckets: 7 },
+        },
+      ],
+      isShadow: true,
+    })
+    const at = 'meta_protocol_filters[0].config'
+    const tooQuick = 'token_bucket: {max_tokens: 5, fill_interval: 0.0009s}'
+    for (const [wrong, problem] of [
+      ['shadow_mode: true', '.token_bucket: token_bucket is required'],
+      [tooQuick, '.token_bucket.fill_interval: must be at least 1ms'],
+      [`${bucket}, token_bucket_scope: {}`, '.token_bucket_scope.metadata_keys: metadata_keys is required'],
+      [
+        `${bucket}, token_bucket_scope: {per_downstream_connection: true, max_buckets: 5}`,
+        '.token_bucket_scope.max_buckets: is of no use without metadata_keys',
+      ],
+      [
+        `conditions: [{match: {}, ${bucket}}], token_bucket_scope: {metadata_keys: [a]}`,
+        '.token_bucket_scope: is of no use without a token_bucket',
+      ],
+    ] as const) {
+      const found = problems('c', withFilters(limit(wrong)), limits)
+      assert.deepEqual(found, [at + problem])
+    }
   })
 
   test('of the mesh get their fields in either spelling', () => {
@@ -127,7 +168,7 @@ describe('filters', () => {
   test('that the proxy does not have are refused, apart from those that do not exist', () => {
     const refused = problems(
       'c',
-      withFilters(`${limit('s')}, {name: aeraki.meta_protocol.filters.istio_stats}, {name: a.b}`),
+      withFilters(`${limit('shadow_mode: true')}, {name: aeraki.meta_protocol.filters.istio_stats}, {name: a.b}`),
     )
     assert.deepEqual(refused, [
       `meta_protocol_filters[0]: filter "x" (${RATE_LIMIT}) is not supported yet`,
@@ -160,24 +201,31 @@ describe('routes', () => {
     )
   })
 
-  test('refuse by name what later versions bring', () => {
-    const action = (rest: string) => `route_config: {routes: [{route: {${rest}}}]}`
-    for (const field of [
-      'retry_policy: {}',
-      'hedge_policy: {}',
-      'typed_per_filter_config: {a: {"@type": x/google.protobuf.Empty}}',
-    ]) {
-      const name = field.replace(/:.*/, '')
-      assert.deepEqual(problems('c', action(`cluster: c, ${field}`)), [
-        `route_config.routes[0].route.${name}: ${name} is not supported yet`,
-      ])
-    }
-    for (const field of ['cluster_header: key', 'direct_response: {a: 1}']) {
-      const name = field.replace(/:.*/, '')
-      assert.deepEqual(problems('c', action(field)), [
-        `route_config.routes[0].route.${name}: ${name} is not supported yet`,
-      ])
-    }
+  test('may name a cluster by a key of the metadata', () => {
+    const { routes } = accept('c', 'route_config: {routes: [{route: {cluster_header: Key}}]}').routes
+    assert.deepEqual([routes[0]?.clusters, routes[0]?.clusterKey], [[{ cluster: '', weight: 1 }], 'Key'])
+  })
+
+  test('may answer themselves, and then have nothing that only services need', () => {
+    const direct = (rest: string) => `route_config: {routes: [{route: {direct_response: {${rest}}}}]}`
+    const answer = (rest: string) => accept('c', direct(rest)).routes.routes[0]
+    const { clusters, directResponse } = answer('error_type: Denied, message: closed') ?? assert.fail()
+    assert.deepEqual([clusters, directResponse], [[], { errorType: 'Denied', message: 'closed' }])
+    assert.equal(answer('message: closed')?.directResponse?.errorType, 'Unspecified')
+    const at = 'route_config.routes[0].route.direct_response'
+    assert.deepEqual(problems('c', direct('')), [`${at}.message: message is required`])
+    assert.deepEqual(problems('c', direct('error_type: Oops, message: m')), [
+      `${at}.error_type: expected one of ${Object.keys(ERROR_TYPES).join(', ')}, got Oops`,
+    ])
+    const both = `route_config: {routes: [{request_remove: [a], route: {timeout: 1s, hash_policy: [a],
+      direct_response: {message: m}}}]}`
+    const meaningless = 'has no meaning where the proxy itself answers'
+    assert.deepEqual(problems('c', both), [
+      `route_config.routes[0].request_remove: ${meaningless}`,
+      `route_config.routes[0].route.timeout: ${meaningless}`,
+      `route_config.routes[0].route.hash_policy: ${meaningless}`,
+      `${at}: the proxy itself answers, so there is no use for hash_policy, timeout, request_remove`,
+    ])
   })
 
   test('refuse a mutation without key and one that is too large', () => {

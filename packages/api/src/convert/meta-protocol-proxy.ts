@@ -1,10 +1,12 @@
-import type { CodecConfig, MetaProtocolConfig, RdsConfig } from '../model/index.ts'
+import type { CodecConfig, FilterConfig, MetaProtocolConfig, RdsConfig, RouteTableConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
+import { typeNameOf } from '../schema/type-registry.ts'
 import { convertAccessLogs } from './access-log.ts'
 import { convertCodec } from './codec.ts'
 import { convertConfigSource } from './config-source.ts'
 import type { ConvertContext } from './convert-context.ts'
 import { convertFilters } from './filters.ts'
+import { OWN_FILTERS } from './own-filters.ts'
 import { convertRouteTable, type RouteContext } from './route.ts'
 import { convertTracing } from './tracing.ts'
 
@@ -16,18 +18,36 @@ export function convertMetaProtocolProxy(proxy: ConfigMessage, context: ConvertC
   const codec = chooseCodec(proxy, protocol, context)
   const routes = proxy.message('route_config')
   const rds = proxy.message('rds')
+  const filters = convertFilters(proxy, context)
+  const table =
+    routes === undefined ? { name: '', routes: [] } : convertRouteTable(routes, routeContext(codec, filters, context))
+  // routes that come later may still configure them
+  if (rds === undefined) warnOfIdleFilters(proxy, filters, table)
   return {
     kind: 'meta-protocol',
     statPrefix: proxy.text('stat_prefix'),
     applicationProtocol: chooseName(proxy, protocol),
     codec,
     multiplexing: protocol?.flag('multiplexing') ?? false,
-    filters: convertFilters(proxy, context),
-    routes: routes === undefined ? { name: '', routes: [] } : convertRouteTable(routes, routeContext(codec, context)),
+    filters,
+    routes: table,
     rds: rds === undefined ? undefined : convertRds(rds, context),
     generateRequestId: proxy.flag('generate_request_id') ?? false,
+    ...(proxy.flag('ignore_client_timeout') ? { ignoresClientTimeout: true } : {}),
     ...convertObservation(proxy, context),
     ...convertBounds(proxy),
+  }
+}
+
+/** A filter without a configuration is there for routes that have one: a guard that guards nothing should be seen. */
+function warnOfIdleFilters(proxy: ConfigMessage, filters: readonly FilterConfig[], { routes }: RouteTableConfig): void {
+  for (const { name, typeUrl, parsed } of filters) {
+    if (parsed !== undefined || !OWN_FILTERS.has(typeNameOf(typeUrl))) continue
+    const isConfigured = routes.some(({ overrides = [] }) =>
+      overrides.some((override) => override.name === name && override.filter !== undefined),
+    )
+    if (isConfigured) continue
+    proxy.warning('meta_protocol_filters', `filter ${JSON.stringify(name)} does nothing: no route has a config for it`)
   }
 }
 
@@ -81,7 +101,11 @@ function chooseCodec(proxy: ConfigMessage, protocol: ConfigMessage | undefined, 
   return { name: '', options: undefined, moduleDigest: undefined }
 }
 
-function routeContext(codec: CodecConfig, context: ConvertContext): RouteContext {
+function routeContext(
+  codec: CodecConfig,
+  listenerFilters: readonly FilterConfig[],
+  context: ConvertContext,
+): RouteContext {
   const rule = context.options.codecs?.get(codec.name)
-  return { ...context, codec: rule === undefined ? undefined : { name: codec.name, rule } }
+  return { ...context, listenerFilters, codec: rule === undefined ? undefined : { name: codec.name, rule } }
 }

@@ -19,6 +19,31 @@ export const noOps: readonly NoOp[] = [
     why: 'A label: extensions are found by their type URL.',
   },
   {
+    message: 'envoy.config.core.v3.TransportSocket',
+    field: 'name',
+    why: 'A label: transport sockets are found by their type URL.',
+  },
+  {
+    message: 'envoy.config.core.v3.DataSource',
+    field: 'watched_directory',
+    why: 'The files of secrets are looked at every second, whichever folder they change with.',
+  },
+  {
+    message: 'envoy.config.core.v3.PathConfigSource',
+    field: 'watched_directory',
+    why: 'The files of secrets are looked at every second, whichever folder they change with.',
+  },
+  {
+    message: 'envoy.extensions.transport_sockets.tls.v3.TlsCertificate',
+    field: 'watched_directory',
+    why: 'The files of secrets are looked at every second, whichever folder they change with.',
+  },
+  {
+    message: 'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext',
+    field: 'watched_directory',
+    why: 'The files of secrets are looked at every second, whichever folder they change with.',
+  },
+  {
     message: 'envoy.config.listener.v3.Filter',
     field: 'name',
     why: 'A label: network filters are found by their type URL.',
@@ -55,6 +80,11 @@ export const noOps: readonly NoOp[] = [
     why: 'The first request on a stream has the node, the others do not: no server needs it twice.',
   },
   {
+    message: 'envoy.config.core.v3.HealthCheck.CustomHealthCheck',
+    field: 'name',
+    why: 'A label: health checks are found by their type URL.',
+  },
+  {
     message: 'envoy.config.route.v3.VirtualHost',
     field: 'name',
     why: 'A label: a carrier of routes has one virtual host.',
@@ -68,6 +98,21 @@ export const noOps: readonly NoOp[] = [
     message: 'envoy.config.core.v3.HeaderValueOption',
     field: 'keep_empty_value',
     why: 'A property may be empty, and is set whatever its value is.',
+  },
+  {
+    message: 'envoy.config.route.v3.RetryPolicy',
+    field: 'retry_host_predicate',
+    why: '`PreviousHostsPredicate` alone: hosts that were tried are avoided whether it is said or not.',
+  },
+  {
+    message: 'envoy.config.route.v3.RetryPolicy.RetryHostPredicate',
+    field: 'name',
+    why: 'A label: predicates are found by their type URL.',
+  },
+  {
+    message: 'envoy.config.route.v3.RetryPolicy',
+    field: 'host_selection_retry_max_attempts',
+    why: 'A host that was not tried is found at once where there is one.',
   },
   {
     message: 'envoy.config.route.v3.WeightedCluster',
@@ -125,4 +170,9 @@ export const noOps: readonly NoOp[] = [
     why: 'Runtime layers set limits of connections only; the value that is written counts.',
   },
   { message: 'envoy.type.matcher.v3.RegexMatcher', field: 'google_re2', why: 'RE2 is the only syntax there is.' },
+  {
+    message: 'envoy.extensions.filters.network.rbac.v3.RBAC',
+    field: 'enforcement_type',
+    why: 'Each request is looked at, as CONTINUOUS says; first bytes of a connection are no request.',
+  },
 ]

@@ -1,11 +1,17 @@
 import type { PropertyChange, RouteConfig, RouteTableConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
-import type { CodecRule, ConvertContext } from './convert-context.ts'
+import type { CodecRule } from './convert-context.ts'
+import { convertDirectResponse } from './direct-response.ts'
+import { convertOverrides, type OverrideContext } from './filter-overrides.ts'
 import { convertMatch } from './match.ts'
 import { convertMirrorPolicies } from './mirror-policies.ts'
-import { convertClusterChoice } from './weighted-clusters.ts'
+import { convertRequestBuffer } from './request-buffer.ts'
+import { convertRetries } from './retry-policy.ts'
+import { convertClusterChoice, convertClusterKey } from './weighted-clusters.ts'
 
-export interface RouteContext extends ConvertContext {
+const CHANGES = ['request_mutation', 'response_mutation', 'request_remove', 'response_remove']
+
+export interface RouteContext extends OverrideContext {
   /** undefined: the codec is not known, so nothing about it is checked. */
   readonly codec: { readonly name: string; readonly rule: CodecRule } | undefined
 }
@@ -17,6 +23,7 @@ export function convertRouteTable(table: ConfigMessage, context: RouteContext): 
 
 function convertRoute(route: ConfigMessage, context: RouteContext): RouteConfig {
   const action = route.message('route')
+  const directResponse = convertDirectResponse({ route, action, changes: CHANGES })
   return {
     name: route.text('name'),
     match: convertMatch(route.message('match')),
@@ -24,8 +31,13 @@ function convertRoute(route: ConfigMessage, context: RouteContext): RouteConfig 
     hashPolicy: action?.texts('hash_policy') ?? [],
     mirrors: action === undefined ? [] : convertMirrorPolicies(action, context),
     timeoutMs: action?.durationMs('timeout'),
+    ...(action === undefined ? {} : convertRetries(action)),
+    ...convertRequestBuffer(route),
     requestMutation: convertMutation(route, 'request', context),
     responseMutation: convertMutation(route, 'response', context),
+    ...convertClusterKey(action),
+    ...(directResponse === undefined ? {} : { directResponse }),
+    ...(action === undefined ? {} : convertOverrides(action, context)),
   }
 }
 

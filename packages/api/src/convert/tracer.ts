@@ -103,7 +103,7 @@ function convertHeaderOption(option: ConfigMessage): readonly [name: string, val
 }
 
 /** What cannot stand in a header would end each report. */
-function convertHeader(header: ConfigMessage): readonly [name: string, value: string] {
+export function convertHeader(header: ConfigMessage): readonly [name: string, value: string] {
   const [key, value] = [header.text('key'), header.text('value')]
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(key)) header.error('key', 'expected the name of a header')
   if (!/^[\t\x20-\x7e]*$/.test(value)) header.error('value', 'expected visible ASCII characters')

@@ -13,6 +13,7 @@ export function convertClusterChoice(owner: ConfigMessage, context: ConvertConte
   const wanted = convertMetadataMatch(owner)
   const weighted = owner.message('weighted_clusters')
   if (weighted !== undefined) return convertWeighted(weighted, wanted, context)
+  if (owner.has('cluster_header')) return [{ cluster: '', weight: 1, ...metadataMatch(wanted) }]
   if (!owner.has('cluster')) return []
   if (owner.text('cluster') === '') owner.error('cluster', 'must not be empty')
   warnUnknownCluster(owner, 'cluster', context)
@@ -45,6 +46,11 @@ function convertWeighted(
 
 function metadataMatch(wanted: LbMetadata | undefined): Pick<WeightedCluster, 'metadataMatch'> {
   return wanted === undefined ? {} : { metadataMatch: wanted }
+}
+
+/** Field `cluster_header` of a route: the key of the metadata that holds the cluster's name. */
+export function convertClusterKey(action: ConfigMessage | undefined): { readonly clusterKey?: string } {
+  return action?.has('cluster_header') ? { clusterKey: action.text('cluster_header') } : {}
 }
 
 /** Not an error: the cluster may come later, and until then the local reply says so. */

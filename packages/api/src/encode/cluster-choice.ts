@@ -1,4 +1,4 @@
-import type { WeightedCluster } from '../model/index.ts'
+import type { RouteConfig, WeightedCluster } from '../model/index.ts'
 import { lbMetadataInit } from './lb-metadata.ts'
 
 type MetadataMatch = { metadataMatch?: ReturnType<typeof lbMetadataInit> }
@@ -28,4 +28,11 @@ export function clusterChoiceInit(clusters: readonly WeightedCluster[]): Cluster
 
 function metadataMatchInit({ metadataMatch }: WeightedCluster): MetadataMatch {
   return metadataMatch === undefined ? {} : { metadataMatch: lbMetadataInit(metadataMatch) }
+}
+
+/** The same of a route, which may leave it to a key of the metadata. */
+export function routeClusterInit({ clusters, clusterKey }: Pick<RouteConfig, 'clusters' | 'clusterKey'>) {
+  const [first] = clusters
+  if (clusterKey === undefined || first === undefined) return clusterChoiceInit(clusters)
+  return { clusterSpecifier: { case: 'clusterHeader' as const, value: clusterKey }, ...metadataMatchInit(first) }
 }

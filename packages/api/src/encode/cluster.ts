@@ -11,14 +11,17 @@ import type {
   ClusterConfig,
   DnsFailureRefresh,
   DnsLookupFamily,
-  OutlierDetectionConfig,
+  RetryBudgetConfig,
   SocketAddress,
 } from '../model/index.ts'
 import { addressInit } from './address.ts'
 import { configSourceInit } from './config-source.ts'
 import { assignmentInit } from './endpoints.ts'
+import { healthCheckInit } from './health-check.ts'
 import type { Init } from './init.ts'
 import { balanceInit, commonBalanceInit } from './load-balancer.ts'
+import { outlierInit } from './outlier-detection.ts'
+import { transportMatchInit, upstreamTlsInit } from './tls.ts'
 
 type ClusterInit = Init<typeof ClusterSchema>
 
@@ -47,7 +50,19 @@ function clusterInit(cluster: ClusterConfig): ClusterInit {
     ...(cluster.connectTimeoutMs === 5_000 ? {} : { connectTimeout: durationFromMs(cluster.connectTimeoutMs) }),
     ...(cluster.bufferLimitBytes === MEBIBYTE ? {} : { perConnectionBufferLimitBytes: cluster.bufferLimitBytes }),
     ...(cluster.outlierDetection === undefined ? {} : { outlierDetection: outlierInit(cluster.outlierDetection) }),
+    ...healthInit(cluster),
     ...(cluster.http2 ? { http2ProtocolOptions: {} } : {}),
+    ...(cluster.tls === undefined ? {} : { transportSocket: upstreamTlsInit(cluster.tls) }),
+    transportSocketMatches: (cluster.transportMatches ?? []).map(transportMatchInit),
+  }
+}
+
+function healthInit(cluster: ClusterConfig): ClusterInit {
+  const { healthCheck, closesConnectionsOfUnhealthy = false, ignoresHealthOnRemoval = false } = cluster
+  return {
+    ...(healthCheck === undefined ? {} : { healthChecks: [healthCheckInit(healthCheck)] }),
+    closeConnectionsOnHostHealthFailure: closesConnectionsOfUnhealthy,
+    ignoreHealthOnHostRemoval: ignoresHealthOnRemoval,
   }
 }
 
@@ -97,35 +112,28 @@ function edsInit({ name, eds }: ClusterConfig): NonNullable<ClusterInit['edsClus
 }
 
 function commonInit(cluster: ClusterConfig): ClusterInit {
-  const { panicThresholdPercent } = cluster
+  const { panicThresholdPercent, ignoresUncheckedHosts = false } = cluster
   const common = {
     ...commonBalanceInit(cluster),
     ...(panicThresholdPercent === 50 ? {} : { healthyPanicThreshold: { value: panicThresholdPercent } }),
+    ...(ignoresUncheckedHosts ? { ignoreNewHostsUntilFirstHc: true } : {}),
   }
   return Object.keys(common).length === 0 ? {} : { commonLbConfig: common }
 }
 
 function circuitBreakersInit(limits: CircuitBreakerConfig): ClusterInit {
-  const { maxConnections, maxPendingRequests, maxRequests, maxRetries } = limits
+  const { maxConnections, maxPendingRequests, maxRequests, maxRetries, retryBudget, tracksRemaining = false } = limits
   const threshold = {
     ...(maxConnections === 1024 ? {} : { maxConnections }),
     ...(maxPendingRequests === 1024 ? {} : { maxPendingRequests }),
     ...(maxRequests === 1024 ? {} : { maxRequests }),
     ...(maxRetries === 3 ? {} : { maxRetries }),
+    ...(retryBudget === undefined ? {} : { retryBudget: retryBudgetInit(retryBudget) }),
+    ...(tracksRemaining ? { trackRemaining: true } : {}),
   }
   return Object.keys(threshold).length === 0 ? {} : { circuitBreakers: { thresholds: [threshold] } }
 }
 
-/** Envoy enforces ejections of gateway failures only when told to. */
-function outlierInit(outlier: OutlierDetectionConfig): NonNullable<ClusterInit['outlierDetection']> {
-  const { consecutive5xx, consecutiveGatewayFailure } = outlier
-  return {
-    consecutive5xx,
-    ...(consecutive5xx === 0 ? { enforcingConsecutive5xx: 0 } : {}),
-    consecutiveGatewayFailure,
-    enforcingConsecutiveGatewayFailure: consecutiveGatewayFailure === 0 ? 0 : 100,
-    interval: durationFromMs(outlier.intervalMs),
-    baseEjectionTime: durationFromMs(outlier.baseEjectionTimeMs),
-    maxEjectionPercent: outlier.maxEjectionPercent,
-  }
+function retryBudgetInit({ budgetPercent, minRetryConcurrency }: RetryBudgetConfig) {
+  return { budgetPercent: { value: budgetPercent }, minRetryConcurrency }
 }

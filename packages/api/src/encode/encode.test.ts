@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { encodeCluster, encodeEndpoints, encodeListener, encodeRoutes, xdsToJson } from '../encode.ts'
-import type { ClusterConfig, ListenerConfig, MetaProtocolConfig, RouteConfig } from '../model/index.ts'
+import {
+  type ClusterConfig,
+  DEFAULT_OUTLIER_DETECTION,
+  type HealthCheckConfig,
+  type ListenerConfig,
+  type MetaProtocolConfig,
+  type OutlierDetectionConfig,
+  type RouteConfig,
+} from '../model/index.ts'
 
 const HOST = 'org.apache.dubbo.samples.basic.api.demoservice'
 
@@ -243,45 +251,62 @@ describe('a cluster', () => {
     })
   })
 
-  test('tells Envoy to eject for gateway failures, which it does not do by itself', () => {
-    const outlierDetection = {
-      consecutive5xx: 7,
-      consecutiveGatewayFailure: 3,
-      intervalMs: 10_000,
-      baseEjectionTimeMs: 30_000,
-      maxEjectionPercent: 10,
-    }
-    const json = xdsToJson('cluster', encodeCluster({ ...CLUSTER, outlierDetection })) as Record<string, unknown>
-    assert.deepEqual(json['outlier_detection'], {
-      consecutive_5xx: 7,
-      consecutive_gateway_failure: 3,
+  test('says of outlier detection what is not Envoy’s default', () => {
+    const json = (outlierDetection: OutlierDetectionConfig) =>
+      (xdsToJson('cluster', encodeCluster({ ...CLUSTER, outlierDetection })) as Record<string, unknown>)[
+        'outlier_detection'
+      ]
+    assert.deepEqual(json(DEFAULT_OUTLIER_DETECTION), {})
+    const enforcing = { ...DEFAULT_OUTLIER_DETECTION.enforcing, consecutiveGatewayFailure: 100 }
+    assert.deepEqual(json({ ...DEFAULT_OUTLIER_DETECTION, consecutive5xx: 0, intervalMs: 1_500, enforcing }), {
+      consecutive_5xx: 0,
       enforcing_consecutive_gateway_failure: 100,
-      interval: '10s',
-      base_ejection_time: '30s',
-      max_ejection_percent: 10,
+      interval: '1.500s',
     })
   })
 
-  test('that ejects for nothing says so', () => {
-    const outlierDetection = {
-      consecutive5xx: 0,
-      consecutiveGatewayFailure: 0,
-      intervalMs: 10_000,
-      baseEjectionTimeMs: 30_000,
-      maxEjectionPercent: 10,
-    }
-    const json = xdsToJson('cluster', encodeCluster({ ...CLUSTER, outlierDetection })) as Record<string, unknown>
-    assert.deepEqual(json['outlier_detection'], {
-      consecutive_5xx: 0,
-      enforcing_consecutive_5xx: 0,
-      consecutive_gateway_failure: 0,
-      enforcing_consecutive_gateway_failure: 0,
-      interval: '10s',
-      base_ejection_time: '30s',
-      max_ejection_percent: 10,
-    })
+  test('names the codec that checks the health of its hosts', () => {
+    const codec = { name: 'aeraki.meta_protocol.codec.dubbo', options: undefined, moduleDigest: undefined }
+    const { health_checks } = xdsToJson(
+      'cluster',
+      encodeCluster({ ...CLUSTER, healthCheck: { ...HEALTH_CHECK, check: { kind: 'codec', codec } } }),
+    ) as Record<string, unknown>
+    assert.deepEqual(health_checks, [
+      {
+        timeout: '1s',
+        interval: '5s',
+        unhealthy_threshold: 2,
+        healthy_threshold: 3,
+        custom_health_check: {
+          name: 'meltemi.codec',
+          typed_config: {
+            '@type': 'type.googleapis.com/meltemi.v1.CodecHealthCheck',
+            codec: { name: 'aeraki.meta_protocol.codec.dubbo' },
+          },
+        },
+      },
+    ])
   })
 })
+
+const HEALTH_CHECK: HealthCheckConfig = {
+  timeoutMs: 1_000,
+  intervalMs: 5_000,
+  unhealthyThreshold: 2,
+  healthyThreshold: 3,
+  initialJitterMs: 0,
+  intervalJitterMs: 0,
+  intervalJitterPercent: 0,
+  reuseConnection: true,
+  noTrafficIntervalMs: 60_000,
+  noTrafficHealthyIntervalMs: 60_000,
+  unhealthyIntervalMs: 5_000,
+  unhealthyEdgeIntervalMs: 5_000,
+  healthyEdgeIntervalMs: 5_000,
+  alwaysLogFailures: false,
+  alwaysLogSuccess: false,
+  check: { kind: 'tcp', send: '', receive: [] },
+}
 
 test('bytes that are no such message cannot be shown', () => {
   assert.throws(() => xdsToJson('cluster', Buffer.from([0xff, 0xff, 0xff])))

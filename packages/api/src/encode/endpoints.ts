@@ -1,8 +1,8 @@
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, type JsonObject, toBinary } from '@bufbuild/protobuf'
 import { HealthStatus } from '../gen/envoy/config/core/v3/health_check_pb.ts'
 import type { LocalityLbEndpointsSchema } from '../gen/envoy/config/endpoint/v3/endpoint_components_pb.ts'
 import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.ts'
-import type { ClusterEndpoints, EndpointConfig } from '../model/index.ts'
+import type { ClusterEndpoints, EndpointCheckConfig, EndpointConfig } from '../model/index.ts'
 import { addressInit } from './address.ts'
 import type { Init } from './init.ts'
 import { lbMetadataInit } from './lb-metadata.ts'
@@ -37,16 +37,27 @@ function groupInit(endpoints: readonly EndpointConfig[]): Init<typeof LocalityLb
 }
 
 function lbEndpointInit(endpoint: EndpointConfig) {
-  const { address, hostname, weight, metadata } = endpoint
+  const { address, hostname, weight, metadata, transportMetadata, healthCheck } = endpoint
+  const check = healthCheck === undefined ? {} : { healthCheckConfig: checkInit(healthCheck) }
   return {
-    hostIdentifier: { case: 'endpoint' as const, value: { address: addressInit(address), hostname } },
+    hostIdentifier: { case: 'endpoint' as const, value: { address: addressInit(address), hostname, ...check } },
     healthStatus: healthOf(endpoint),
     ...(weight === 1 ? {} : { loadBalancingWeight: weight }),
-    ...(metadata === undefined ? {} : { metadata: lbMetadataInit(metadata) }),
+    ...metadataInit(metadata, transportMetadata),
   }
+}
+
+function metadataInit(metadata: EndpointConfig['metadata'], transport: EndpointConfig['transportMetadata']) {
+  if (transport === undefined) return metadata === undefined ? {} : { metadata: lbMetadataInit(metadata) }
+  const own = metadata === undefined ? {} : lbMetadataInit(metadata).filterMetadata
+  return { metadata: { filterMetadata: { ...own, 'envoy.transport_socket_match': transport as JsonObject } } }
 }
 
 function healthOf({ healthy, degraded }: EndpointConfig): HealthStatus {
   if (!healthy) return HealthStatus.UNHEALTHY
   return degraded ? HealthStatus.DEGRADED : HealthStatus.UNKNOWN
+}
+
+function checkInit({ port = 0, isDisabled = false }: EndpointCheckConfig) {
+  return { portValue: port, disableActiveHealthCheck: isDisabled }
 }

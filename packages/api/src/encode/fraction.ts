@@ -8,6 +8,7 @@ const DENOMINATORS: Readonly<Record<MirrorPolicy['denominator'], FractionalPerce
   1000000: FractionalPercent_DenominatorType.MILLION,
 }
 
-export function fractionInit({ numerator, denominator }: MirrorPolicy): Init<typeof FractionalPercentSchema> {
+export function fractionInit(fraction: Omit<MirrorPolicy, 'cluster'>): Init<typeof FractionalPercentSchema> {
+  const { numerator, denominator } = fraction
   return { numerator, denominator: DENOMINATORS[denominator] }
 }

@@ -1,5 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import { type Any, anyPack } from '@bufbuild/protobuf/wkt'
+import { type Any, anyPack, durationFromMs } from '@bufbuild/protobuf/wkt'
 import { TrafficDirection } from '../gen/envoy/config/core/v3/base_pb.ts'
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.ts'
 import { ProxyProtocolSchema } from '../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts'
@@ -8,7 +8,9 @@ import { addressInit } from './address.ts'
 import type { Init } from './init.ts'
 import { metaProtocolProxyAny } from './meta-protocol-proxy.ts'
 import { tcpProxyAny } from './tcp-proxy.ts'
+import { downstreamTlsInit } from './tls.ts'
 
+const HANDSHAKE_TIMEOUT_MS = 15_000
 const MEBIBYTE = 1024 * 1024
 const DIRECTION: Readonly<Record<ListenerConfig['direction'], TrafficDirection>> = {
   unspecified: TrafficDirection.UNSPECIFIED,
@@ -30,9 +32,21 @@ function listenerInit(listener: ListenerConfig): Init<typeof ListenerSchema> {
     name: listener.name,
     address: addressInit(listener.address),
     trafficDirection: DIRECTION[listener.direction],
-    filterChains: [{ filters: [networkFilter(listener.filter)] }],
+    filterChains: [{ filters: [networkFilter(listener.filter)], ...tlsInit(listener.tls) }],
     listenerFilters: listener.proxyProtocol ? [proxyProtocolFilter()] : [],
     ...(listener.bufferLimitBytes === MEBIBYTE ? {} : { perConnectionBufferLimitBytes: listener.bufferLimitBytes }),
+  }
+}
+
+/** Also how long a handshake may take. */
+function tlsInit(tls: ListenerConfig['tls']) {
+  if (tls === undefined) return {}
+  const { handshakeTimeoutMs } = tls
+  return {
+    transportSocket: downstreamTlsInit(tls),
+    ...(handshakeTimeoutMs === HANDSHAKE_TIMEOUT_MS
+      ? {}
+      : { transportSocketConnectTimeout: durationFromMs(handshakeTimeoutMs) }),
   }
 }
 

@@ -33,6 +33,7 @@ function proxyInit(proxy: MetaProtocolConfig): ProxyInit {
     routeSpecifier: routeSpecifierInit(proxy),
     metaProtocolFilters: [...proxy.filters.map(filterInit), { name: ROUTER }],
     generateRequestId: proxy.generateRequestId,
+    ignoreClientTimeout: proxy.ignoresClientTimeout ?? false,
     ...observationInit(proxy),
     ...boundsInit(proxy),
   }
@@ -53,7 +54,7 @@ function protocolInit({ applicationProtocol, codec, multiplexing }: MetaProtocol
   return { protocol: { name: applicationProtocol, codec: codecInit(codec), multiplexing } }
 }
 
-function codecInit({ name, options, moduleDigest }: CodecConfig): Init<typeof CodecSchema> {
+export function codecInit({ name, options, moduleDigest }: CodecConfig): Init<typeof CodecSchema> {
   return {
     name,
     moduleDigest: moduleDigest ?? '',

@@ -1,11 +1,13 @@
 import { durationFromMs } from '@bufbuild/protobuf/wkt'
 import type { RouteConfigurationSchema } from '../gen/aeraki/meta_protocol_proxy/config/route/v1alpha/route_pb.ts'
 import type { RouteConfig, RouteTableConfig } from '../model/index.ts'
-import { clusterChoiceInit } from './cluster-choice.ts'
+import { routeClusterInit } from './cluster-choice.ts'
+import { overridesInit } from './filter-overrides.ts'
 import { fractionInit } from './fraction.ts'
 import type { Init } from './init.ts'
 import { matchersInit } from './match.ts'
 import { additions, removals } from './property-changes.ts'
+import { requestBufferInit, retriesInit } from './retries.ts'
 
 /** Routes inside a listener: the RouteConfiguration of the meta protocol itself. */
 export function metaRoutesInit(table: RouteTableConfig): Init<typeof RouteConfigurationSchema> {
@@ -21,17 +23,27 @@ function routeInit(route: RouteConfig) {
     responseMutation: additions(route.responseMutation),
     requestRemove: removals(route.requestMutation),
     responseRemove: removals(route.responseMutation),
+    ...requestBufferInit(route),
   }
 }
 
-function actionInit({ clusters, hashPolicy, mirrors, timeoutMs }: RouteConfig) {
+function actionInit(route: RouteConfig) {
+  const { hashPolicy, mirrors, timeoutMs, overrides } = route
   return {
-    ...clusterChoiceInit(clusters),
+    ...specifierInit(route),
     hashPolicy: [...hashPolicy],
     requestMirrorPolicies: mirrors.map((mirror) => ({
       cluster: mirror.cluster,
       runtimeFraction: { defaultValue: fractionInit(mirror) },
     })),
     ...(timeoutMs === undefined ? {} : { timeout: durationFromMs(timeoutMs) }),
+    ...retriesInit(route),
+    ...overridesInit(overrides),
   }
+}
+
+function specifierInit(route: RouteConfig) {
+  const { directResponse } = route
+  if (directResponse === undefined) return routeClusterInit(route)
+  return { clusterSpecifier: { case: 'directResponse' as const, value: { ...directResponse } } }
 }

@@ -7,12 +7,18 @@ import type {
   ClusterConfig,
   ConfigSource,
   EndpointConfig,
+  ErrorTypeName,
+  FilterOverride,
+  HealthCheckConfig,
   ListenerConfig,
   LoadBalancerConfig,
   LocalityLbConfig,
   MetadataMatcher,
   MetaProtocolConfig,
+  OutlierDetectionConfig,
   PropertyChange,
+  RetryCondition,
+  RetryPolicyConfig,
   RouteConfig,
   RouteTableConfig,
   SubsetConfig,
@@ -20,6 +26,7 @@ import type {
   TcpProxyConfig,
   WeightedCluster,
 } from '../model/index.ts'
+import { ERROR_TYPES, RETRY_CONDITIONS } from '../model/index.ts'
 import { parseCluster } from '../xds-resources/parse-cluster.ts'
 import { parseCodecModule } from '../xds-resources/parse-codec-module.ts'
 import { parseEndpoints } from '../xds-resources/parse-endpoints.ts'
@@ -66,6 +73,7 @@ const endpoint: fc.Arbitrary<EndpointConfig> = fc
       locality,
       localityWeight: fc.integer({ min: 1, max: 3 }),
       metadata,
+      healthCheck: fc.constantFrom({ port: 7 }, { isDisabled: true }, { port: 1, isDisabled: true }),
     },
     { requiredKeys: ['address', 'hostname', 'weight', 'healthy'] },
   )
@@ -204,25 +212,100 @@ const discovery = fc.oneof(
   }),
 )
 
-const clusterRest = fc.record({
-  name: word,
-  statName: word,
-  connectTimeoutMs: durationMs,
-  circuitBreaker: fc.record({
+const percent = fc.integer({ min: 0, max: 100 })
+const enforcing = fc.record({
+  consecutive5xx: percent,
+  consecutiveGatewayFailure: percent,
+  consecutiveLocalOriginFailure: percent,
+  successRate: percent,
+  localOriginSuccessRate: percent,
+  failurePercentage: percent,
+  localOriginFailurePercentage: percent,
+})
+
+const outlierDetection: fc.Arbitrary<OutlierDetectionConfig> = fc.record({
+  consecutive5xx: fc.oneof(fc.constant(5), uint32),
+  consecutiveGatewayFailure: fc.oneof(fc.constant(5), uint32),
+  consecutiveLocalOriginFailure: uint32,
+  splitExternalLocalOriginErrors: fc.boolean(),
+  intervalMs: fc.oneof(fc.constant(10_000), durationMs),
+  baseEjectionTimeMs: fc.oneof(fc.constant(30_000), fc.integer({ min: 1, max: 400_000 })),
+  maxEjectionTimeMs: fc.integer({ min: 400_000, max: 500_000 }),
+  maxEjectionTimeJitterMs: fc.oneof(fc.constant(0), durationMs),
+  maxEjectionPercent: percent,
+  alwaysEjectOneHost: fc.boolean(),
+  successfulActiveHealthCheckUnejectHost: fc.boolean(),
+  successRate: fc.record({ minimumHosts: uint32, requestVolume: uint32, stdevFactor: uint32 }),
+  failurePercentage: fc.record({ threshold: percent, minimumHosts: uint32, requestVolume: uint32 }),
+  enforcing,
+})
+
+const hex = fc.uint8Array({ minLength: 1, maxLength: 5 }).map((bytes) => Buffer.from(bytes).toString('hex'))
+const healthCheck: fc.Arbitrary<HealthCheckConfig> = fc.record({
+  timeoutMs: durationMs,
+  intervalMs: fc.oneof(fc.constant(5), durationMs),
+  unhealthyThreshold: positive,
+  healthyThreshold: positive,
+  initialJitterMs: fc.oneof(fc.constant(0), durationMs),
+  intervalJitterMs: fc.oneof(fc.constant(0), durationMs),
+  intervalJitterPercent: uint32,
+  reuseConnection: fc.boolean(),
+  noTrafficIntervalMs: fc.oneof(fc.constant(60_000), durationMs),
+  noTrafficHealthyIntervalMs: fc.oneof(fc.constant(60_000), durationMs),
+  unhealthyIntervalMs: fc.oneof(fc.constant(5), durationMs),
+  unhealthyEdgeIntervalMs: fc.oneof(fc.constant(5), durationMs),
+  healthyEdgeIntervalMs: fc.oneof(fc.constant(5), durationMs),
+  alwaysLogFailures: fc.boolean(),
+  alwaysLogSuccess: fc.boolean(),
+  check: fc.oneof(
+    fc.record({ kind: fc.constant('tcp' as const), send: fc.oneof(fc.constant(''), hex), receive: fc.array(hex) }),
+    fc.record({
+      kind: fc.constant('codec' as const),
+      codec: fc.record({
+        name: word,
+        options: fc.constantFrom(undefined, { a: 1 }),
+        moduleDigest: fc.constant(undefined),
+      }),
+    }),
+  ),
+})
+
+/** What can be said beside a health check only. */
+const checked = fc.record(
+  {
+    healthCheck,
+    closesConnectionsOfUnhealthy: fc.constant(true),
+    ignoresHealthOnRemoval: fc.constant(true),
+    ignoresUncheckedHosts: fc.constant(true),
+  },
+  { requiredKeys: ['healthCheck'] },
+)
+
+const circuitBreaker = fc.record(
+  {
     maxConnections: fc.oneof(fc.constant(1024), uint32),
     maxPendingRequests: fc.oneof(fc.constant(1024), uint32),
     maxRequests: uint32,
     maxRetries: fc.oneof(fc.constant(3), uint32),
-  }),
+    retryBudget: fc.record({ budgetPercent: fc.integer({ min: 0, max: 100 }), minRetryConcurrency: uint32 }),
+  },
+  { requiredKeys: ['maxConnections', 'maxPendingRequests', 'maxRequests', 'maxRetries'] },
+)
+
+const clusterRest = fc.record({
+  name: word,
+  statName: word,
+  connectTimeoutMs: durationMs,
+  circuitBreaker,
   panicThresholdPercent: fc.integer({ min: 0, max: 100 }),
   bufferLimitBytes: fc.integer({ min: 1, max: 2 ** 30 }),
-  outlierDetection: fc.constant(undefined),
+  outlierDetection: fc.option(outlierDetection, { nil: undefined }),
   http2: fc.boolean(),
 })
 
 const cluster: fc.Arbitrary<ClusterConfig> = fc
-  .tuple(clusterRest, discovery, balance)
-  .map(([rest, where, how]) => ({ ...rest, ...where, ...how }))
+  .tuple(clusterRest, discovery, balance, fc.oneof(fc.constant({}), checked))
+  .map(([rest, where, how, health]) => ({ ...rest, ...where, ...how, ...health }))
 
 const matcher: fc.Arbitrary<MetadataMatcher> = fc.record({
   name: word,
@@ -260,7 +343,7 @@ const changes: fc.Arbitrary<readonly PropertyChange[]> = fc
   .tuple(fc.array(fc.record({ key: word, value: fc.string() }), { maxLength: 3 }), fc.array(word, { maxLength: 2 }))
   .map(([set, removed]) => [...set, ...removed.map((key) => ({ key, value: undefined }))])
 
-const route: fc.Arbitrary<RouteConfig> = fc.record({
+const plainRoute: fc.Arbitrary<RouteConfig> = fc.record({
   name: fc.oneof(fc.constant(''), word),
   match: fc.record({ metadata: fc.array(matcher, { maxLength: 3 }) }),
   clusters: weighted,
@@ -277,6 +360,85 @@ const route: fc.Arbitrary<RouteConfig> = fc.record({
   requestMutation: changes,
   responseMutation: changes,
 })
+
+const matchers = fc.array(matcher, { maxLength: 2 })
+const retry: fc.Arbitrary<RetryPolicyConfig> = fc
+  .record({
+    retryOn: fc.subarray<RetryCondition>(['5xx', 'reset', 'connect-failure', 'error-status', 'non-idempotent']),
+    numRetries: uint32,
+    perTryTimeoutMs: fc.integer({ min: 0, max: 100_000 }),
+    backOff: fc
+      .tuple(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 0, max: 1000 }))
+      .map(([baseMs, more]) => ({ baseMs, maxMs: baseMs + more })),
+    retriableHeaders: matchers,
+    retriableRequestHeaders: matchers,
+  })
+  .map((policy) => ({
+    ...policy,
+    retryOn: RETRY_CONDITIONS.filter(
+      (condition) =>
+        policy.retryOn.includes(condition) || (condition === 'retriable-headers' && policy.retriableHeaders.length > 0),
+    ),
+  }))
+
+/** A hedge that waits for the time of a try needs one. */
+const retries: fc.Arbitrary<Partial<RouteConfig>> = fc
+  .tuple(
+    retry,
+    fc.record({
+      initialRequests: fc.integer({ min: 1, max: 5 }),
+      additionalChance: fc.record({
+        numerator: fc.integer({ min: 0, max: 100 }),
+        denominator: fc.constantFrom(100 as const, 10_000 as const, 1_000_000 as const),
+      }),
+      onPerTryTimeout: fc.boolean(),
+    }),
+  )
+  .map(([policy, hedge]) => ({
+    retry: policy,
+    hedge: { ...hedge, onPerTryTimeout: hedge.onPerTryTimeout && policy.perTryTimeoutMs > 0 },
+    requestBufferLimitBytes: policy.numRetries,
+  }))
+
+const errorType = fc.constantFrom(...(Object.keys(ERROR_TYPES) as ErrorTypeName[]))
+const FAULT = 'type.googleapis.com/meltemi.filters.fault.v1.Fault'
+
+const overrides: fc.Arbitrary<readonly FilterOverride[]> = fc
+  .uniqueArray(word, { minLength: 1, maxLength: 3 })
+  .chain((names) => fc.tuple(...names.sort().map(override)))
+
+function override(name: string): fc.Arbitrary<FilterOverride> {
+  const fault = fc.integer({ min: 1, max: 100 }).map((numerator): FilterOverride => {
+    const parsed = {
+      match: { metadata: [] },
+      delay: undefined,
+      abort: { errorType: 'Timeout', share: { numerator, denominator: 100 } },
+      maxActiveFaults: 1_024,
+      statPrefix: '',
+    }
+    const config = { abort: { errorType: 'Timeout', percentage: { numerator } } }
+    return { name, filter: { name, typeUrl: FAULT, config, parsed } }
+  })
+  return fc.oneof(fault, fc.constant({ name, filter: undefined }))
+}
+
+const direct = fc.record({ errorType, message: word })
+
+/** What goes to services, what goes where the message says, and what goes nowhere. */
+const route: fc.Arbitrary<RouteConfig> = fc.oneof(
+  plainRoute,
+  fc.tuple(plainRoute, retries).map(([plain, more]) => ({ ...plain, ...more })),
+  fc.tuple(plainRoute, overrides).map(([plain, own]) => ({ ...plain, overrides: own })),
+  fc.tuple(plainRoute, word).map(([plain, clusterKey]) => ({
+    ...plain,
+    clusters: [{ cluster: '', weight: 1 }],
+    clusterKey,
+  })),
+  fc.tuple(plainRoute, direct).map(([{ name, match }, directResponse]) => ({
+    ...{ name, match, clusters: [], hashPolicy: [], mirrors: [], timeoutMs: undefined },
+    ...{ requestMutation: [], responseMutation: [], directResponse },
+  })),
+)
 
 const routeTable: fc.Arbitrary<RouteTableConfig> = fc.record({
   name: word,
@@ -306,8 +468,22 @@ const metaProtocol: fc.Arbitrary<MetaProtocolConfig> = fc
     maxDownstreamBufferBytes: positive,
     partialMessageTimeoutMs: fc.integer({ min: 0, max: 100_000 }),
     generateRequestId: fc.boolean(),
+    ignored: fc.constantFrom({}, { ignoresClientTimeout: true }),
   })
-  .map(({ where, ...rest }) => ({ ...rest, ...where }))
+  .map(({ where, ignored, ...rest }) => ({ ...rest, ...where, ...ignored, filters: filtersFor(where.routes) }))
+
+/** Those that the routes speak to. */
+function filtersFor({ routes }: RouteTableConfig): MetaProtocolConfig['filters'] {
+  const names = new Set(routes.flatMap(({ overrides = [] }) => overrides.map(({ name }) => name)))
+  const parsed = {
+    match: { metadata: [] },
+    delay: undefined,
+    abort: undefined,
+    maxActiveFaults: 1_024,
+    statPrefix: '',
+  }
+  return [...names].map((name) => ({ name, typeUrl: FAULT, config: {}, parsed }))
+}
 
 const tcpProxy: fc.Arbitrary<TcpProxyConfig> = fc.record({
   kind: fc.constant('tcp-proxy' as const),
@@ -332,7 +508,7 @@ function isFilled(object: object): boolean {
 }
 
 const CONTEXT: ResourceContext = {
-  options: {},
+  options: { filters: new Map([[FAULT, { name: 'fault', parse: () => ({}) }]]) },
   sources: { hasAds: true, staticClusters: new Set(['xds']) },
   connectionLimits: new Map(),
 }

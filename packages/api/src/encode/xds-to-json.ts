@@ -4,11 +4,13 @@ import { TypedExtensionConfigSchema } from '../gen/envoy/config/core/v3/extensio
 import { ClusterLoadAssignmentSchema } from '../gen/envoy/config/endpoint/v3/endpoint_pb.ts'
 import { ListenerSchema } from '../gen/envoy/config/listener/v3/listener_pb.ts'
 import { RouteConfigurationSchema } from '../gen/envoy/config/route/v3/route_pb.ts'
+import { SecretSchema } from '../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts'
 import type { ResourceType } from '../resource-types.ts'
 import { messageRegistry } from './message-registry.ts'
 
 const SCHEMAS: Readonly<Record<ResourceType, DescMessage>> = {
   extensionConfig: TypedExtensionConfigSchema,
+  secret: SecretSchema,
   cluster: ClusterSchema,
   endpoint: ClusterLoadAssignmentSchema,
   listener: ListenerSchema,

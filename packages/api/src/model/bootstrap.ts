@@ -3,6 +3,7 @@ import type { DynamicConfig } from './config-source.ts'
 import type { Locality, SocketAddress } from './endpoint.ts'
 import type { ListenerConfig } from './listener.ts'
 import type { StatsConfig } from './stats-config.ts'
+import type { SecretConfig } from './tls.ts'
 import type { TracingProvider } from './tracing.ts'
 
 export interface NodeConfig {
@@ -32,6 +33,8 @@ export interface ProxyConfig {
   readonly referenceByteCounters?: boolean
   /** Files that say who has called the admin pages; undefined: none. */
   readonly adminAccessLogs?: readonly string[]
+  /** Of `static_resources`; default: none. */
+  readonly secrets?: readonly SecretConfig[]
   /** undefined: Envoy's defaults. */
   readonly stats?: StatsConfig
 }

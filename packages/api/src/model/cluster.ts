@@ -1,5 +1,9 @@
 import type { ConfigSource } from './config-source.ts'
 import type { EndpointConfig, LbMetadata, SocketAddress } from './endpoint.ts'
+import type { HealthCheckConfig } from './health-check.ts'
+import type { OutlierDetectionConfig } from './outlier-detection.ts'
+import type { RetryBudgetConfig } from './retry.ts'
+import type { TransportMatch, UpstreamTlsConfig } from './tls.ts'
 
 /** New endpoints get their share little by little: `weight × max(minWeightPercent / 100, (age / window) ^ (1 / aggression))`. */
 export interface SlowStartConfig {
@@ -96,6 +100,10 @@ export interface CircuitBreakerConfig {
   readonly maxPendingRequests: number
   readonly maxRequests: number
   readonly maxRetries: number
+  /** Stats say how much of each is left; default false. */
+  readonly tracksRemaining?: boolean
+  /** Takes the place of `maxRetries`. */
+  readonly retryBudget?: RetryBudgetConfig
 }
 
 export interface ClusterConfig {
@@ -127,18 +135,17 @@ export interface ClusterConfig {
   readonly bufferLimitBytes: number
   /** Envoy's outlier detection; undefined: none. */
   readonly outlierDetection: OutlierDetectionConfig | undefined
+  readonly healthCheck?: HealthCheckConfig
+  /** A host that fails its health checks loses its connections, with what is under way on them; default false. */
+  readonly closesConnectionsOfUnhealthy?: boolean
+  /** A host that discovery names no more goes at once, not when it fails its health checks; default false. */
+  readonly ignoresHealthOnRemoval?: boolean
+  /** Hosts that have not been checked yet count for nothing in priorities and panic; default false. */
+  readonly ignoresUncheckedHosts?: boolean
   /** Speaks HTTP/2, that is gRPC: a service that the proxy itself talks to. */
   readonly http2: boolean
-}
-
-/** As Envoy's OutlierDetection, with its defaults. */
-export interface OutlierDetectionConfig {
-  /** In a row before a host is ejected; 0: never. */
-  readonly consecutive5xx: number
-  /** The same for failures of connections only. */
-  readonly consecutiveGatewayFailure: number
-  readonly intervalMs: number
-  readonly baseEjectionTimeMs: number
-  /** 0-100. */
-  readonly maxEjectionPercent: number
+  /** undefined: plain. */
+  readonly tls?: UpstreamTlsConfig
+  /** By the metadata of an endpoint; the first that fits counts, `tls` where none does. Default: none. */
+  readonly transportMatches?: readonly TransportMatch[]
 }

@@ -1,5 +1,7 @@
+import type { EndpointCheckConfig } from './health-check.ts'
+
 export interface SocketAddress {
-  /** An IP address, or a host name where the cluster resolves names. */
+  /** An IP address, or a host name where the cluster resolves names; of endpoints also `unix:` and the path of a socket, with port 0. */
   readonly host: string
   readonly port: number
 }
@@ -35,4 +37,7 @@ export interface EndpointConfig {
   readonly localityWeight?: number
   /** Default: none. */
   readonly metadata?: LbMetadata
+  readonly healthCheck?: EndpointCheckConfig
+  /** What `transport_socket_matches` of its cluster go by; default: nothing. */
+  readonly transportMetadata?: Readonly<Record<string, unknown>>
 }

@@ -2,6 +2,7 @@ import type { AccessLogConfig } from './access-log.ts'
 import { type ConfigSource, sourceKey } from './config-source.ts'
 import type { SocketAddress } from './endpoint.ts'
 import type { RouteTableConfig, WeightedCluster } from './route.ts'
+import type { DownstreamTlsConfig } from './tls.ts'
 import type { TracingConfig } from './tracing.ts'
 
 export interface CodecConfig {
@@ -18,6 +19,8 @@ export interface FilterConfig {
   readonly typeUrl: string
   /** JSON form of its configuration; undefined: the default message. */
   readonly config: unknown
+  /** What was read of it, for the proxy's own filters that are configured by a message of ours or Envoy's. Plain data; see `clustersOfFilter`. */
+  readonly parsed?: unknown
 }
 
 export interface MetaProtocolConfig {
@@ -42,6 +45,8 @@ export interface MetaProtocolConfig {
   /** 0: none; default 15,000. */
   readonly partialMessageTimeoutMs: number
   readonly generateRequestId: boolean
+  /** What clients say of their own timeouts does not count here; default false. */
+  readonly ignoresClientTimeout?: boolean
   /** undefined: nothing is traced. */
   readonly tracing?: TracingConfig
   /** undefined: none. */
@@ -69,6 +74,8 @@ export interface ListenerConfig {
   readonly bufferLimitBytes: number
   /** Per listener, over all workers; 0: no limit of its own. */
   readonly maxConnections: number
+  /** undefined: plain. */
+  readonly tls?: DownstreamTlsConfig
   readonly filter: MetaProtocolConfig | TcpProxyConfig
 }
 

@@ -14,9 +14,14 @@ export const LOG_OPERATORS = {
   DOWNSTREAM_LOCAL_ADDRESS: 'nothing',
   DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: 'nothing',
   DOWNSTREAM_LOCAL_PORT: 'nothing',
+  DOWNSTREAM_PEER_DNS_SAN: 'nothing',
+  DOWNSTREAM_PEER_FINGERPRINT_256: 'nothing',
+  DOWNSTREAM_PEER_SUBJECT: 'nothing',
+  DOWNSTREAM_PEER_URI_SAN: 'nothing',
   DOWNSTREAM_REMOTE_ADDRESS: 'nothing',
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: 'nothing',
   DOWNSTREAM_REMOTE_PORT: 'nothing',
+  DOWNSTREAM_TLS_VERSION: 'nothing',
   DURATION: 'nothing',
   EMIT_TIME: 'time',
   HOSTNAME: 'nothing',
@@ -63,7 +68,7 @@ export type LogJson =
   | { readonly kind: 'text'; readonly pieces: readonly LogPiece[] }
   | { readonly kind: 'constant'; readonly value: number | boolean | null }
 
-const OPERATION = /%(?:([A-Z_]+)(?:\(([^)]*)\))?(?::(\d{1,6}))?)?%/y
+const OPERATION = /%(?:([A-Z_][A-Z0-9_]*)(?:\(([^)]*)\))?(?::(\d{1,6}))?)?%/y
 const TIME_SPECIFIER = /%(?:[YymdeHMSFTsfjbaBAzZ%]|[1-9]f)/g
 const MAX_KEYS = 2
 

@@ -22,7 +22,9 @@ test('groups, versions and scopes are those of the definitions', () => {
   ])
   const istio = ['v1alpha3', 'v1beta1', 'v1'].map((version) => `networking.istio.io/${version}`)
   assert.deepEqual(all, [
+    ['DubboAuthorizationPolicy', true, 'dubbo.aeraki.io/v1alpha1'],
     ['ApplicationProtocol', false, 'metaprotocol.aeraki.io/v1alpha1'],
+    ['MetaAuthorizationPolicy', true, 'metaprotocol.aeraki.io/v1alpha1'],
     ['MetaRouter', true, 'metaprotocol.aeraki.io/v1alpha1'],
     ['DestinationRule', true, ...istio],
     ['ServiceEntry', true, ...istio],

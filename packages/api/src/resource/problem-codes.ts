@@ -22,7 +22,7 @@ export const PROBLEM_CODES = {
   'conflicting-fields': 'Two fields or values exclude each other, or one needs another.',
   'duplicate-value': 'A value that must be the only one of its list is there twice.',
   weights: 'Weights do not add up to 100, or are of no use.',
-  'nothing-to-do': 'A MetaRouter has no routes and no limits.',
+  'nothing-to-do': 'A MetaRouter has no routes and no limits, or a policy that does not allow no rules.',
   'unreachable-route': 'An earlier route takes every message.',
   'not-supported-yet': 'The field is right, but what it asks for is not built yet.',
   // of resources beside each other
@@ -38,6 +38,7 @@ export const PROBLEM_CODES = {
   'malformed-port-name': 'The name of a port names no protocol after `tcp-metaprotocol`.',
   'unknown-codec': 'No codec of this name comes with Meltemi, and no module brings it.',
   'no-endpoints': 'A service, or a subset of it, has no workloads.',
+  'no-identity': 'A policy asks who a client is, and no client shows a certificate.',
   'address-conflict': 'Two services have the same address and port.',
   // of a control plane at work
   'module-unavailable': 'The module of an ApplicationProtocol is not there, or not what its digest says.',

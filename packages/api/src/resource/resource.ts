@@ -1,7 +1,9 @@
 import type {
   ApplicationProtocol,
   DestinationRule,
+  DubboAuthorizationPolicy,
   EndpointSlice,
+  MetaAuthorizationPolicy,
   MetaRouter,
   Service,
   ServiceEntry,
@@ -13,6 +15,8 @@ import type { ResourceKey } from '../model/index.ts'
 export type Resource =
   | ApplicationProtocol
   | MetaRouter
+  | MetaAuthorizationPolicy
+  | DubboAuthorizationPolicy
   | ServiceEntry
   | WorkloadEntry
   | DestinationRule

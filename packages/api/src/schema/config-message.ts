@@ -112,6 +112,12 @@ export class ConfigMessage implements Spot {
     return Number((value.nanos + 999_999n) / 1_000_000n)
   }
 
+  /** With a fraction; 0 means 0. */
+  exactMs(name: string): number | undefined {
+    const value = this.#take(name)
+    return value?.kind === 'duration' ? Number(value.nanos) / 1_000_000 : undefined
+  }
+
   message(name: string): ConfigMessage | undefined {
     const value = this.#take(name)
     return value?.kind === 'message' ? value.message : undefined
@@ -121,9 +127,21 @@ export class ConfigMessage implements Spot {
     return this.#items(name).flatMap((item) => (item.kind === 'message' ? [item.message] : []))
   }
 
+  /** Of a map whose values are messages, by key. */
+  messageMap(name: string): ReadonlyMap<string, ConfigMessage> {
+    const value = this.#take(name)
+    const entries = value?.kind === 'map' ? [...value.entries] : []
+    return new Map(entries.flatMap(([key, entry]) => (entry.kind === 'message' ? [[key, entry.message]] : [])))
+  }
+
   any(name: string): ConfigAny | undefined {
     const value = this.#take(name)
     return value?.kind === 'any' ? value : undefined
+  }
+
+  /** Of a list of Any. */
+  anyItems(name: string): readonly ConfigAny[] {
+    return this.#items(name).flatMap((item) => (item.kind === 'any' ? [item] : []))
   }
 
   /** Of a map whose values are Any, by key. */
@@ -131,6 +149,13 @@ export class ConfigMessage implements Spot {
     const value = this.#take(name)
     const entries = value?.kind === 'map' ? [...value.entries] : []
     return new Map(entries.flatMap(([key, entry]) => (entry.kind === 'any' ? [[key, entry]] : [])))
+  }
+
+  /** Of a map whose values are texts. */
+  textMap(name: string): ReadonlyMap<string, string> {
+    const value = this.#take(name)
+    const entries = value?.kind === 'map' ? [...value.entries] : []
+    return new Map(entries.flatMap(([key, entry]) => (entry.kind === 'scalar' ? [[key, String(entry.value)]] : [])))
   }
 
   json(name: string): unknown {

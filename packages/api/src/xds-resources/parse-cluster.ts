@@ -7,7 +7,7 @@ import type { ResourceContext } from './resource-context.ts'
 const CLUSTER: ResourceKind<ClusterConfig> = {
   schema: ClusterSchema,
   nameField: 'name',
-  convert: (message, context) => convertCluster(message, context.sources),
+  convert: (message, context) => convertCluster(message, context.sources, context.options),
 }
 
 /** Reads the bytes of an envoy.config.cluster.v3.Cluster; never throws. */

@@ -111,8 +111,8 @@ describe('what a resource may not be', () => {
   })
 
   test('with settings that the proxy does not have, as in a file', () => {
-    assert.deepEqual(errorsOf(parseCluster(clusterBytes({ name: 'c', outlier_detection: {} }), CONTEXT)), [
-      'outlier_detection: outlier_detection is not supported yet',
+    assert.deepEqual(errorsOf(parseCluster(clusterBytes({ name: 'c', track_cluster_stats: {} }), CONTEXT)), [
+      'track_cluster_stats: track_cluster_stats is not supported yet',
     ])
   })
 

@@ -18,6 +18,7 @@ export function resourceContext(config: ProxyConfig, options: ValidateOptions): 
     sources: {
       hasAds: config.dynamic.ads !== undefined,
       staticClusters: new Set(fixed.map(({ name }) => name)),
+      secrets: new Map((config.secrets ?? []).map((secret) => [secret.name, secret])),
     },
     connectionLimits: config.dynamic.connectionLimits ?? new Map(),
     tracingProvider: config.tracingProvider,

@@ -20,6 +20,7 @@ export interface ControlPlaneFlags {
   readonly debounceMaxMs: number
   readonly listenHost: string
   readonly domain: string
+  readonly trustDomains: readonly string[]
   readonly logLevel: LogLevel
 }
 
@@ -70,6 +71,11 @@ export function addControlPlaneOptions(command: Command): Command {
       option('--domain <domain>', 'what names of Kubernetes services end in', 'DOMAIN').default('cluster.local'),
     )
     .addOption(
+      option('--trust-domains <names>', 'of certificates in policies: the own one, then its aliases', 'TRUST_DOMAINS')
+        .argParser(parseNames)
+        .default(['cluster.local'], 'cluster.local'),
+    )
+    .addOption(
       option('--log-level <level>', `least severe log lines: ${LOG_LEVELS.join(', ')}`, 'LOG_LEVEL')
         .argParser(parseLogLevel)
         .default('info'),
@@ -78,7 +84,8 @@ export function addControlPlaneOptions(command: Command): Command {
 
 /** `path`: where the resources are. */
 export function toControlPlaneOptions(path: string, flags: ControlPlaneFlags): ControlPlaneOptions {
-  const { xdsAddress, apiAddress, tokenFile, debounceMs, debounceMaxMs, listenHost, domain, logLevel } = flags
+  const { xdsAddress, apiAddress, tokenFile, debounceMs, debounceMaxMs, listenHost, domain, trustDomains, logLevel } =
+    flags
   const token = process.env['MELTEMI_TOKEN'] || undefined
   return {
     path,
@@ -87,6 +94,7 @@ export function toControlPlaneOptions(path: string, flags: ControlPlaneFlags): C
     defaultProtocols: defaultProtocols(),
     listenHost,
     domain,
+    trustDomains,
     moduleCache: moduleCacheFolder(),
     quietMs: debounceMs,
     maxDelayMs: debounceMaxMs,
@@ -117,6 +125,12 @@ function moduleCacheFolder(): string {
 export function parseIp(text: string): string {
   if (isIP(text) !== 0) return text
   throw new InvalidArgumentError('It should be an IP address, for example 127.0.0.1 or 0.0.0.0.')
+}
+
+function parseNames(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.every((name) => /^[a-z0-9]([-._a-z0-9]*[a-z0-9])?$/.test(name))) return names
+  throw new InvalidArgumentError('It should be names with commas between them, for example cluster.local,old.example.')
 }
 
 function option(flags: string, description: string, variable: string): Option {

@@ -19,6 +19,8 @@ interface ProxyFlags extends SourceFlags {
   readonly watch?: true
   readonly adminAddress?: SocketAddress
   readonly drainTimeS: number
+  readonly parentShutdownTimeS: number
+  readonly pidFile?: string
   readonly logLevel: LogLevel
   readonly allowUnknownFields?: true
   readonly memoryLimitBytes?: number
@@ -57,6 +59,8 @@ Control plane:
 Signals:
   SIGTERM or SIGINT drains: no new connections, /ready says 503, requests in flight finish. A second one exits at once.
   SIGUSR1 has access logs that were renamed begin new files.
+  SIGUSR2 restarts without losing a client: the same command, from what lies on the disk now, gets the sockets that listen;
+  when it serves, this process accepts no more and ends with its last client. If it cannot, this process goes on.
 
 Exit code: 0 after a drain or a valid configuration, 1 for anything wrong, with one line on stderr per fault.
 `
@@ -128,6 +132,16 @@ export function createProxyCommand(console: Console, result: { exitCode: number 
         .default(30),
     )
     .addOption(
+      option(
+        '--parent-shutdown-time-s <n>',
+        'after a hot restart, seconds that the process before serves clients that do not leave',
+        'PARENT_SHUTDOWN_TIME_S',
+      )
+        .argParser(parseWhole(0, MAX_DRAIN_S))
+        .default(900),
+    )
+    .addOption(option('--pid-file <file>', 'has the process id of who serves, also after a hot restart', 'PID_FILE'))
+    .addOption(
       option('--log-level <level>', `least severe log lines: ${LOG_LEVELS.join(', ')}`, 'LOG_LEVEL')
         .argParser(parseLogLevel)
         .default('info'),
@@ -175,6 +189,8 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
     concurrency: flags.concurrency,
     adminAddress: flags.adminAddress ?? config.admin ?? DEFAULT_ADMIN_ADDRESS,
     drainTimeS: flags.drainTimeS,
+    parentShutdownTimeS: flags.parentShutdownTimeS,
+    pidFile: flags.pidFile === undefined ? undefined : resolve(flags.pidFile),
     logLevel: flags.logLevel,
     memoryLimitBytes: flags.memoryLimitBytes,
     xds: { rules, cacheFolder: cacheFolder(flags, config) },

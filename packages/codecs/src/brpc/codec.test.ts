@@ -93,7 +93,9 @@ test('a request has its id, its timeout, its names and its user fields', () => {
 })
 
 test('user fields do not overwrite what is routed by', () => {
-  const pairs = ['service', 'interface', 'method', 'log_id'].map((key) => pair(key, 'evil')).join('')
+  const pairs = ['service', 'Service', 'interface', 'method', 'METHOD', 'log_id']
+    .map((key) => pair(key, 'evil'))
+    .join('')
   const call = decoded(request(message(`${sized('0a', `${NAMES}1807`)} 204d ${pairs}`)))
   assert.deepEqual(factsOf(call).properties, {
     service: 'test.Echo',

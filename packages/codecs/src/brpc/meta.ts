@@ -20,11 +20,14 @@ const Meta = { request: 0x0a, response: 0x12, correlationId: 0x20, userFields: 0
 const Request = { serviceName: 0x0a, methodName: 0x12, logId: 0x18, timeoutMs: 0x40 } as const
 const Response = { errorCode: 0x08, errorText: 0x12 } as const
 
+/** What a request is routed and allowed by; user fields cannot say it. */
+const OWN_KEYS: ReadonlySet<string> = new Set(['service', 'interface', 'method', 'log_id'])
+
 /** Reads the metas of one connection. */
 export class MetaReader {
   readonly #fields = new FieldReader()
   readonly #embedded = new FieldReader()
-  readonly #userFields = new TextMapReader()
+  readonly #userFields = new TextMapReader(OWN_KEYS)
   #service = ''
   #method = ''
   #logId: MessageId | undefined
@@ -84,7 +87,6 @@ export class MetaReader {
     const service = this.#service
     const method = this.#method
     if (service === '' || method === '') throw new ProtocolError('meta names no service and method to be called')
-    // behind the user's own fields, so that these change nothing of what is routed by
     metadata.set('service', service)
     metadata.set('interface', service)
     metadata.set('method', method)

@@ -6,6 +6,11 @@ import type { Hessian2Reader } from './hessian2-reader.ts'
 import { Form, type Layout } from './layout.ts'
 
 export const TIMEOUT = 'timeout'
+/** What a call is routed and allowed by must not be overwritten by what a client says beside it. */
+const RESERVED = new Set(['interface', 'method'])
+const INTERFACE_LENGTH = 'interface'.length
+const METHOD_LENGTH = 'method'.length
+const PATH = 'path'
 /** Properties are found by looking at one after the other, so a peer must not be able to make very many. */
 const MAX_ENTRIES = 256
 const MAX_TIMEOUT_MS = 0x7fff_ffff
@@ -48,8 +53,33 @@ function readEntry(reader: Hessian2Reader, metadata: Metadata, layout: Layout): 
     readHidden(reader, key, metadata, layout)
     return
   }
+  if (isSaid(key, metadata)) {
+    if (metadata.get(key) === undefined) layout.hasHidden = true
+    reader.skipText()
+    return
+  }
   reader.readProperty(key, metadata)
   if (key === TIMEOUT) setTimeoutMs(metadata, layout, Number(metadata.get(TIMEOUT)))
+  else if (key === PATH) checkPath(metadata)
+}
+
+/** Whether the call has said it already; a reply says none of it. */
+function isSaid(key: string, metadata: Metadata): boolean {
+  if (key.length !== METHOD_LENGTH && key.length !== INTERFACE_LENGTH) return false
+  const name = key.toLowerCase()
+  return RESERVED.has(name) && metadata.get(name) !== undefined
+}
+
+/** Providers in Java serve the path that is said here, so it must be the one that was looked at. */
+function checkPath(metadata: Metadata): void {
+  const called = metadata.get('interface')
+  const path = metadata.get(PATH)
+  if (called === undefined || path === undefined || plainPath(path) === plainPath(called)) return
+  throw new ProtocolError(`attachment path ${JSON.stringify(path)} is not that of the call, ${JSON.stringify(called)}`)
+}
+
+function plainPath(path: string): string {
+  return path.startsWith('/') ? path.slice(1) : path
 }
 
 /** An entry that is no property. Dubbo 3 writes what is left of a timeout as a number. */

@@ -222,9 +222,28 @@ test('a message in another serialization has what its header says, and nothing e
   assert.deepEqual(encoded(decode(json), { color: 'blue' }), json.bytes)
 })
 
-test('attachments take the place of what stands before the arguments', () => {
-  const own = { interface: 'org.example.Other', version: '9', method: 'sell' }
-  assert.deepEqual(factsOf(decode(request('own', NAMES + text('') + map(own)))).properties, own)
+test('no attachment takes the place of the interface and the method that are called', () => {
+  const own = { interface: 'org.example.Other', version: '9', method: 'sell', Method: 'sell', INTERFACE: 'any' }
+  const message = decode(request('own', NAMES + text('') + map(own)))
+  assert.deepEqual(factsOf(message).properties, { interface: PATH, version: '9', method: 'buy' })
+  assert.deepEqual([message.find('interface'), message.find('method')], [PATH, 'buy'])
+  // they go on as they came
+  const changed = encoded(message, { color: 'blue' }).toString('latin1')
+  for (const value of ['org.example.Other', 'sell', 'any', 'blue']) assert.ok(changed.includes(value), value)
+})
+
+test('a reply may say of itself what it likes', () => {
+  const message = decode(reply('own', `94 ${POJO} ${map({ method: 'buy', interface: PATH })}`))
+  assert.deepEqual(factsOf(message).properties, { method: 'buy', interface: PATH })
+})
+
+test('the path of a call is the same in its attachments', () => {
+  const withPath = (path: string) => request('path', NAMES + text('') + map({ path }))
+  for (const path of [PATH, `/${PATH}`]) assert.equal(decode(withPath(path)).get('interface'), PATH)
+  assert.throws(
+    () => decode(withPath('org.example.Admin')),
+    /attachment path "org.example.Admin" is not that of the call/,
+  )
 })
 
 test('attachments that are no strings are no properties, but a number may be the timeout', () => {

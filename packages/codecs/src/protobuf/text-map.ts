@@ -14,6 +14,7 @@ import { varintBytes } from './varint.ts'
 const MAX_PAIRS = 256
 const KEY_TAG = 0x0a
 const VALUE_TAG = 0x12
+const NO_KEYS: ReadonlySet<string> = new Set()
 
 /** Reads the pairs of one message; made once and used for many. */
 export class TextMapReader {
@@ -21,7 +22,16 @@ export class TextMapReader {
   valueAt = 0
   valueEnd = 0
   readonly #entry = new FieldReader()
+  readonly #reserved: ReadonlySet<string>
   #pairs = 0
+
+  /**
+   * `reserved`: keys, in lower case, of pairs that are passed over: what a message is routed and allowed by must not be
+   * overwritten by what a client says beside it.
+   */
+  constructor(reserved: ReadonlySet<string>) {
+    this.#reserved = reserved
+  }
 
   /** Another message begins. */
   start(): void {
@@ -32,6 +42,7 @@ export class TextMapReader {
   readInto(metadata: Metadata, fields: FieldReader): void {
     this.read(metadata.message, fields)
     if (++this.#pairs > MAX_PAIRS) throw new ProtocolError(`protobuf map has more than ${MAX_PAIRS} pairs`)
+    if (this.#reserved.has(this.key.toLowerCase())) return
     metadata.setSlice(this.key, this.valueAt, this.valueEnd)
   }
 
@@ -53,7 +64,7 @@ export class TextMapReader {
 /** Applies a mutation to the pairs of one message while its fields are copied. */
 export class TextMapMutation {
   readonly #mutation: Mutation
-  readonly #entry = new TextMapReader()
+  readonly #entry = new TextMapReader(NO_KEYS)
   #pairs = 0
 
   constructor(mutation: Mutation) {

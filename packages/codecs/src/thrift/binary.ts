@@ -7,6 +7,7 @@ import {
   messageType,
   type Protocol,
   setNames,
+  THRIFT_CALL,
   THRIFT_EXCEPTION,
 } from './protocol.ts'
 import { Shape, type StructSkip } from './struct-skip.ts'
@@ -76,6 +77,10 @@ export const binary: Protocol = {
     out.u16(BINARY_MAGIC).u16(THRIFT_EXCEPTION).u32(name.length).bytes(name).u32(seqid)
     out.u8(Field.string).u16(1).u32(Buffer.byteLength(text)).utf8(text)
     out.u8(Field.i32).u16(2).u32(type).u8(Field.stop)
+  },
+
+  writeCall(name: Buffer, seqid: number, out: ByteWriter): void {
+    out.u16(BINARY_MAGIC).u16(THRIFT_CALL).u32(name.length).bytes(name).u32(seqid).u8(Field.stop)
   },
 
   skipField(buffer: ReceiveBuffer, skip: StructSkip): boolean {

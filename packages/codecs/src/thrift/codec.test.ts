@@ -39,6 +39,12 @@ const PAIRS = '0102 0161 0131 064d6574686f64 046576696c 00000000'
 const HEADER_BINARY = framed(`0fff0000 00000005 0006 0000 ${PAIRS} ${BINARY}`)
 const HEADER_COMPACT = framed(`0fff0000 fffffff0 0001 0200 0000 ${COMPACT}`)
 
+const DIALECTS = ['framed', 'unframed', 'header'].flatMap((transport) => [
+  `${transport}/binary`,
+  `${transport}/compact`,
+])
+const checking = (dialect: string) => ({ health_check_method: 'demo:ping', health_check_dialect: dialect })
+
 const golden: readonly Sample[] = readdirSync(TESTDATA)
   .filter((name) => name.endsWith('.bin'))
   .map((name) => {
@@ -65,6 +71,10 @@ conformance(thrift, [
   request('no name', '8221 01 00 00'),
   request('a name beyond what ids are patched behind', framed(`80010001 000007d0 ${'61'.repeat(2000)} 00000001 00`)),
   ...golden,
+  ...DIALECTS.map((dialect) => ({
+    ...request(`with a health check, ${dialect}`, framed(BINARY)),
+    config: checking(dialect),
+  })),
 ])
 
 test('there are golden bytes of every transport and protocol', () => {
@@ -232,16 +242,51 @@ test('a method can be configured to be one-way although it is sent as a call', (
   assert.deepEqual(types, [MessageType.Oneway, MessageType.Request])
 })
 
-test('faulty options are told', () => {
-  const problems = [undefined, { oneway_methods: ['a'] }, { oneway_methods: 'a' }, { oneway: [] }, 7].map((config) =>
-    thrift.validate?.(config),
+test('a health check is a call of the method that is named for it, and without one there is none', () => {
+  const written = (config: unknown) => {
+    const out = new ByteWriter()
+    thrift.create('upstream', config).healthCheck?.(5, out)
+    return Buffer.concat(out.flush())
+  }
+  assert.equal(
+    written({ health_check_method: 'ping' }).toString('hex'),
+    framedHex('80010001 00000004 70696e67 00000005 00'),
   )
+  assert.equal(
+    written(checking('unframed/compact')).toString('hex'),
+    '822105096 4656d6f3a70696e6700'.replaceAll(' ', ''),
+  )
+  assert.equal(thrift.create('upstream', { oneway_methods: ['a'] }).healthCheck, undefined)
+  for (const dialect of DIALECTS) {
+    const [call] = decodeSample(thrift, { name: dialect, side: 'downstream', bytes: written(checking(dialect)) })
+    assert.deepEqual([call?.type, call?.get('service'), call?.get('method')], [MessageType.Request, 'demo', 'ping'])
+  }
+})
+
+function framedHex(message: string): string {
+  return framed(message).replaceAll(' ', '')
+}
+
+test('faulty options are told', () => {
+  const problems = [
+    undefined,
+    { oneway_methods: ['a'], health_check_method: 'a' },
+    { oneway_methods: 'a' },
+    { oneway: [] },
+    7,
+    { health_check_method: 7 },
+    { health_check_method: 'a', health_check_dialect: 'framed' },
+    { health_check_dialect: 'framed/binary' },
+  ].map((config) => thrift.validate?.(config))
   assert.deepEqual(problems, [
     [],
     [],
     ['oneway_methods must be a list of method names'],
     ["unknown field 'oneway'"],
     ['thrift options must be an object'],
+    ['health_check_method must be the name of a method'],
+    ['health_check_dialect must be a transport and a protocol: framed/binary for example'],
+    ['health_check_dialect needs a health_check_method'],
   ])
 })
 

@@ -34,7 +34,7 @@ import {
   type Transport,
 } from './frame.ts'
 import { readHeader, writeHeader } from './header.ts'
-import { readOptions, type ThriftOptions } from './options.ts'
+import { type HealthCheckCall, readOptions, type ThriftOptions } from './options.ts'
 import { COLON } from './protocol.ts'
 import { StructSkip } from './struct-skip.ts'
 
@@ -42,12 +42,16 @@ import { StructSkip } from './struct-skip.ts'
 const MAX_PATCHED_BYTES = 1024
 
 class ThriftCodec implements Codec {
+  /** Where a method is named for it. */
+  readonly healthCheck?: NonNullable<Codec['healthCheck']>
   readonly #onewayMethods: ReadonlySet<string> | undefined
   #dialect: Dialect | undefined
   #skip: StructSkip | undefined
 
   constructor(options: ThriftOptions | undefined) {
     this.#onewayMethods = options?.onewayMethods
+    const call = options?.healthCheck
+    if (call !== undefined) this.healthCheck = (id, out) => writeHealthCheck(call, id, out)
   }
 
   decode(buffer: ReceiveBuffer, metadata: Metadata): DecodeStatus {
@@ -143,6 +147,15 @@ export const thrift: CodecDefinition = {
       return false
     }
   },
+}
+
+function writeHealthCheck({ method, dialect }: HealthCheckCall, id: number, out: ByteWriter): void {
+  const { transport, protocol } = dialect
+  const start = out.length
+  if (transport === 'framed') out.u32(0)
+  if (transport === 'header') writeHeader(protocol, id, out)
+  protocol.writeCall(Buffer.from(method), id, out)
+  if (transport !== 'unframed') out.setU32(start, out.length - start - FRAME_SIZE_BYTES)
 }
 
 /** `validate` has told the faults already. */

@@ -7,6 +7,7 @@ import {
   messageType,
   type Protocol,
   setNames,
+  THRIFT_CALL,
   THRIFT_EXCEPTION,
 } from './protocol.ts'
 import { Shape, type StructSkip, varintBytes } from './struct-skip.ts'
@@ -96,6 +97,11 @@ export const compact: Protocol = {
     out.varint(seqid).varint(name.length).bytes(name)
     out.u8(Head.firstString).varint(Buffer.byteLength(text)).utf8(text)
     out.u8(Head.nextI32).zigzag(type).u8(Head.stop)
+  },
+
+  writeCall(name: Buffer, seqid: number, out: ByteWriter): void {
+    out.u8(COMPACT_ID).u8((THRIFT_CALL << TYPE_SHIFT) | VERSION)
+    out.varint(seqid).varint(name.length).bytes(name).u8(Head.stop)
   },
 
   skipField(buffer: ReceiveBuffer, skip: StructSkip): boolean {

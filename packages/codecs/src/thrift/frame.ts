@@ -60,6 +60,11 @@ export function detectDialect(buffer: ReceiveBuffer): Dialect | undefined {
   )
 }
 
+/** By its name, `framed/binary` for example. */
+export function findDialect(name: string): Dialect | undefined {
+  return Object.values(dialects).find((dialect) => dialect.name === name)
+}
+
 /** Bytes of the whole framed message; -1: more are needed. */
 export function framedLength(buffer: ReceiveBuffer): number {
   if (!buffer.has(FRAME_SIZE_BYTES)) return -1

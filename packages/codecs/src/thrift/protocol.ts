@@ -24,6 +24,8 @@ export interface Protocol extends ValueReader {
   readName(message: Buffer, begin: number, end: number): Buffer
   /** Writes a whole TApplicationException message. */
   writeException(exception: ApplicationException, out: ByteWriter): void
+  /** Writes a whole call of a method without arguments. */
+  writeCall(name: Buffer, seqid: number, out: ByteWriter): void
 }
 
 /** The error reply of Thrift. */
@@ -35,7 +37,8 @@ export interface ApplicationException {
   readonly text: string
 }
 
-/** Thrift's own numbers; only the last is not a request. */
+/** Thrift's own numbers. */
+export const THRIFT_CALL = 1
 export const THRIFT_EXCEPTION = 3
 const MESSAGE_TYPES = [
   undefined,

@@ -125,10 +125,15 @@ test('a request has its id, its timeout, its names and its trans_info', () => {
   assert.deepEqual(properties, { caller: 'a.b', callee: 'c.d', func: '/c.d/Say', k: 'v', l: 'w' })
 })
 
-test('trans_info goes before what the header says itself, and the last of two equal keys counts', () => {
-  const pairs = pair('4a', 'callee', 'x') + pair('4a', 'k', '1') + pair('4a', 'k', '2')
+test('no trans_info takes the place of what the header says itself', () => {
+  const pairs = ['caller', 'callee', 'func', 'Func'].map((key) => pair('4a', key, 'x')).join('')
   const message = decoded(request(unary(NAMES + pairs)))
-  assert.deepEqual([message.get('callee'), message.get('k'), message.requestId], ['x', '2', 0])
+  assert.deepEqual(factsOf(message).properties, { caller: 'a.b', callee: 'c.d', func: '/c.d/Say' })
+})
+
+test('of two equal keys of trans_info the last one counts', () => {
+  const message = decoded(request(unary(NAMES + pair('4a', 'k', '1') + pair('4a', 'k', '2'))))
+  assert.deepEqual([message.get('k'), message.requestId], ['2', 0])
 })
 
 test('a call of type 1 is one-way', () => {

@@ -12,7 +12,7 @@ import { FieldReader } from '../protobuf/field-reader.ts'
 import { TextMapMutation, TextMapReader } from '../protobuf/text-map.ts'
 import { varintBytes } from '../protobuf/varint.ts'
 import { AT, FrameType, HEAD_BYTES, MAGIC, StreamFrame } from './frame.ts'
-import { readCode, readFunc } from './unary-header.ts'
+import { NAMES, readCode, readFunc } from './unary-header.ts'
 
 const MAX_STREAM_ID = 0x7fffffff
 /** Field number and wire type in one. */
@@ -26,7 +26,7 @@ const RESET = 1
 export class StreamFrameReader {
   readonly #fields = new FieldReader()
   readonly #meta = new FieldReader()
-  readonly #transInfo = new TextMapReader()
+  readonly #transInfo = new TextMapReader(NAMES)
 
   /** Throws ProtocolError for an id that is none, and for what is no protobuf message. */
   read(metadata: Metadata): void {

@@ -12,12 +12,14 @@ const REQUEST_ID_TAG = 0x18
 const Request = { callType: 0x10, timeout: 0x20, caller: 0x2a, callee: 0x32, func: 0x3a, transInfo: 0x4a } as const
 const Response = { ret: 0x20, funcRet: 0x28, errorMsg: 0x32, transInfo: 0x42 } as const
 const ONE_WAY_CALL = 1
+/** What a header says itself, and its trans_info cannot. */
+export const NAMES: ReadonlySet<string> = new Set(['caller', 'callee', 'func'])
 const MAX_HEADER_BYTES = 0xffff
 
 /** Reads the headers of one connection. */
 export class UnaryHeaderReader {
   readonly #fields = new FieldReader()
-  readonly #transInfo = new TextMapReader()
+  readonly #transInfo = new TextMapReader(NAMES)
 
   /** Throws ProtocolError for what is no protobuf message. */
   read(metadata: Metadata): void {

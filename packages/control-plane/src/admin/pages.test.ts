@@ -93,6 +93,7 @@ test('proxies are listed once each, and what one was sent is shown as JSON', asy
     version: '7',
     resources: {
       extensionConfig: none,
+      secret: none,
       cluster: none,
       endpoint: none,
       listener: none,

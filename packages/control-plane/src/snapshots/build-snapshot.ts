@@ -3,7 +3,6 @@ import { isExported } from '../store/export-to.ts'
 import { compareAge } from '../store/precedence.ts'
 import type { ServiceView, World } from '../store/world.ts'
 import type { Snapshot, XdsResource } from '../xds/xds-resource.ts'
-import { ableView } from './able-view.ts'
 import type { ListenerResource, ServiceResources } from './encode-service.ts'
 import { isInScope, type Scope } from './scope.ts'
 import { visibleView } from './visible-view.ts'
@@ -70,12 +69,19 @@ interface Claim {
   readonly listener: ListenerResource
 }
 
-function scopedView(view: ServiceView, { namespace, canEject }: Scope): ServiceView {
-  return ableView(visibleView(view, namespace), canEject)
+function scopedView(view: ServiceView, { namespace }: Scope): ServiceView {
+  return visibleView(view, namespace)
 }
 
 function emptyContents(): Contents {
-  return { extensionConfig: new Map(), cluster: new Map(), endpoint: new Map(), listener: new Map(), route: new Map() }
+  return {
+    extensionConfig: new Map(),
+    secret: new Map(),
+    cluster: new Map(),
+    endpoint: new Map(),
+    listener: new Map(),
+    route: new Map(),
+  }
 }
 
 function servicesIn(world: World, scope: Scope): readonly ServiceView[] {

@@ -10,7 +10,7 @@ import { scopeOf } from './scope.ts'
 import { ServiceTranslator } from './service-translator.ts'
 
 const HOST = 'a.default.svc.cluster.local'
-const SCOPE = scopeOf({ id: 'x', metadata: {}, userAgent: 'meltemi' })
+const SCOPE = scopeOf({ id: 'x', metadata: {} })
 
 interface Words {
   readonly address?: string

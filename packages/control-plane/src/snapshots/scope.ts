@@ -8,23 +8,19 @@ export interface Scope {
   readonly namespace: string
   /** undefined: all that are exported to the namespace. */
   readonly hosts: ReadonlySet<string> | undefined
-  /** It leaves out workloads that fail, where it is told to. */
-  readonly canEject: boolean
 }
 
 const DEFAULT_NAMESPACE = 'default'
-const OWN_AGENT = 'meltemi'
 /** `sidecar~10.0.0.1~name.namespace~namespace.svc.cluster.local` */
 const SIDECAR_ID = /^[^~]*~[^~]*~[^~]*\.([^~.]+)~[^~]*$/
 
 /** Namespace by the id of the node or metadata NAMESPACE, narrowed to the hosts in metadata SCOPE where it has some. */
-export function scopeOf({ id, metadata, userAgent }: Pick<NodeInfo, 'id' | 'metadata' | 'userAgent'>): Scope {
+export function scopeOf({ id, metadata }: Pick<NodeInfo, 'id' | 'metadata'>): Scope {
   const namespace = SIDECAR_ID.exec(id)?.[1] ?? (textOf(metadata['NAMESPACE']) || DEFAULT_NAMESPACE)
   const written = metadata['SCOPE']
   const hosts = Array.isArray(written) ? new Set(written.map(textOf).filter((host) => host !== '')) : undefined
-  const canEject = userAgent !== OWN_AGENT
-  const key = JSON.stringify([namespace, canEject, hosts === undefined ? null : [...hosts].sort()])
-  return { key, namespace, hosts, canEject }
+  const key = JSON.stringify([namespace, hosts === undefined ? null : [...hosts].sort()])
+  return { key, namespace, hosts }
 }
 
 function textOf(value: unknown): string {

@@ -2,7 +2,6 @@ import { keyOf } from '@meltemi/api'
 import type { Counter, Logger, MetricRegistry } from '@meltemi/runtime'
 import type { ServiceView, StatusNote } from '../store/world.ts'
 import { type TranslateOptions, translateService } from '../translate/translate-service.ts'
-import { hasOutlierDetection } from './able-view.ts'
 import { encodeService, NO_RESOURCES, type ServiceResources } from './encode-service.ts'
 
 export interface TranslatedService {
@@ -69,8 +68,7 @@ export class ServiceTranslator {
 
 /** Tells apart what proxies see of one service. */
 function formOf({ router, destinationRule }: ServiceView): string {
-  const names = [router, destinationRule].map((each) => (each === undefined ? '' : keyOf(each)))
-  return [...names, destinationRule !== undefined && hasOutlierDetection(destinationRule)].join(' ')
+  return [router, destinationRule].map((each) => (each === undefined ? '' : keyOf(each))).join(' ')
 }
 
 /** Whichever of the resources is the cause, all of them hear of it. */

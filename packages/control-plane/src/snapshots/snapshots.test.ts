@@ -92,6 +92,7 @@ describe('what a proxy sees', () => {
     mesh.set(service('a'), service('b', 'exportTo: [shop]', 9091))
     assert.deepEqual(names(mesh.for(PROXY)), {
       extensionConfig: [],
+      secret: [],
       cluster: ['outbound|9090||a.default.svc.cluster.local'],
       endpoint: ['outbound|9090||a.default.svc.cluster.local'],
       listener: ['127.0.0.1_9090'],
@@ -107,6 +108,7 @@ describe('what a proxy sees', () => {
     const scoped = node('scoped', { SCOPE: ['a.default.svc.cluster.local'] })
     assert.deepEqual(names(mesh.for(scoped)), {
       extensionConfig: [],
+      secret: [],
       cluster: ['outbound|9090||a.default.svc.cluster.local', 'outbound|9091||b.default.svc.cluster.local'],
       endpoint: ['outbound|9090||a.default.svc.cluster.local', 'outbound|9091||b.default.svc.cluster.local'],
       listener: ['127.0.0.1_9090'],
@@ -136,7 +138,7 @@ describe('what a proxy sees', () => {
     assert.equal(routeName(PROXY), 'default')
   })
 
-  test('has outlier detection only where that is understood', () => {
+  test('has outlier detection, of the service, its ports and its subsets', () => {
     const mesh = new Mesh()
     const rule = `
 apiVersion: networking.istio.io/v1
@@ -155,12 +157,8 @@ spec:
         Object.hasOwn(xdsToJson('cluster', value) as object, 'outlier_detection'),
       )
     assert.deepEqual(ejects({ ...node('envoy'), userAgent: 'envoy' }), [true, true])
-    assert.deepEqual(ejects(PROXY), [false, false])
-    assert.deepEqual(shown(mesh.snapshots.notes()), [
-      'warning not-supported-yet DestinationRule/default/a spec.subsets.0.trafficPolicy.outlierDetection',
-      'warning not-supported-yet DestinationRule/default/a spec.trafficPolicy.outlierDetection',
-      'warning not-supported-yet DestinationRule/default/a spec.trafficPolicy.portLevelSettings.0.outlierDetection',
-    ])
+    assert.deepEqual(ejects(PROXY), [true, true])
+    assert.deepEqual(shown(mesh.snapshots.notes()), [])
   })
 
   test('is nothing before the first world', () => {

@@ -188,6 +188,7 @@ function keepSame(before: Snapshot['resources'], after: Snapshot['resources']): 
   const keep = (type: ResourceType) => (isSame(type) ? before[type] : after[type])
   return {
     extensionConfig: keep('extensionConfig'),
+    secret: keep('secret'),
     cluster: keep('cluster'),
     endpoint: keep('endpoint'),
     listener: keep('listener'),

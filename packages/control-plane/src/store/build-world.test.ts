@@ -369,3 +369,41 @@ test('a resource that breaks the code costs only its own service', () => {
   assert.ok(world.services.has('hello.shop.svc.cluster.local'))
   assert.deepEqual(shown(world.notes), [`error translation-failed ${keyOf(entry)} `])
 })
+
+describe('a policy of authorization', () => {
+  const policy = (hosts: string, namespace = 'default') => `
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaAuthorizationPolicy
+metadata: { name: p, namespace: ${namespace} }
+spec: { hosts: ${hosts}, rules: [{}] }
+`
+
+  test('is for services of its own namespace, and hears of those that are not', () => {
+    const named = policy('[hello, hello.default.svc.cluster.local., none]')
+    const key = 'MetaAuthorizationPolicy/default/p'
+    assert.deepEqual(shown(worldOf(`${ENTRY}---${named}`).notes), [`warning unknown-host ${key} spec.hosts.2`])
+    const stranger = worldOf(`${ENTRY}---${policy('[hello.default.svc.cluster.local]', 'other')}`)
+    assert.deepEqual(shown(stranger.notes), ['warning unknown-host MetaAuthorizationPolicy/other/p spec.hosts.0'])
+    assert.match(stranger.notes[0]?.message ?? '', /is that of ServiceEntry default\/hello/)
+    assert.deepEqual(stranger.services.get('hello.default.svc.cluster.local')?.policies, [])
+  })
+
+  test('that comes, changes and goes changes the services that it is for, and no others', () => {
+    const builder = new WorldBuilder(WORLD_OPTIONS)
+    const other = ENTRY.replaceAll('hello', 'other').replace('{ name: other }', '{ name: other, namespace: test }')
+    const apply = (yaml: string, deleted: readonly string[] = []) =>
+      builder.apply({ set: byKey(resources(yaml)), deleted: deleted as never, modules: new Map() })
+    apply(`${ENTRY}---${other}`)
+    const host = 'hello.default.svc.cluster.local'
+    assert.deepEqual([...apply(policy('[]')).changedHosts], [host])
+    assert.equal(builder.world.services.get(host)?.policies.length, 1)
+    // it names another service now
+    assert.deepEqual([...apply(policy('[none]')).changedHosts].sort(), [host, 'none.default.svc.cluster.local'])
+    assert.equal(builder.world.services.get(host)?.policies.length, 0)
+    apply(policy('[hello]'))
+    assert.equal(builder.world.services.get(host)?.policies.length, 1)
+    apply(other, ['MetaAuthorizationPolicy/default/p'])
+    assert.equal(builder.world.services.get(host)?.policies.length, 0)
+    assert.deepEqual(builder.world.notes, [])
+  })
+})

@@ -1,6 +1,6 @@
 import { type DestinationRule, protocolOfPort, type Resource, type ResourceKey } from '@meltemi/api'
 import { copyMap } from './copy-map.ts'
-import { conflictNotes, failureNotes, homelessNotes } from './host-notes.ts'
+import { conflictNotes, failureNotes, homelessNotes, strangerNotes } from './host-notes.ts'
 import { buildProtocols, type DefaultProtocol, type ModuleStates, type ProtocolTable } from './protocol-table.ts'
 import { buildServiceView, type ServiceResult } from './service-view.ts'
 import type { ServiceView, StatusNote, World } from './world.ts'
@@ -121,11 +121,13 @@ export class WorldBuilder {
     }
   }
 
-  #service(host: string, { origins, routers, rules, slices }: HostResources): ServiceOutcome {
+  #service(host: string, { origins, routers, rules, slices, naming }: HostResources): ServiceOutcome {
     const [origin] = origins
-    if (origin === undefined) return { view: undefined, notes: homelessNotes(host, [...routers, ...rules]) }
+    const strangers = strangerNotes(host, origin, naming)
+    if (origin === undefined)
+      return { view: undefined, notes: [...homelessNotes(host, [...routers, ...rules]), ...strangers] }
     const sendsTo = routers[0] === undefined ? new Set<string>() : destinationHosts(routers[0])
-    return buildServiceView({
+    const { view, notes } = buildServiceView({
       host,
       origin,
       selected: this.#index.selectedBy(origin),
@@ -134,8 +136,10 @@ export class WorldBuilder {
       destinationRule: rules[0],
       sendsTo,
       otherRules: this.#otherRules(host, sendsTo),
+      policies: this.#index.policiesFor(host, origin),
       protocols: this.#table.protocols,
     })
+    return { view, notes: [...notes, ...strangers] }
   }
 
   #otherRules(host: string, sendsTo: ReadonlySet<string>): ReadonlyMap<string, DestinationRule> {

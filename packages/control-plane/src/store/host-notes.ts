@@ -5,7 +5,10 @@ import {
   type MetaRouter,
   type ProblemCode,
   type Resource,
+  type Service,
+  type ServiceEntry,
 } from '@meltemi/api'
+import type { NamedPolicy } from './policy-index.ts'
 import type { StatusNote } from './world.ts'
 import type { HostResources } from './world-index.ts'
 
@@ -48,6 +51,27 @@ export function homelessNotes(
     message: `no service has the host ${host}`,
     fix: 'write it as hosts[0] of the ServiceEntry, or as <name>.<namespace>.svc.<domain>',
   }))
+}
+
+/** Policies that name what is no service of their own namespace. */
+export function strangerNotes(
+  host: string,
+  origin: ServiceEntry | Service | undefined,
+  naming: readonly NamedPolicy[],
+): readonly StatusNote[] {
+  return naming
+    .filter(({ policy }) => policy.metadata.namespace !== origin?.metadata.namespace)
+    .map(({ policy, index }) => ({
+      key: keyOf(policy),
+      severity: 'warning',
+      code: 'unknown-host',
+      path: ['spec', 'hosts', index],
+      message:
+        origin === undefined
+          ? `no service has the host ${host}`
+          : `host ${host} is that of ${describeResource(origin)}, and a policy is for services of its own namespace`,
+      fix: origin === undefined ? 'write it as the service does' : `put it into namespace ${origin.metadata.namespace}`,
+    }))
 }
 
 /** A fault of ours: whichever of the resources is the cause, all of them hear of it. */

@@ -14,7 +14,7 @@ import {
 import { normalExport } from './export-to.ts'
 import { ownValue } from './own-value.ts'
 import { type EndpointsResult, entryEndpoints, serviceEndpoints, type TargetPort } from './service-endpoints.ts'
-import type { ProtocolView, ServicePort, ServiceView, StatusNote } from './world.ts'
+import type { AuthorizationPolicy, ProtocolView, ServicePort, ServiceView, StatusNote } from './world.ts'
 
 const MULTIPLEXING = 'meltemi.io/multiplexing'
 const PEER_METADATA = 'meltemi.io/peer-metadata'
@@ -31,6 +31,8 @@ export interface ServiceParts {
   readonly destinationRule: DestinationRule | undefined
   readonly sendsTo: ReadonlySet<string>
   readonly otherRules: ReadonlyMap<string, DestinationRule>
+  /** In the order of their keys. */
+  readonly policies: readonly AuthorizationPolicy[]
   readonly protocols: ReadonlyMap<string, ProtocolView>
 }
 
@@ -58,6 +60,7 @@ export function buildServiceView(parts: ServiceParts): ServiceResult {
     tellsPeers: ownValue(origin.metadata.annotations, PEER_METADATA) !== 'false',
     router,
     destinationRule,
+    policies: parts.policies.filter((policy) => concerns(policy, ports)),
     madeOf: keysOf(parts, ports),
     sendsTo,
     otherRules,
@@ -65,10 +68,18 @@ export function buildServiceView(parts: ServiceParts): ServiceResult {
   return { view, notes: [...kindNotes(origin), ...portNotes, ...addressNotes, ...endpointNotes] }
 }
 
+/** Those of Dubbo are for services that speak it; one that names another hears that it is none. */
+function concerns({ kind, spec }: AuthorizationPolicy, ports: readonly ServicePort[]): boolean {
+  if (kind === 'MetaAuthorizationPolicy' || ports.some(({ protocol }) => protocol?.name === 'dubbo')) return true
+  return (spec.hosts ?? []).length > 0
+}
+
 function keysOf(parts: ServiceParts, ports: readonly ServicePort[]): ReadonlySet<ResourceKey> {
   const { origin, router, destinationRule, otherRules, selected, slices } = parts
   const protocols = ports.map(({ protocol }) => protocol?.origin)
-  const all = [origin, router, destinationRule, ...otherRules.values(), ...selected, ...slices, ...protocols]
+  const policies = parts.policies.filter((policy) => concerns(policy, ports))
+  const others = [...otherRules.values(), ...selected, ...slices, ...policies]
+  const all = [origin, router, destinationRule, ...others, ...protocols]
   return new Set(all.flatMap((resource) => (resource === undefined ? [] : [keyOf(resource)])))
 }
 

@@ -170,6 +170,33 @@ test('the resources of every new codec project are valid', () => {
   for (const file of files) assert.deepEqual(check(readFileSync(join(TEMPLATE, file), 'utf8')), [], file)
 })
 
+test('retries whose conditions there are not, or that would never have their time, are told of', () => {
+  const route = (fields: object) => ({
+    hosts: ['a.b'],
+    routes: [{ route: [{ destination: { host: 'a.b' } }], ...fields }],
+  })
+  const told = (fields: object) => check(router(route(fields))).map(({ path, message }) => `${path}: ${message}`)
+  const right = { attempts: 2, perTryTimeout: '1s', retryOn: '5xx,non-idempotent', backoff: '10ms' }
+  assert.deepEqual(told({ timeout: '3s', retries: right }), [])
+  assert.deepEqual(told({ timeout: '0s', retries: right }), [])
+  assert.deepEqual(told({ timeout: '500ms', retries: right }), [
+    'spec.routes[0].retries.perTryTimeout: is longer than the timeout of the whole request, which ends it before',
+  ])
+  for (const condition of ['unavailable', '503', 'retriable-headers']) {
+    assert.match(
+      told({ retries: { attempts: 1, retryOn: `reset,${condition}` } })[0] ?? '',
+      /retryOn: there is no condition/,
+    )
+  }
+  for (const fields of [
+    { timeout: '3' },
+    { retries: {} },
+    { retries: { attempts: -1 } },
+    { retries: { attempts: 1.5 } },
+  ])
+    assert.equal(told(fields).length, 1, JSON.stringify(fields))
+})
+
 test('all that is wrong with a MetaRouter is reported together', () => {
   const spec = {
     hosts: ['a.1'],
@@ -186,9 +213,13 @@ test('all that is wrong with a MetaRouter is reported together', () => {
         responseMutation: [{ key: 'k' }],
       },
       { route: [], mirror: { host: 'a.b' }, mirrorPercentage: { value: 0 } },
-      { route: [{ destination: { host: 'a.b' } }], mirrorPercentage: { value: 100.5 }, retries: 3 },
+      { route: [{ destination: { host: 'a.b' } }], mirrorPercentage: { value: 100.5 }, retry: 3 },
     ],
-    localRateLimit: { tokenBucket: { maxTokens: 0, fillInterval: '10ms' }, conditions: [{ match: {} }] },
+    localRateLimit: {
+      tokenBucket: { maxTokens: 0, fillInterval: '100us' },
+      tokenBucketScope: { perDownstreamConnection: false, maxBuckets: 5 },
+      conditions: [{ match: {}, tokenBucketScope: { attributes: ['a'], maxBuckets: 0 } }],
+    },
     globalRateLimit: { domain: '', descriptors: [{ property: 'a' }], match: { attributes: { a: { regex: '(' } } } },
   }
   const paths = check(router(spec)).map(({ path, code }) => `${path} ${code}`)
@@ -215,13 +246,15 @@ test('all that is wrong with a MetaRouter is reported together', () => {
       'spec.routes[2] unreachable-route',
       'spec.routes[2].mirrorPercentage.value invalid-value',
       'spec.routes[2].mirrorPercentage conflicting-fields',
-      'spec.routes[2].retries unknown-field',
-      'spec.localRateLimit not-supported-yet',
+      'spec.routes[2].retry unknown-field',
       'spec.localRateLimit.tokenBucket.maxTokens invalid-value',
       'spec.localRateLimit.tokenBucket.tokensPerFill missing-field',
       'spec.localRateLimit.tokenBucket.fillInterval invalid-value',
+      'spec.localRateLimit.tokenBucketScope nothing-to-do',
+      'spec.localRateLimit.tokenBucketScope.maxBuckets conflicting-fields',
       'spec.localRateLimit.conditions[0].tokenBucket missing-field',
-      'spec.globalRateLimit not-supported-yet',
+      'spec.localRateLimit.conditions[0].tokenBucketScope conflicting-fields',
+      'spec.localRateLimit.conditions[0].tokenBucketScope.maxBuckets invalid-value',
       'spec.globalRateLimit.domain invalid-value',
       'spec.globalRateLimit.requestTimeout missing-field',
       'spec.globalRateLimit.rateLimitService missing-field',
@@ -352,16 +385,38 @@ test('fields that we do not know are errors in our kinds, and have no effect in 
   assert.deepEqual(
     told(
       rule({
-        trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' }, loadBalancer: { consistentHash: { useSourceIp: true } } },
+        trafficPolicy: { tunnel: { protocol: 'CONNECT' }, loadBalancer: { consistentHash: { useSourceIp: true } } },
       }),
     ),
     [
-      'warning no-effect 8 spec.trafficPolicy.tls',
+      'warning no-effect 8 spec.trafficPolicy.tunnel',
       'warning no-effect 11 spec.trafficPolicy.loadBalancer.consistentHash',
       'warning no-effect 12 spec.trafficPolicy.loadBalancer.consistentHash.useSourceIp',
     ],
   )
   assert.deepEqual(told(service({ sessionAffinity: 'ClientIP' })), ['warning no-effect 6 spec.sessionAffinity'])
+})
+
+test('tls of a DestinationRule needs what its mode needs, and nothing is ignored silently', () => {
+  const tls = (settings: Readonly<Record<string, unknown>>) =>
+    check(rule({ trafficPolicy: { tls: settings } })).map(
+      ({ severity, code, path }) => `${severity} ${code} ${path.replace('spec.trafficPolicy.tls.', '')}`,
+    )
+  const files = { clientCertificate: '/c', privateKey: '/k', caCertificates: '/ca' }
+  assert.deepEqual(tls({ mode: 'ISTIO_MUTUAL' }), [])
+  assert.deepEqual(tls({ mode: 'MUTUAL', ...files, subjectAltNames: ['a'], sni: 'a.b' }), [])
+  assert.deepEqual(tls({ mode: 'SIMPLE', insecureSkipVerify: true }), [])
+  assert.deepEqual(tls({ mode: 'SIMPLE' }), ['error missing-field caCertificates'])
+  assert.deepEqual(tls({ mode: 'MUTUAL', caCertificates: '/ca' }), [
+    'error missing-field clientCertificate',
+    'error missing-field privateKey',
+  ])
+  assert.deepEqual(tls({ mode: 'SIMPLE', ...files }), [
+    'warning no-effect clientCertificate',
+    'warning no-effect privateKey',
+  ])
+  assert.deepEqual(tls({ mode: 'DISABLE', sni: 'a' }), ['warning no-effect sni'])
+  assert.equal(tls({ mode: 'DISABLE', credentialName: 'a' }).length, 1)
 })
 
 test('an ApplicationProtocol has a name as it stands in ports, a codec, and a module with its digest', () => {
@@ -588,5 +643,39 @@ test('whatever stands in a spec, validation ends in problems', () => {
         for (const { message, code } of validateResource(placed)) assert.ok(message !== '' && code !== undefined)
     }),
     { numRuns: 200, endOnFailure: true },
+  )
+})
+
+test('faults and answers of a route are checked', () => {
+  const route = [{ destination: { host: 'a.b' } }]
+  const match = { attributes: { a: { exact: 'b' } } }
+  const paths = (...routes: readonly object[]) =>
+    check(router({ hosts: ['a.b'], routes: routes.map((each) => ({ match, ...each })) })).map(
+      ({ path, code }) => `${path} ${code}`,
+    )
+  assert.deepEqual(paths({ route, fault: { delay: { fixedDelay: '1s' }, abort: {} } }), [])
+  assert.deepEqual(paths({ directResponse: { errorType: 'Timeout', message: 'm' }, fault: { abort: {} } }), [])
+  assert.deepEqual(
+    paths(
+      { route, fault: {} },
+      { route, fault: { delay: { fixedDelay: '2h' }, abort: { errorType: 'Oops', percentage: { value: 101 } } } },
+      { route, fault: { delay: { fixedDelay: '10us', percentage: {} } } },
+      { directResponse: {}, requestMutation: [{ key: 'k', value: 'v' }], mirror: { host: 'a.b' } },
+      { route, directResponse: { message: 'm' } },
+      {},
+    ).toSorted(),
+    [
+      'spec.routes[0].fault missing-field',
+      'spec.routes[1].fault.abort.errorType invalid-value',
+      'spec.routes[1].fault.abort.percentage.value invalid-value',
+      'spec.routes[1].fault.delay.fixedDelay invalid-value',
+      'spec.routes[2].fault.delay.fixedDelay invalid-value',
+      'spec.routes[2].fault.delay.percentage.value missing-field',
+      'spec.routes[3].directResponse.message missing-field',
+      'spec.routes[3].mirror conflicting-fields',
+      'spec.routes[3].requestMutation conflicting-fields',
+      'spec.routes[4] conflicting-fields',
+      'spec.routes[5] missing-field',
+    ],
   )
 })

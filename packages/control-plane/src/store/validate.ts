@@ -1,5 +1,6 @@
 import { describeResource, type PlacedResource, type Problem, ResourceProblems } from '@meltemi/api/resource'
 import { checkApplicationProtocol } from './validate/application-protocol.ts'
+import { checkAuthorizationPolicy } from './validate/authorization-policy.ts'
 import { checkSchema } from './validate/check-schema.ts'
 import { checkDestinationRule } from './validate/destination-rule.ts'
 import { checkEndpointSlice } from './validate/endpoint-slice.ts'
@@ -47,6 +48,10 @@ function checkRules(resource: PlacedResource['resource'], problems: ResourceProb
       break
     case 'EndpointSlice':
       checkEndpointSlice(resource, problems)
+      break
+    case 'MetaAuthorizationPolicy':
+    case 'DubboAuthorizationPolicy':
+      checkAuthorizationPolicy(resource, problems)
       break
     case 'WorkloadEntry':
       break

@@ -4,6 +4,7 @@ import {
   type EndpointSlice,
   keyOf,
   type MetaRouter,
+  parseTrafficName,
   type Resource,
   type ResourceKey,
   type Service,
@@ -14,7 +15,9 @@ import { HostIndex } from './host-index.ts'
 import { completeHost, plainHost, serviceHost } from './host-name.ts'
 import { LabelIndex, type Labels, SelectorIndex } from './label-index.ts'
 import { ownValue } from './own-value.ts'
+import { type NamedPolicy, PolicyIndex } from './policy-index.ts'
 import { workloadLabels } from './service-endpoints.ts'
+import type { AuthorizationPolicy } from './world.ts'
 
 const SERVICE_NAME = 'kubernetes.io/service-name'
 
@@ -24,6 +27,8 @@ export interface HostResources {
   readonly routers: readonly MetaRouter[]
   readonly rules: readonly DestinationRule[]
   readonly slices: readonly EndpointSlice[]
+  /** Those that name the host, of whichever namespace. */
+  readonly naming: readonly NamedPolicy[]
 }
 
 /** Finds what belongs together, and says for which hosts a resource matters. */
@@ -33,6 +38,7 @@ export class WorldIndex {
   readonly #routers = new HostIndex<MetaRouter>()
   readonly #rules = new HostIndex<DestinationRule>()
   readonly #slices = new HostIndex<EndpointSlice>()
+  readonly #policies: PolicyIndex
   readonly #workloads = new LabelIndex<WorkloadEntry>()
   /** Hosts by what their services select. */
   readonly #selectors = new SelectorIndex<string>()
@@ -42,6 +48,7 @@ export class WorldIndex {
 
   constructor(domain: string) {
     this.#domain = domain
+    this.#policies = new PolicyIndex(domain)
   }
 
   get protocols(): readonly ApplicationProtocol[] {
@@ -54,7 +61,13 @@ export class WorldIndex {
       routers: this.#routers.of(host),
       rules: this.#rules.of(host),
       slices: this.#slices.of(host),
+      naming: this.#policies.naming(host),
     }
+  }
+
+  /** Who may send what to a service, in the order of their keys. */
+  policiesFor(host: string, origin: ServiceEntry | Service): readonly AuthorizationPolicy[] {
+    return this.#policies.of(host, origin.metadata.namespace)
   }
 
   /** In the order of their keys. */
@@ -84,12 +97,17 @@ export class WorldIndex {
       case 'Service':
         this.#origins.set(this.#originHost(resource), resource)
         this.#selectors.set(key, resource.metadata.namespace, selectorOf(resource), this.#originHost(resource))
+        this.#policies.setOrigin(resource, this.#originHost(resource))
         break
       case 'WorkloadEntry':
         this.#workloads.set(key, resource.metadata.namespace, workloadLabels(resource), resource)
         break
       case 'EndpointSlice':
         this.#slices.set(this.#sliceHost(resource), resource)
+        break
+      case 'MetaAuthorizationPolicy':
+      case 'DubboAuthorizationPolicy':
+        this.#policies.set(resource)
         break
       default:
         resource satisfies never
@@ -115,12 +133,17 @@ export class WorldIndex {
       case 'Service':
         this.#origins.delete(this.#originHost(resource), key)
         this.#selectors.delete(key, resource.metadata.namespace, selectorOf(resource))
+        this.#policies.deleteOrigin(resource)
         break
       case 'WorkloadEntry':
         this.#workloads.delete(key, resource.metadata.namespace, workloadLabels(resource))
         break
       case 'EndpointSlice':
         this.#slices.delete(this.#sliceHost(resource), key)
+        break
+      case 'MetaAuthorizationPolicy':
+      case 'DubboAuthorizationPolicy':
+        this.#policies.delete(resource)
         break
       default:
         resource satisfies never
@@ -143,6 +166,9 @@ export class WorldIndex {
         return this.#selectors.selecting(resource.metadata.namespace, workloadLabels(resource))
       case 'EndpointSlice':
         return [this.#sliceHost(resource)]
+      case 'MetaAuthorizationPolicy':
+      case 'DubboAuthorizationPolicy':
+        return this.#policies.concerned(resource)
       default:
         return resource satisfies never
     }
@@ -175,13 +201,15 @@ export class WorldIndex {
   }
 }
 
-/** Hosts that a router sends requests, or copies of them, to. */
+/** Hosts that a router sends requests, or copies of them, to, or has proxies ask. */
 export function destinationHosts({ spec }: MetaRouter): ReadonlySet<string> {
-  const destinations = (spec.routes ?? []).flatMap(({ route, mirror }) => [
+  const destinations = (spec.routes ?? []).flatMap(({ route = [], mirror }) => [
     ...route.map(({ destination }) => destination),
     ...(mirror === undefined ? [] : [mirror]),
   ])
-  return new Set(destinations.map(({ host }) => plainHost(host)))
+  const asked = spec.globalRateLimit === undefined ? undefined : parseTrafficName(spec.globalRateLimit.rateLimitService)
+  const hosts = [...destinations, ...(asked === undefined ? [] : [asked])].map(({ host }) => plainHost(host))
+  return new Set(hosts.filter((host) => host !== ''))
 }
 
 function routerHost({ spec }: MetaRouter): string {

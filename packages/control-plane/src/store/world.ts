@@ -1,7 +1,9 @@
 import type {
   ApplicationProtocol,
   DestinationRule,
+  DubboAuthorizationPolicy,
   Locality,
+  MetaAuthorizationPolicy,
   MetaRouter,
   ProblemCode,
   Resource,
@@ -52,13 +54,17 @@ export interface ServiceView {
   /** Of the MetaRouters for this host the one in force: the oldest, then the first by name. */
   readonly router: MetaRouter | undefined
   readonly destinationRule: DestinationRule | undefined
+  /** Who may send what to it, in the order of their keys. */
+  readonly policies: readonly AuthorizationPolicy[]
   /** Keys of all resources that it is made of. */
   readonly madeOf: ReadonlySet<ResourceKey>
-  /** Hosts that its router sends requests, or copies of them, to. */
+  /** Hosts that its router sends requests, or copies of them, to, or has proxies ask. */
   readonly sendsTo: ReadonlySet<string>
   /** By host: those in force for the other services that the router sends to. */
   readonly otherRules: ReadonlyMap<string, DestinationRule>
 }
+
+export type AuthorizationPolicy = MetaAuthorizationPolicy | DubboAuthorizationPolicy
 
 export interface ServicePort {
   readonly name: string

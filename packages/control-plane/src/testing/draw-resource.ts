@@ -1,7 +1,9 @@
 import type {
   ApplicationProtocol,
   DestinationRule,
+  DubboAuthorizationPolicy,
   EndpointSlice,
+  MetaAuthorizationPolicy,
   MetaRouter,
   ObjectMeta,
   Resource,
@@ -19,7 +21,13 @@ type Pick = <T>(choices: readonly T[]) => T
 
 const NAMES = ['a', 'b', 'c']
 const HOSTS = ['a.default.svc.cluster.local', 'b.shop.svc.cluster.local', 'x.example.com']
-const PORT_NAMES = ['tcp', 'tcp-metaprotocol-thrift', 'tcp-metaprotocol-my-protocol-x', 'tcp-metaprotocol-no']
+const PORT_NAMES = [
+  'tcp',
+  'tcp-metaprotocol-thrift',
+  'tcp-metaprotocol-dubbo',
+  'tcp-metaprotocol-my-protocol-x',
+  'tcp-metaprotocol-no',
+]
 const ADDRESSES = ['10.0.0.1', '10.0.0.2', 'name.example.com']
 const LABELS = ['a', 'b']
 const VERSIONS = ['v1', 'v2']
@@ -31,7 +39,20 @@ const VERSIONS = ['v1', 'v2']
 export function drawResource(numbers: readonly number[]): Resource {
   let next = 0
   const pick: Pick = (choices) => choices[(numbers[next++ % numbers.length] ?? 0) % choices.length] as never
-  const draw = pick([entry, service, workload, rule, router, entry, workload, router, slice, protocol])
+  const draw = pick([
+    entry,
+    service,
+    workload,
+    rule,
+    router,
+    entry,
+    workload,
+    router,
+    slice,
+    protocol,
+    policy,
+    dubboPolicy,
+  ])
   return withVersion(draw(pick))
 }
 
@@ -130,9 +151,40 @@ function router(pick: Pick): MetaRouter {
       routes: several(pick, [1, 0, 2], () => ({
         name: pick(NAMES),
         match: pick([{}, { attributes: { method: { exact: 'hello' }, from: { prefix: 'a' } } }]),
+        ...pick([{}, { fault: { abort: { percentage: { value: 1 } } } }]),
         route: several(pick, [1, 2], () => ({ destination: { host: pick(HOSTS), subset: pick(VERSIONS) } })),
       })),
       exportTo: pick([[], ['default']]),
+    },
+  }
+}
+
+function policy(pick: Pick): MetaAuthorizationPolicy {
+  return {
+    apiVersion: 'metaprotocol.aeraki.io/v1alpha1',
+    kind: 'MetaAuthorizationPolicy',
+    metadata: meta(pick),
+    spec: {
+      hosts: pick([[], [pick(HOSTS)], [...NAMES]]),
+      action: pick(['ALLOW', 'DENY', 'AUDIT']),
+      dryRun: pick([false, true]),
+      rules: several(pick, [1, 0, 2], () => ({
+        from: [{ source: { principals: [pick(NAMES)], ipBlocks: ['10.0.0.0/8'] } }],
+        to: [{ operation: { attributes: { method: { exact: pick(NAMES) } } } }],
+      })),
+    },
+  }
+}
+
+function dubboPolicy(pick: Pick): DubboAuthorizationPolicy {
+  return {
+    apiVersion: 'dubbo.aeraki.io/v1alpha1',
+    kind: 'DubboAuthorizationPolicy',
+    metadata: meta(pick),
+    spec: {
+      hosts: pick([[], [pick(HOSTS)]]),
+      action: pick(['ALLOW', 'DENY']),
+      rules: several(pick, [1, 0], () => ({ to: [{ operation: { methods: [pick(NAMES)] } }] })),
     },
   }
 }
@@ -143,7 +195,7 @@ function protocol(pick: Pick): ApplicationProtocol {
     kind: 'ApplicationProtocol',
     metadata: meta(pick, false),
     spec: {
-      protocol: pick(['my', 'my-protocol', 'thrift']),
+      protocol: pick(['my', 'my-protocol', 'thrift', 'dubbo']),
       codec: pick(['my.codec', 'aeraki.meta-protocol.codec.thrift']),
     },
   }

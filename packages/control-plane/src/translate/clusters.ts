@@ -1,6 +1,7 @@
 import {
   type CircuitBreakerConfig,
   type ClusterConfig,
+  DEFAULT_OUTLIER_DETECTION,
   type OutlierDetection,
   type OutlierDetectionConfig,
   tryParseDuration,
@@ -9,6 +10,7 @@ import type { ServiceView } from '../store/world.ts'
 import { endpointsOf, subsetsOf } from './endpoints.ts'
 import { translateLoadBalancer } from './load-balancer.ts'
 import { clusterName } from './names.ts'
+import { translateTls } from './tls.ts'
 import { type Policy, policyOf } from './traffic-policy.ts'
 
 const UNLIMITED = 2 ** 32 - 1
@@ -39,6 +41,7 @@ function translateCluster(view: ServiceView, port: number, subset: string): Clus
     bufferLimitBytes: MEBIBYTE,
     outlierDetection: translateOutlier(policy.outlierDetection),
     http2: false,
+    ...translateTls(policy.tls, { host: view.host, port, subset }),
   }
 }
 
@@ -67,14 +70,35 @@ function translatePanic({ outlierDetection }: Policy): number {
   return outlierDetection === undefined ? DEFAULT_PANIC_PERCENT : (outlierDetection.minHealthPercent ?? 0)
 }
 
+/** As Istio: 0 is for never, and gateway failures are ejected for once they are asked for. */
 function translateOutlier(outlier: OutlierDetection | undefined): OutlierDetectionConfig | undefined {
   if (outlier === undefined) return undefined
+  const consecutive5xx = outlier.consecutive5xxErrors ?? outlier.consecutiveErrors ?? 5
+  const consecutiveGatewayFailure = outlier.consecutiveGatewayErrors ?? 0
+  const isSplit = outlier.splitExternalLocalOriginErrors ?? false
+  const consecutiveLocalOriginFailure = outlier.consecutiveLocalOriginFailures ?? 5
+  const baseEjectionTimeMs = durationMs(outlier.baseEjectionTime, 30_000)
   return {
-    consecutive5xx: outlier.consecutive5xxErrors ?? outlier.consecutiveErrors ?? 5,
-    consecutiveGatewayFailure: outlier.consecutiveGatewayErrors ?? 0,
+    ...DEFAULT_OUTLIER_DETECTION,
+    consecutive5xx,
+    consecutiveGatewayFailure,
+    consecutiveLocalOriginFailure,
+    splitExternalLocalOriginErrors: isSplit,
     intervalMs: durationMs(outlier.interval, 10_000),
-    baseEjectionTimeMs: durationMs(outlier.baseEjectionTime, 30_000),
+    baseEjectionTimeMs,
+    maxEjectionTimeMs: Math.max(DEFAULT_OUTLIER_DETECTION.maxEjectionTimeMs, baseEjectionTimeMs),
     maxEjectionPercent: outlier.maxEjectionPercent ?? 10,
+    // else 10 % of fewer than ten workloads would be none
+    alwaysEjectOneHost: true,
+    enforcing: {
+      ...DEFAULT_OUTLIER_DETECTION.enforcing,
+      consecutive5xx: consecutive5xx === 0 ? 0 : 100,
+      consecutiveGatewayFailure: consecutiveGatewayFailure === 0 ? 0 : 100,
+      consecutiveLocalOriginFailure: isSplit && consecutiveLocalOriginFailure === 0 ? 0 : 100,
+      // as Istio has it: it knows of failures in a row only
+      successRate: 0,
+      localOriginSuccessRate: 0,
+    },
   }
 }
 

@@ -42,27 +42,8 @@ export function subsetNotes(view: ServiceView): readonly StatusNote[] {
   })
 }
 
-/** What only other clients of xDS do yet. */
-export function outlierNotes({ destinationRule }: ServiceView): readonly StatusNote[] {
-  if (destinationRule === undefined) return []
-  const { trafficPolicy, subsets = [] } = destinationRule.spec
-  const policies = [
-    [['spec', 'trafficPolicy'], trafficPolicy] as const,
-    ...(trafficPolicy?.portLevelSettings ?? []).map(
-      (policy, index) => [['spec', 'trafficPolicy', 'portLevelSettings', index], policy] as const,
-    ),
-    ...subsets.map((subset, index) => [['spec', 'subsets', index, 'trafficPolicy'], subset.trafficPolicy] as const),
-  ]
-  return policies.flatMap(([path, policy]): readonly StatusNote[] => {
-    if (policy?.outlierDetection === undefined) return []
-    const message = 'proxies of Meltemi do not leave out workloads that fail yet; Envoy does'
-    const where = [...path, 'outlierDetection']
-    return [{ key: keyOf(destinationRule), severity: 'warning', code: 'not-supported-yet', path: where, message }]
-  })
-}
-
 function destinationsOf({ router }: ServiceView): readonly (readonly [ResourcePath, Destination])[] {
-  return (router?.spec.routes ?? []).flatMap(({ route, mirror }, index) => {
+  return (router?.spec.routes ?? []).flatMap(({ route = [], mirror }, index) => {
     const path = ['spec', 'routes', index]
     const targets = route.map(({ destination }, at) => [[...path, 'route', at, 'destination'], destination] as const)
     return mirror === undefined ? targets : [...targets, [[...path, 'mirror'], mirror] as const]

@@ -1,8 +1,18 @@
-import type { Destination, DestinationRule, MetaRoute, MirrorPolicy, RouteConfig, RouteTableConfig } from '@meltemi/api'
+import type {
+  Destination,
+  DestinationRule,
+  MetaRoute,
+  MirrorPolicy,
+  RouteAnswer,
+  RouteConfig,
+  RouteTableConfig,
+} from '@meltemi/api'
 import type { ServiceView } from '../store/world.ts'
+import { faultOverride } from './fault.ts'
 import { hashKey } from './load-balancer.ts'
 import { translateMatch } from './match.ts'
 import { clusterName, plainHost, routesName } from './names.ts'
+import { retriesOf, timeoutOf } from './retries.ts'
 import { policyOf } from './traffic-policy.ts'
 
 const MILLION = 1_000_000
@@ -35,25 +45,45 @@ function defaultRoute(view: ServiceView, port: number): RouteConfig {
 /** Throws for a route that leads nowhere. */
 function translateRoute(view: ServiceView, port: number, route: MetaRoute): RouteConfig {
   const name = route.name ?? ''
-  if (route.route.length === 0) throw new TypeError(`route ${JSON.stringify(name)} has no destination`)
+  if (route.directResponse !== undefined) return directRoute(route, route.directResponse)
+  const { route: destinations = [] } = route
+  if (destinations.length === 0) throw new TypeError(`route ${JSON.stringify(name)} has no destination`)
   return {
     name,
     match: translateMatch(route.match),
-    clusters: weightedClusters(route, port),
+    clusters: weightedClusters(destinations, port),
     hashPolicy: hashPolicies(
       view,
       port,
-      route.route.map(({ destination }) => destination),
+      destinations.map(({ destination }) => destination),
     ),
     mirrors: route.mirror === undefined ? [] : [mirrorPolicy(route.mirror, route.mirrorPercentage?.value, port)],
-    timeoutMs: undefined,
+    timeoutMs: timeoutOf(route.timeout),
+    ...retriesOf(route.retries),
     requestMutation: route.requestMutation ?? [],
     responseMutation: route.responseMutation ?? [],
+    ...faultOverride(route),
+  }
+}
+
+/** What a proxy answers itself. */
+function directRoute(route: MetaRoute, { errorType = 'Unspecified', message }: RouteAnswer): RouteConfig {
+  return {
+    name: route.name ?? '',
+    match: translateMatch(route.match),
+    clusters: [],
+    hashPolicy: [],
+    mirrors: [],
+    timeoutMs: undefined,
+    requestMutation: [],
+    responseMutation: [],
+    directResponse: { errorType, message },
+    ...faultOverride(route),
   }
 }
 
 /** The weight of a single destination does not matter. */
-function weightedClusters({ route }: MetaRoute, port: number): RouteConfig['clusters'] {
+function weightedClusters(route: NonNullable<MetaRoute['route']>, port: number): RouteConfig['clusters'] {
   const isAlone = route.length === 1
   return route.map(({ destination, weight = 0 }) => ({
     cluster: clusterOf(destination, port),

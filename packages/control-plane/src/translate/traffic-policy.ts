@@ -16,10 +16,11 @@ export function policyOf(rule: DestinationRule | undefined, port: number, subset
 }
 
 /** Without what is not set, so that it cannot hide what is set elsewhere. */
-function pick({ loadBalancer, connectionPool, outlierDetection }: Policy): Policy {
+function pick({ loadBalancer, connectionPool, outlierDetection, tls }: Policy): Policy {
   return {
     ...(loadBalancer === undefined ? {} : { loadBalancer }),
     ...(connectionPool === undefined ? {} : { connectionPool }),
     ...(outlierDetection === undefined ? {} : { outlierDetection }),
+    ...(tls === undefined ? {} : { tls }),
   }
 }

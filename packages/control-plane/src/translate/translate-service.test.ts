@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { ClusterConfig, MetaProtocolConfig, RouteConfig } from '@meltemi/api'
+import { type ClusterConfig, DEFAULT_OUTLIER_DETECTION, type MetaProtocolConfig, type RouteConfig } from '@meltemi/api'
 import fc from 'fast-check'
 import { WorldBuilder } from '../store/build-world.ts'
 import { DRAWN_NUMBERS, drawResource } from '../testing/draw-resource.ts'
@@ -227,7 +227,9 @@ describe('clusters', () => {
     connectionPool:
       tcp: { maxConnections: 7, connectTimeout: 1.5s }
       http: { http1MaxPendingRequests: 8, http2MaxRequests: 9, maxRetries: 0 }
-    outlierDetection: { consecutive5xxErrors: 3, interval: 1m, minHealthPercent: 20 }`
+    outlierDetection:
+      { consecutive5xxErrors: 3, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 4, interval: 1m,
+        baseEjectionTime: 10m, minHealthPercent: 20 }`
     const cluster = clusterNamed(translate(entry(), rule(policy)), `outbound|9090||${HOST}`)
     assert.equal(cluster.connectTimeoutMs, 1_500)
     assert.deepEqual(cluster.circuitBreaker, {
@@ -237,11 +239,16 @@ describe('clusters', () => {
       maxRetries: 2 ** 32 - 1,
     })
     assert.deepEqual(cluster.outlierDetection, {
+      ...DEFAULT_OUTLIER_DETECTION,
       consecutive5xx: 3,
       consecutiveGatewayFailure: 0,
+      consecutiveLocalOriginFailure: 4,
+      splitExternalLocalOriginErrors: true,
       intervalMs: 60_000,
-      baseEjectionTimeMs: 30_000,
-      maxEjectionPercent: 10,
+      baseEjectionTimeMs: 600_000,
+      maxEjectionTimeMs: 600_000,
+      alwaysEjectOneHost: true,
+      enforcing: { ...DEFAULT_OUTLIER_DETECTION.enforcing, successRate: 0, localOriginSuccessRate: 0 },
     })
     assert.equal(cluster.panicThresholdPercent, 20)
   })
@@ -328,6 +335,42 @@ test('endpoints of which nobody knows where they are weigh as well', () => {
 function routesOf(...documents: readonly string[]): readonly RouteConfig[] {
   return translate(entry(), ...documents).routes[0]?.routes ?? []
 }
+
+describe('a global rate limit', () => {
+  const limits = (settings: string) => `
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: { name: router }
+spec: { hosts: [${HOST}], globalRateLimit: { domain: d, rateLimitService: outbound|8081||limits, ${settings} } }
+`
+  const descriptors = 'descriptors: [{ property: method, descriptorKey: m }]'
+  const filtersOf = (settings: string) => {
+    const { filter } = translate(entry(), limits(settings)).listeners[0] ?? assert.fail('there is no listener')
+    return filter.kind === 'meta-protocol' ? filter.filters : []
+  }
+  const common = {
+    domain: 'd',
+    rateLimitService: { grpcService: { envoyGrpc: { clusterName: 'outbound|8081||limits' } } },
+    descriptors: [{ property: 'method', descriptorKey: 'm' }],
+  }
+
+  test('stands before the filters of the mesh, with all that the resource says', () => {
+    const match = 'match: { attributes: { method: { prefix: say } } }'
+    const [limit, ...others] = filtersOf(`requestTimeout: 1m0.5s, denyOnFail: true, ${match}, ${descriptors}`)
+    assert.equal(limit?.name, 'aeraki.meta_protocol.filters.ratelimit')
+    assert.deepEqual(limit?.config, {
+      ...common,
+      match: { metadata: [{ name: 'method', prefixMatch: 'say' }] },
+      timeout: '60.500s',
+      failureModeDeny: true,
+    })
+    assert.equal(others.length, 2)
+  })
+
+  test('without a time, as old resources may be, is left to the proxy', () => {
+    assert.deepEqual(filtersOf(descriptors)[0]?.config, common)
+  })
+})
 
 describe('routes', () => {
   test('without a router lead all to the service, by the hash of its rule', () => {
@@ -427,6 +470,38 @@ describe('routes', () => {
     ])
   })
 
+  test("have the time and the retries that are written, in Istio's words", () => {
+    const retried = (fields: string) => {
+      const [route] = routesOf(router(`- { route: [{ destination: { host: ${HOST} } }]${fields} }`))
+      return { timeoutMs: route?.timeoutMs, retry: route?.retry }
+    }
+    const policy = { perTryTimeoutMs: 0, retriableHeaders: [], retriableRequestHeaders: [] }
+    assert.deepEqual(retried(''), { timeoutMs: undefined, retry: undefined })
+    assert.deepEqual(retried(', timeout: 1m30s, retries: { attempts: 2 }'), {
+      timeoutMs: 90_000,
+      retry: {
+        ...policy,
+        retryOn: ['connect-failure', 'refused-stream'],
+        numRetries: 2,
+        backOff: { baseMs: 25, maxMs: 250 },
+      },
+    })
+    assert.deepEqual(
+      retried(', timeout: 0s, retries: { attempts: 1, perTryTimeout: 1.5s, retryOn: "reset, 5xx", backoff: 10ms }'),
+      {
+        timeoutMs: 0,
+        retry: {
+          ...policy,
+          retryOn: ['5xx', 'reset'],
+          numRetries: 1,
+          perTryTimeoutMs: 1500,
+          backOff: { baseMs: 10, maxMs: 100 },
+        },
+      },
+    )
+    assert.deepEqual(retried(', retries: { attempts: 0 }').retry, undefined)
+  })
+
   test('change requests and replies', () => {
     const [route] = routesOf(
       router(`- route: [{ destination: { host: ${HOST} } }]
@@ -435,6 +510,46 @@ describe('routes', () => {
     )
     assert.deepEqual(route?.requestMutation, [{ key: 'foo', value: 'bar' }])
     assert.deepEqual(route?.responseMutation, [{ key: 'a', value: 'b' }])
+  })
+
+  test('put faults into requests, through a filter that is there only for that', () => {
+    const destination = `route: [{ destination: { host: ${HOST} } }]`
+    const config = translate(
+      entry(),
+      router(`- { ${destination}, fault: { delay: { fixedDelay: 1m30s, percentage: { value: 0.5 } } } }
+    - { ${destination}, fault: { abort: { errorType: Timeout } } }`),
+    )
+    const name = 'meltemi.filters.fault'
+    const typeUrl = 'type.googleapis.com/meltemi.filters.fault.v1.Fault'
+    const share = (numerator: number) => ({ numerator, denominator: 'MILLION' })
+    assert.deepEqual(
+      config.routes[0]?.routes.map(({ overrides }) => overrides),
+      [
+        [{ name, filter: { name, typeUrl, config: { delay: { fixedDelay: '90s', percentage: share(5_000) } } } }],
+        [
+          {
+            name,
+            filter: { name, typeUrl, config: { abort: { errorType: 'Timeout', percentage: share(1_000_000) } } },
+          },
+        ],
+      ],
+    )
+    const filtersOf = ({ listeners }: ServiceConfig) =>
+      (listeners[0]?.filter as MetaProtocolConfig | undefined)?.filters ?? []
+    assert.deepEqual(filtersOf(config).at(-1), { name, typeUrl, config: undefined })
+    const plain = translate(entry(), router(`- { ${destination} }`))
+    assert.equal(
+      filtersOf(plain).some((filter) => filter.name === name),
+      false,
+    )
+  })
+
+  test('answer themselves', () => {
+    const [route] = routesOf(router('- { name: closed, directResponse: { errorType: Denied, message: closed } }'))
+    const { clusters, directResponse } = route ?? assert.fail()
+    assert.deepEqual([clusters, directResponse], [[], { errorType: 'Denied', message: 'closed' }])
+    const [other] = routesOf(router('- { directResponse: { message: closed } }'))
+    assert.equal(other?.directResponse?.errorType, 'Unspecified')
   })
 
   test('to a subset that nobody describes are told of', () => {
@@ -473,4 +588,53 @@ test('the same service always gives the same configuration', () => {
     }),
     { numRuns: 50 },
   )
+})
+
+describe('a local rate limit', () => {
+  const limits = (settings: string) => `
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: { name: router }
+spec: { hosts: [${HOST}], localRateLimit: ${settings} }
+`
+  const bucket = 'tokenBucket: { maxTokens: 5, tokensPerFill: 2, fillInterval: 1m0.5s }'
+  const filtersOf = (settings: string) => {
+    const { filter } = translate(entry(), limits(settings)).listeners[0] ?? assert.fail('there is no listener')
+    return (filter as MetaProtocolConfig).filters
+  }
+
+  test('is the first filter, under the name of the host', () => {
+    assert.deepEqual(
+      filtersOf(`{ ${bucket} }`).map(({ name }) => name.replace(/.*\./, '')),
+      ['local_ratelimit', 'metadata_exchange', 'istio_stats'],
+    )
+    assert.deepEqual(filtersOf(`{ ${bucket} }`)[0]?.config, {
+      statPrefix: HOST,
+      tokenBucket: { maxTokens: 5, tokensPerFill: 2, fillInterval: '60.500s' },
+    })
+  })
+
+  test('has all that the resource says', () => {
+    const scope = 'tokenBucketScope: { perDownstreamConnection: true, attributes: [user, tenant], maxBuckets: 7 }'
+    const match = 'match: { attributes: { method: { exact: hello } } }'
+    const token = { maxTokens: 5, tokensPerFill: 2, fillInterval: '60.500s' }
+    const whose = { perDownstreamConnection: true, metadataKeys: ['user', 'tenant'], maxBuckets: 7 }
+    assert.deepEqual(
+      filtersOf(`{ ${bucket}, ${scope}, shadowMode: true, conditions: [{ ${match}, ${bucket}, ${scope} }] }`)[0]
+        ?.config,
+      {
+        statPrefix: HOST,
+        tokenBucket: token,
+        tokenBucketScope: whose,
+        shadowMode: true,
+        conditions: [
+          {
+            match: { metadata: [{ name: 'method', exactMatch: 'hello' }] },
+            tokenBucket: token,
+            tokenBucketScope: whose,
+          },
+        ],
+      },
+    )
+  })
 })

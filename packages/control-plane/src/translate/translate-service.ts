@@ -1,9 +1,10 @@
 import type { ClusterConfig, ClusterEndpoints, ListenerConfig, RouteTableConfig } from '@meltemi/api'
 import type { ServiceView, StatusNote } from '../store/world.ts'
+import { authorizationNotes } from './authorization/notes.ts'
 import { translateClusters } from './clusters.ts'
 import { translateEndpoints } from './endpoints.ts'
-import { translateListeners } from './listeners.ts'
-import { isLoop, loopNotes, outlierNotes, subsetNotes } from './notes.ts'
+import { type ListenersOptions, translateListeners } from './listeners.ts'
+import { isLoop, loopNotes, subsetNotes } from './notes.ts'
 import { translateRoutes } from './routes.ts'
 
 /** What proxies need for one service. */
@@ -15,19 +16,16 @@ export interface ServiceConfig {
   readonly notes: readonly StatusNote[]
 }
 
-export interface TranslateOptions {
-  /** Where services without an address of their own listen. */
-  readonly listenHost: string
-}
+export type TranslateOptions = ListenersOptions
 
 /** Pure: one service and the options decide everything. Throws for resources that should never have been accepted. */
-export function translateService(view: ServiceView, { listenHost }: TranslateOptions): ServiceConfig {
-  const listeners = translateListeners(view, listenHost)
+export function translateService(view: ServiceView, options: TranslateOptions): ServiceConfig {
+  const listeners = translateListeners(view, options)
   return {
     listeners: listeners.filter((listener) => !isLoop(view, listener)),
     clusters: translateClusters(view),
     endpoints: translateEndpoints(view),
     routes: translateRoutes(view),
-    notes: [...loopNotes(view, listeners), ...subsetNotes(view), ...outlierNotes(view)],
+    notes: [...loopNotes(view, listeners), ...subsetNotes(view), ...authorizationNotes(view)],
   }
 }

@@ -292,7 +292,8 @@ describe('one type alone', () => {
     await assert.rejects(client.call(fetchRoutes, { resourceNames: ['r'] }), { code: GrpcCode.INVALID_ARGUMENT })
   })
 
-  for (const type of TYPES_IN_ORDER) {
+  // it hands out no secrets
+  for (const type of TYPES_IN_ORDER.filter((each) => each !== 'secret')) {
     test(`may be ${type}, in both variants`, async () => {
       const { port } = await start({ [type]: { x: '1' } })
       const client = dial(port)

@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { type AdminRoute, jsonReply } from '@meltemi/runtime'
+import { subjectAltNames } from '../net/tls/peer-names.ts'
 import type { LoadedCertificate, ProxyInspector } from './inspector.ts'
 
 const DAY_MS = 86_400_000
-const NAME_FIELDS: Readonly<Record<string, string>> = { DNS: 'dns', URI: 'uri', 'IP Address': 'ip_address' }
+const NAME_FIELDS = { dns: 'dns', uri: 'uri', ip: 'ip_address', email: undefined } as const
 
 export function certsRoute(inspector: ProxyInspector): AdminRoute {
   return {
@@ -34,10 +35,9 @@ export function certificateJson({ path, pem }: LoadedCertificate, nowMs: number 
   }
 }
 
-function namesOf({ subjectAltName }: X509Certificate): readonly unknown[] {
-  return (subjectAltName ?? '').split(', ').flatMap((entry) => {
-    const [, kind = '', name = ''] = /^([^:]+):(.*)$/.exec(entry) ?? []
-    const field = NAME_FIELDS[kind]
-    return field === undefined ? [] : [{ [field]: name }]
+function namesOf(certificate: X509Certificate): readonly unknown[] {
+  return subjectAltNames(certificate).flatMap(({ type, value }) => {
+    const field = NAME_FIELDS[type]
+    return field === undefined ? [] : [{ [field]: value }]
   })
 }

@@ -1,6 +1,7 @@
 import type { CircuitBreakerConfig, ClusterConfig } from '@meltemi/api/model'
 import { type AdminReply, type AdminRoute, badRequest, jsonReply } from '@meltemi/runtime'
 import type { LiveResource } from '../config/live-config.ts'
+import { HostFlag } from '../upstream/health/host-table.ts'
 import type { EndpointReport, ProxyInspector } from './inspector.ts'
 import { socketAddressJson } from './socket-address-json.ts'
 
@@ -38,6 +39,7 @@ function plus(a: EndpointReport, b: EndpointReport): EndpointReport {
     ...a,
     healthy: a.healthy && b.healthy,
     degraded: a.degraded || b.degraded,
+    flags: (a.flags ?? 0) | (b.flags ?? 0),
     cxActive: a.cxActive + b.cxActive,
     cxTotal: a.cxTotal + b.cxTotal,
     cxConnectFail: a.cxConnectFail + b.cxConnectFail,
@@ -51,7 +53,7 @@ function plus(a: EndpointReport, b: EndpointReport): EndpointReport {
 }
 
 function clusterText({ config, isStatic }: LiveResource<ClusterConfig>, endpoints: readonly EndpointReport[]): string {
-  const lines = [`observability_name::${config.statName}`]
+  const lines = [`observability_name::${config.statName}`, ...outlierLines(config, endpoints)]
   for (const { priority, ...limits } of thresholds(config)) {
     for (const [name, value] of Object.entries(limits))
       lines.push(`${priority.toLowerCase()}_priority::${name}::${value}`)
@@ -83,8 +85,9 @@ function clusterJson(
     host_statuses: endpoints.map((endpoint) => ({
       address: socketAddressJson(endpoint.address),
       stats: endpointStats(endpoint).map(([name, type, value]) => ({ type, name, value: String(value) })),
-      health_status: { eds_health_status: healthOf(endpoint).status },
+      health_status: healthJson(endpoint),
       weight: endpoint.weight,
+      ...successRates(endpoint),
       hostname: endpoint.hostname,
       locality: localityJson(endpoint),
       priority: endpoint.priority ?? 0,
@@ -117,11 +120,57 @@ function limitsJson(limits: CircuitBreakerConfig) {
   }
 }
 
-/** As Envoy says what the configuration says, in JSON and in text. */
-function healthOf({ healthy, degraded }: EndpointReport) {
-  if (!healthy) return { status: 'UNHEALTHY', flags: '/failed_eds_health' }
-  if (degraded) return { status: 'DEGRADED', flags: '/degraded_eds_health' }
-  return { status: 'HEALTHY', flags: 'healthy' }
+/** In Envoy's order, each as text and as a field of HealthFlags. */
+const FLAGS = [
+  ['/failed_active_hc', 'failed_active_health_check', HostFlag.Unhealthy],
+  ['/failed_outlier_check', 'failed_outlier_check', HostFlag.Ejected],
+] as const
+const LATER_FLAGS = [
+  ['/pending_active_hc', 'pending_active_hc', HostFlag.Unchecked],
+  ['/active_hc_timeout', 'active_hc_timeout', HostFlag.TimedOut],
+] as const
+
+function flagsText(endpoint: EndpointReport): string {
+  const { healthy, saidHealthy = healthy, degraded, flags = 0, isLeaving = false } = endpoint
+  const texts = (list: readonly (readonly [string, string, HostFlag])[]) =>
+    list.flatMap(([text, , flag]) => ((flags & flag) === 0 ? [] : [text]))
+  const all = [
+    ...texts(FLAGS),
+    ...(saidHealthy ? [] : ['/failed_eds_health']),
+    ...(saidHealthy && degraded ? ['/degraded_eds_health'] : []),
+    ...(isLeaving ? ['/pending_dynamic_removal'] : []),
+    ...texts(LATER_FLAGS),
+  ]
+  return all.length === 0 ? 'healthy' : all.join('')
+}
+
+function healthJson({ healthy, saidHealthy = healthy, degraded, flags = 0, isLeaving }: EndpointReport) {
+  const set = [...FLAGS, ...LATER_FLAGS].filter(([, , flag]) => (flags & flag) !== 0)
+  return {
+    ...Object.fromEntries(set.map(([, name]) => [name, true])),
+    ...(isLeaving ? { pending_dynamic_removal: true } : {}),
+    eds_health_status: !saidHealthy ? 'UNHEALTHY' : degraded ? 'DEGRADED' : 'HEALTHY',
+  }
+}
+
+function successRates({ outlier }: EndpointReport) {
+  const { successRate = -1, localSuccessRate = -1 } = outlier ?? {}
+  return {
+    ...(successRate < 0 ? {} : { success_rate: { value: successRate } }),
+    ...(localSuccessRate < 0 ? {} : { local_origin_success_rate: { value: localSuccessRate } }),
+  }
+}
+
+/** Of the last interval; as Envoy says of what nobody knows -1. */
+function outlierLines({ outlierDetection }: ClusterConfig, endpoints: readonly EndpointReport[]): readonly string[] {
+  if (outlierDetection === undefined) return []
+  const { mean = -1, limit = -1, localMean = -1, localLimit = -1 } = endpoints[0]?.outlier ?? {}
+  return [
+    `outlier::success_rate_average::${mean}`,
+    `outlier::success_rate_ejection_threshold::${limit}`,
+    `outlier::local_origin_success_rate_average::${localMean}`,
+    `outlier::local_origin_success_rate_ejection_threshold::${localLimit}`,
+  ]
 }
 
 function localityJson({ locality }: EndpointReport): unknown {
@@ -152,14 +201,14 @@ function endpointFacts(endpoint: EndpointReport): [string, string | number][] {
   const { region = '', zone = '', subZone = '' } = endpoint.locality ?? {}
   return [
     ['hostname', endpoint.hostname],
-    ['health_flags', healthOf(endpoint).flags],
+    ['health_flags', flagsText(endpoint)],
     ['weight', endpoint.weight],
     ['region', region],
     ['zone', zone],
     ['sub_zone', subZone],
     ['canary', 'false'],
     ['priority', endpoint.priority ?? 0],
-    ['success_rate', -1],
-    ['local_origin_success_rate', -1],
+    ['success_rate', endpoint.outlier?.successRate ?? -1],
+    ['local_origin_success_rate', endpoint.outlier?.localSuccessRate ?? -1],
   ]
 }

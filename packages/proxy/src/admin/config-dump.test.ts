@@ -61,7 +61,7 @@ function ask(query: string, change: ConfigChange = NO_CHANGE): AdminReply {
   assert.ok(config !== undefined, JSON.stringify(problems))
   const live = new LiveConfig(config, Date.parse(UPDATED))
   live.apply(change, (kind, name) => (name === 'unversioned' ? '' : `${kind} 7`), Date.parse(CHANGED))
-  const inspector = { live, bootstrap, startedAtMs: Date.parse(UPDATED) } as Partial<ProxyInspector>
+  const inspector = { live, bootstrap, startedAtMs: Date.parse(UPDATED), secrets: () => [] } as Partial<ProxyInspector>
   const { handle } = configDumpRoute(inspector as ProxyInspector)
   return handle({ query: new URLSearchParams(query) } as Parameters<typeof handle>[0]) as AdminReply
 }

@@ -3,6 +3,7 @@ import { collectSections, type Json, SECTION_LISTS } from './config-sections.ts'
 import { applyFieldMask, parseFieldMask } from './field-mask.ts'
 import type { ProxyInspector } from './inspector.ts'
 import { createNameFilter, FilterError } from './name-filter.ts'
+import { SECRETS } from './secrets-section.ts'
 
 const FIELDS = new Set(['bootstrap', 'last_updated', 'version_info'])
 
@@ -39,7 +40,12 @@ function dump(inspector: ProxyInspector, query: URLSearchParams): AdminReply {
     return badRequest(`FieldMask ${mask} could not be successfully applied to any configs.`)
   }
   // as protobuf prints a message without anything in it
-  return jsonReply(masked.length === 0 ? {} : { configs: redact(masked) })
+  return jsonReply(masked.length === 0 ? {} : { configs: masked.map(withoutSecrets) })
+}
+
+/** Secrets themselves are shown without what is secret of them already. */
+function withoutSecrets(config: unknown): unknown {
+  return String((config as Json)['@type']).startsWith(SECRETS) ? config : redact(config)
 }
 
 function noSuchResource(name: string): AdminReply {

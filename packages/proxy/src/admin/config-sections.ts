@@ -2,6 +2,7 @@ import { encodeCluster, encodeEndpoints, encodeListener, metaRoutesToJson, xdsTo
 import type { ClusterConfig, ListenerConfig } from '@meltemi/api/model'
 import type { LiveResource } from '../config/live-config.ts'
 import type { ProxyInspector } from './inspector.ts'
+import { SECRETS, secretsSection } from './secrets-section.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -29,6 +30,9 @@ export const SECTION_LISTS: ReadonlyMap<string, string> = new Map([
   ['dynamic_listeners', `${LISTENERS}.DynamicListener`],
   ['static_route_configs', `${ROUTES}.StaticRouteConfig`],
   ['dynamic_route_configs', `${ROUTES}.DynamicRouteConfig`],
+  ['static_secrets', `${SECRETS}.StaticSecret`],
+  ['dynamic_active_secrets', `${SECRETS}.DynamicSecret`],
+  ['dynamic_warming_secrets', `${SECRETS}.DynamicSecret`],
 ])
 
 export interface SectionOptions {
@@ -49,7 +53,14 @@ export function collectSections(inspector: ProxyInspector, options: SectionOptio
     ...(options.withEndpoints ? [endpointsSection(inspector, options)] : []),
     listenersSection(inspector, options),
     routesSection(inspector, options),
+    ...secretsOf(inspector, options),
   ]
+}
+
+/** Not there where nobody has any. */
+function secretsOf(inspector: ProxyInspector, { accepts }: SectionOptions): readonly Json[] {
+  const hasAny = (inspector.live.bootstrap.secrets ?? []).length + inspector.secrets().length > 0
+  return hasAny ? [secretsSection(inspector, accepts)] : []
 }
 
 function clustersSection(inspector: ProxyInspector, { accepts }: SectionOptions): Json {

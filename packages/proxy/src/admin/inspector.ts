@@ -1,8 +1,20 @@
 import type { LogLevel, MetricReader, MetricRegistry } from '@meltemi/runtime'
 import type { LiveConfig } from '../config/live-config.ts'
+import type { CertificateSet, LoadedCertificate, NamedSecret } from '../config/secret-store.ts'
 
 /** INITIALIZING: traffic may flow, but the first configuration from the control plane is not in force yet. */
 export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING'
+
+/** In percent; -1 where it is not known. */
+export interface OutlierReport {
+  readonly successRate: number
+  readonly localSuccessRate: number
+  /** Of the whole cluster. */
+  readonly mean: number
+  readonly limit: number
+  readonly localMean: number
+  readonly localLimit: number
+}
 
 /** What one thread tells of one endpoint; the admin pages add the threads up. */
 export interface EndpointReport {
@@ -27,6 +39,14 @@ export interface EndpointReport {
   readonly rqPendingActive: number
   readonly rqSuccess: number
   readonly rqTimeout: number
+  /** By the configuration alone; `healthy` if not said. */
+  readonly saidHealthy?: boolean
+  /** What was found of it, see HostFlag; 0 if not said. */
+  readonly flags?: number
+  /** Discovery does not name it any more. */
+  readonly isLeaving?: boolean
+  /** Of outlier detection; undefined: there is none. */
+  readonly outlier?: OutlierReport | undefined
 }
 
 export interface MemoryReport {
@@ -42,17 +62,7 @@ export interface MemoryReport {
 /** cpu: where time goes. heap: where memory was taken that is still held. */
 export type ProfileKind = 'cpu' | 'heap'
 
-export interface LoadedCertificate {
-  /** The file that it is from. */
-  readonly path: string
-  readonly pem: string
-}
-
-/** What one TLS context uses. */
-export interface CertificateSet {
-  readonly authorities: readonly LoadedCertificate[]
-  readonly chain: readonly LoadedCertificate[]
-}
+export type { CertificateSet, LoadedCertificate }
 
 /** One module and its versions. */
 export interface ModuleReport {
@@ -102,6 +112,8 @@ export interface ProxyInspector {
   endpoints(): Promise<readonly EndpointReport[]>
   memory(): MemoryReport
   certificates(): readonly CertificateSet[]
+  /** Those that come from elsewhere, by name. */
+  secrets(): readonly NamedSecret[]
   /** As JSON, after that time; undefined when the thread has ended, or does not answer. */
   profile(kind: ProfileKind, thread: number | 'main', durationMs: number): Promise<string | undefined>
   modules(): readonly ModuleReport[]

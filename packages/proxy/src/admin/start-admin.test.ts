@@ -90,6 +90,7 @@ async function startWith(t: TestContext, config: ProxyConfig = configuration(), 
     updateStats: () => process.update(),
     memory: () => ({ limitBytes: 1000, usedBytes: 900, overloadLevel: 1, allocatedBytes: 700, heapBytes: 800 }),
     certificates: () => certificates,
+    secrets: () => [],
     profile: async (kind, thread, durationMs) => {
       done.push(`${kind} ${thread} ${durationMs}`)
       await profiling.promise

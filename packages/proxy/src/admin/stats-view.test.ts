@@ -164,7 +164,9 @@ describe('however hard the patterns are', () => {
       return performance.now() - startedMs
     }
     const firstMs = await timed()
-    const secondMs = await timed()
+    // the least of several: another process may have its turn in one
+    let secondMs = await timed()
+    for (let more = 0; more < 4; more++) secondMs = Math.min(secondMs, await timed())
     assert.ok(secondMs * 5 < firstMs, `${firstMs} ms, then ${secondMs} ms`)
   })
 })

@@ -2,6 +2,7 @@ import { type ConfigChange, type ListenerConfig, NO_CHANGE, type SocketAddress }
 import type { Counter, Gauge } from '@meltemi/runtime'
 import { Listener, listenerMaxima } from '../downstream/listener.ts'
 import type { ListenerService } from '../downstream/listener-service.ts'
+import type { Inheritance, InheritedSocket } from '../net/inheritance.ts'
 import type { PreparedRoutes } from '../routing/route-slots.ts'
 import { Limits } from '../upstream/limits.ts'
 import { type LimitShare, listenerLimitKey } from '../upstream/shared-limits.ts'
@@ -9,7 +10,7 @@ import { Breather } from '../util/breather.ts'
 import { ConfigRefused, faultsOf } from '../util/config-refused.ts'
 import { Departures } from '../util/departures.ts'
 import type { Prepared } from '../util/prepared.ts'
-import { type BuildContext, buildService, type ProxyCode, rebuildService } from './build-service.ts'
+import { type BuildContext, buildService, type ComingTable, type ProxyCode, rebuildService } from './build-service.ts'
 import { findCodecFaults } from './find-code-faults.ts'
 
 /** What becomes different in one thread. */
@@ -21,6 +22,7 @@ export interface ProxyUpdate {
 
 export interface ListenerManagerOptions {
   readonly share: LimitShare
+  readonly inheritance: Inheritance
   /** How long connections of a listener that is removed have to finish. */
   readonly drainMs: number
 }
@@ -88,7 +90,7 @@ export class ListenerManager {
     const steps: Step[] = []
     const faults: string[] = []
     const breather = new Breather(build.thread.clock)
-    for (const prepare of this.#plan(change, build)) {
+    for (const prepare of this.#plan(change, build, (key) => routes.table(key))) {
       try {
         steps.push(await prepare())
       } catch (error: unknown) {
@@ -97,17 +99,38 @@ export class ListenerManager {
       await breather.step()
     }
     faults.push(...this.#codecFaults(steps, change, routes))
-    if (faults.length > 0) {
+    const followed = this.#followRoutes(steps, change, routes, faults)
+    const discard = () => {
+      for (const each of followed) each.discard()
       this.#discard(steps)
+    }
+    if (faults.length > 0) {
+      discard()
       throw new ConfigRefused(faults)
     }
-    return { use: () => this.#use(build, steps, change), discard: () => this.#discard(steps) }
+    const use = () => {
+      for (const each of followed) each.use()
+      this.#use(build, steps, change)
+    }
+    return { use, discard }
   }
 
   /** Whether a listener in force finds its routes under this key. */
   usesRoutes(key: string): boolean {
     for (const { service } of this.#listeners.values()) if (routesKeyOf(service) === key) return true
     return false
+  }
+
+  /** What listens in this thread. */
+  get sockets(): readonly InheritedSocket[] {
+    return this.listeners.flatMap(({ config, port, fds }) =>
+      fds.map((fd) => ({ listener: config.name, address: { host: config.address.host, port }, fd })),
+    )
+  }
+
+  /** See Listener. */
+  async handOver(): Promise<void> {
+    await Promise.all(this.listeners.map((listener) => listener.handOver()))
   }
 
   /** No new connections; those that are here finish. */
@@ -123,25 +146,25 @@ export class ListenerManager {
   }
 
   /** What has to be prepared, one after the other. */
-  #plan(change: ConfigChange, build: BuildContext): readonly (() => Step | Promise<Step>)[] {
+  #plan(change: ConfigChange, build: BuildContext, table: ComingTable): readonly (() => Step | Promise<Step>)[] {
     const byAddress = new Map(this.listeners.map((listener) => [keyOf(listener.config.address), listener]))
     const changed = change.listeners.map((config) => {
       const there = byAddress.get(keyOf(config.address))
-      if (there === undefined) return () => this.#prepareNew(config, build)
-      return () => prepareService(there, config, buildService(config, build, there.service))
+      if (there === undefined) return () => this.#prepareNew(config, build, table)
+      return () => prepareService(there, config, buildService(config, build, there.service, table))
     })
     if (build === this.#build) return changed
     const named = new Set([...change.listenersRemoved, ...change.listeners.map(({ name }) => name)])
     const others = this.listeners.filter(({ config }) => !named.has(config.name))
     const rebuilt = others.map(
       (listener) => () =>
-        prepareService(listener, listener.config, rebuildService(listener.config, build, listener.service)),
+        prepareService(listener, listener.config, rebuildService(listener.config, build, listener.service, table)),
     )
     return [...changed, ...rebuilt]
   }
 
-  async #prepareNew(config: ListenerConfig, build: BuildContext): Promise<Step> {
-    const service = buildService(config, build)
+  async #prepareNew(config: ListenerConfig, build: BuildContext, table: ComingTable): Promise<Step> {
+    const service = buildService(config, build, undefined, table)
     const listener = this.#create(config, service)
     if (this.#isDraining) await listener.drain()
     try {
@@ -163,13 +186,42 @@ export class ListenerManager {
   }
 
   async #listen(listener: Listener): Promise<void> {
+    const { share, inheritance } = this.#options
     try {
-      await listener.listen(this.#reusePort)
+      await listener.listen(this.#reusePort, inheritance.claim(listener.config.address, share.worker, share.workers))
       this.#created.add(1)
     } catch (error: unknown) {
       this.#failed.add(1)
       throw error
     }
+  }
+
+  /** What services that stay, and those with older connections, make of routes that change. */
+  #followRoutes(
+    steps: readonly Step[],
+    { routes: changed }: ConfigChange,
+    routes: PreparedRoutes,
+    faults: string[],
+  ): readonly Prepared[] {
+    const leaving = new Set(steps.map(({ listener }) => listener))
+    const staying = this.listeners.filter((listener) => !leaving.has(listener)).map(({ service }) => service.context)
+    const built = new Set<unknown>(steps.map(({ service }) => followerOf(service.context)))
+    const inForce = new Set<unknown>(staying.map(followerOf))
+    return changed.flatMap(({ key }) => {
+      const table = routes.table(key)
+      if (table === undefined) return []
+      const followers = [...this.#build.routes.slot(key).followers].filter((follower) => !built.has(follower))
+      return followers.flatMap((follower) => {
+        try {
+          return [follower.prepare(table)]
+        } catch (error: unknown) {
+          // what is on its way out keeps nobody from a change: there its filters are the listener's
+          if (!inForce.has(follower)) return [{ use: () => follower.drop(), discard: () => {} }]
+          faults.push(...faultsOf(error).map((fault) => `routes '${table.name}': ${fault}`))
+          return []
+        }
+      })
+    })
   }
 
   #codecFaults(steps: readonly Step[], { routes: changed }: ConfigChange, routes: PreparedRoutes): readonly string[] {
@@ -253,6 +305,10 @@ function prepareService(listener: Listener, config: ListenerConfig, service: Lis
       if (service !== listener.service) service.metrics.release()
     },
   }
+}
+
+function followerOf(context: ListenerService['context']): unknown {
+  return 'routeFilters' in context ? context.routeFilters : undefined
 }
 
 function routesKeyOf(service: ListenerService): string | undefined {

@@ -6,6 +6,8 @@ import type { ListenerContext } from './listener-context.ts'
 import { writeLocalReply, writeStreamError } from './local-reply.ts'
 
 export interface WriterOwner {
+  /** Much waits to be sent; a drain of the socket will be told. */
+  onPending(): void
   /** The client takes less than it is sent. */
   onSlowClient(): void
   /** It takes so little that its connection has to end. */
@@ -103,6 +105,8 @@ export class ClientWriter {
 
   #written(): void {
     this.#outbox.touch()
+    if (!this.#outbox.isStuck(0)) return
+    this.#owner.onPending()
     if (!this.isStuck) return
     if (this.#outbox.pendingBytes > this.#listener.config.maxDownstreamBufferBytes) this.#owner.onOverflow()
     else this.#owner.onSlowClient()

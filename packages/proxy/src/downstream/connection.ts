@@ -3,6 +3,7 @@ import type { Socket, SocketHandler } from '../net/network.ts'
 import { tryDecode } from '../net/try-decode.ts'
 import { FAILURES, failure, printId } from '../observe/failure-table.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
+import { type BufferHolder, LARGE_BYTES } from './buffer-share.ts'
 import type { Client } from './client.ts'
 import { ClientWriter, type WriterOwner } from './client-writer.ts'
 import { type DeadlineOwner, Deadlines } from './deadlines.ts'
@@ -19,10 +20,14 @@ import { StreamTable } from './stream-table.ts'
 
 const NO_PROPERTIES: ReadonlyMap<string, string> = new Map()
 const OVERLOAD_REFUSES_REQUESTS = 2
+/** Requests under way of one client: from here on they count for the share of buffers. */
+const MANY_BYTES = 256 * 1024
 
 /** Told of the end of a connection. */
 export interface ConnectionKeeper {
   onGone(connection: DownstreamConnection): void
+  /** Memory runs out, and this one holds the most: to be closed, and counted. */
+  shed(connection: DownstreamConnection): void
 }
 
 /**
@@ -34,10 +39,11 @@ export interface ConnectionKeeper {
  *                  └── #reading, paused ───┘   too much under way, a slow client, a message that pins
  */
 export class DownstreamConnection
-  implements SocketHandler, Client<Exchange, Stream>, PinningClient, WriterOwner, DeadlineOwner, TurnTaker
+  implements SocketHandler, Client<Exchange, Stream>, PinningClient, WriterOwner, DeadlineOwner, TurnTaker, BufferHolder
 {
   readonly listener: ListenerContext
   readonly properties: ReadonlyMap<string, string>
+  countedBytes = 0
   readonly #keeper: ConnectionKeeper
   readonly #socket: Socket
   readonly #codec: Codec
@@ -75,7 +81,7 @@ export class DownstreamConnection
     this.#reading = new Reading(socket, stats.flowControlPaused)
     this.#deadlines = new Deadlines(this, listener)
     this.#order = protocol.definition.correlation === 'order' ? new ReplyOrder(this.#exchanges, this) : null
-    if (listener.isObserved) this.#rememberAddresses()
+    if (listener.isObserved || listener.chain.length > 0) this.#rememberAddresses()
     stats.cxTotal.add(1)
     stats.cxActive.add(1)
   }
@@ -130,8 +136,20 @@ export class DownstreamConnection
     this.#deadlines.lastActivityMs = this.listener.thread.turn.refresh()
     this.listener.stats.cxRxBytes.add(chunk.length)
     this.#exchanges.onBytes(chunk.length)
-    this.#received.append(chunk)
+    const { length } = chunk
+    if (this.#received.append(chunk)) this.#socket.forget?.(chunk)
     this.#decode()
+    if (this.#received.length > LARGE_BYTES) this.#onLarge(length)
+    else if (this.countedBytes > 0 || this.#exchanges.bytes > MANY_BYTES) this.#count()
+  }
+
+  shed(): void {
+    this.#keeper.shed(this)
+  }
+
+  readOn(): boolean {
+    if (!this.#isClosed) this.#unpause(Pause.Turn)
+    return !this.#isClosed && !this.#reading.isPaused
   }
 
   onEnd(): void {
@@ -143,6 +161,7 @@ export class DownstreamConnection
     this.#deadlines.lastActivityMs = this.listener.thread.turn.refresh()
     this.#unpause(Pause.SlowClient)
     this.#heldBack.release()
+    if (this.countedBytes > 0) this.#count()
   }
 
   onClose(): void {
@@ -152,6 +171,11 @@ export class DownstreamConnection
 
   onPartialMessageTimeout(): void {
     this.listener.stats.partialMessageTimeout.add(1)
+    this.#reading.pause(Pause.Over)
+    this.listener.buffers.closeInTurn(this)
+  }
+
+  closeNow(): void {
     this.close(closed('the rest of a message did not come in time'))
   }
 
@@ -164,6 +188,10 @@ export class DownstreamConnection
   onSlowClient(): void {
     this.#reading.pause(Pause.SlowClient)
     this.#deadlines.watchPartial(false)
+  }
+
+  onPending(): void {
+    this.#count()
   }
 
   onOverflow(): void {
@@ -182,6 +210,11 @@ export class DownstreamConnection
     this.#isLeaving = false
     this.#socket.destroy()
     this.#keeper.onGone(this)
+  }
+
+  /** The protocol has a message that asks the client to go. */
+  get canSayGoodbye(): boolean {
+    return this.#codec.goAway !== undefined
   }
 
   /** Says goodbye where the protocol can; closes when nothing is under way. */
@@ -336,6 +369,7 @@ export class DownstreamConnection
     if (exchange.streamSink !== null) this.#dropUnopened(exchange)
     if (exchange.request.affinity === Affinity.Pin) this.#pinEnded(exchange)
     this.#order?.onEnd(exchange, previous)
+    if (this.countedBytes > 0 && this.#exchanges.length === 0) this.#count()
     this.#unpauseIfRoom()
     this.#endIfDone()
   }
@@ -346,6 +380,17 @@ export class DownstreamConnection
     if (exchange.request.type === MessageType.Oneway && exchange.failure !== null) {
       this.#endAfterWrites('its service cannot be had')
     }
+  }
+
+  /** A part of a large message: others are to have their turn. */
+  #onLarge(bytes: number): void {
+    this.#count()
+    if (this.#isClosed || this.#reading.isPaused || this.listener.buffers.mayReadOn(bytes, this)) return
+    this.#reading.pause(Pause.Turn)
+  }
+
+  #count(): void {
+    if (!this.#isClosed) this.listener.buffers.count(this, this.bufferedBytes)
   }
 
   #decode(): void {
@@ -359,8 +404,9 @@ export class DownstreamConnection
       this.#isDecoding = false
     }
     if (this.#isClosed) return
-    this.#received.compact()
-    this.#deadlines.watchPartial(this.#received.length > 0 && !this.#reading.isPaused)
+    const spent = this.#received.compact()
+    if (spent !== undefined) this.#socket.forget?.(spent)
+    this.#deadlines.watchPartial(this.#received.length > 0 && !this.#reading.isHeld)
     if (this.#hasEnded || this.#isDraining) this.#endIfDone()
   }
 
@@ -377,7 +423,7 @@ export class DownstreamConnection
   #onMessage(message: Metadata): void {
     const { stats } = this.listener
     stats.requestDecodingSuccess.add(1)
-    if (this.properties !== NO_PROPERTIES) describeConnection(message, this.properties)
+    describeConnection(message, this.properties)
     switch (message.type) {
       case MessageType.Request:
         stats.request.add(1)
@@ -524,6 +570,7 @@ export class DownstreamConnection
     const { stats } = this.listener
     this.#isClosed = true
     this.#deadlines.cancel()
+    this.listener.buffers.count(this, 0)
     this.#received.clear()
     stats.cxActive.add(-1)
     stats.cxTxBytes.add(this.#writer.bytesSent)

@@ -10,10 +10,14 @@ import {
   ResponseStatus,
   type RouteInfo,
 } from '@meltemi/sdk'
+import type { Chain } from '../filters/chain.ts'
+import type { ExchangeChain } from '../filters/exchange-chain.ts'
 import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import type { EndedExchange } from '../filters/proxy-filter.ts'
+import type { FollowedAttempt } from '../filters/router/followed-attempt.ts'
 import { keepSmall } from '../filters/router/keep-small.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
+import { Retries } from '../filters/router/retries.ts'
 import { routeRequest } from '../filters/router/router.ts'
 import type { RouterContext, StreamEnd, StreamObserver, StreamSink, Try } from '../filters/router/router-context.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
@@ -39,8 +43,6 @@ import type { ListenerContext } from './listener-context.ts'
 const Phase = { Filtering: 0, Paused: 1, Waiting: 2, Over: 3 } as const
 type Phase = (typeof Phase)[keyof typeof Phase]
 
-const NO_SLOTS: unknown[] = Object.freeze([]) as unknown as unknown[]
-
 /** One request with its reply, from decode to its end, which comes exactly once. */
 export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExchange, ExchangeRecord, StreamObserver {
   timerNext: TimerNode | null = null
@@ -53,8 +55,8 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   reply: Metadata | null = null
   failure: Failure | null = null
   attempt: Try | null = null
+  retries: Retries | null = null
   readonly streamSink: StreamSink | null
-  readonly slots: unknown[]
   readonly startedMs: number
   /** Ordered protocols: replies that wait for the exchanges before this one. */
   heldReplies: Metadata[] | null = null
@@ -67,13 +69,20 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   repliedMs = 0
   isClientGone = false
   isComplete = false
+  isDelayed = false
   readonly #connection: Client<Exchange, never>
   readonly #listener: ListenerContext
+  /** null: routes say nothing to filters. */
+  readonly #ownChain: ExchangeChain | null
+  /** null: no filter has asked for them. */
+  #slots: unknown[] | null = null
   #route: CompiledRoute | null = null
   #cluster = ''
   #requestMutation: Mutation = Mutation.none
   #replyMutation: Mutation = Mutation.none
   #cursor = 0
+  /** From its beginning, in milliseconds; 0: none. */
+  #timeLimitMs = 0
   #phase: Phase = Phase.Filtering
   #isInFilter = false
   #isResumed = false
@@ -88,13 +97,20 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     this.streamSink = streamSink
     this.startedMs = nowMs
     this.bytesReceived = request.message.length
-    this.slots = listener.chain.length === 0 ? NO_SLOTS : new Array<unknown>(listener.chain.length).fill(undefined)
     this.#connection = connection
     this.#listener = listener
+    const { current } = listener.routeFilters
+    this.#ownChain = current === null ? null : current.enter()
   }
 
   get connection(): ConnectionInfo & RecordedConnection {
     return this.#connection
+  }
+
+  /** Few filters have something to remember. */
+  get slots(): unknown[] {
+    this.#slots ??= new Array<unknown>(this.#listener.chain.length).fill(undefined)
+    return this.#slots
   }
 
   get route(): RouteInfo | null {
@@ -115,7 +131,18 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   }
 
   get attempts(): number {
+    if (this.retries !== null) return this.retries.attempts
     return this.attempt === null ? 0 : 1
+  }
+
+  get isRetryLimitExceeded(): boolean {
+    return this.retries?.isLimitExceeded ?? false
+  }
+
+  get timeLeftMs(): number {
+    return this.#timeLimitMs === 0
+      ? Number.POSITIVE_INFINITY
+      : this.#timeLimitMs - (this.thread.turn.nowMs - this.startedMs)
   }
 
   get sentMs(): number {
@@ -135,7 +162,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   }
 
   get isObserved(): boolean {
-    return this.#listener.isObserved
+    return this.#listener.isObserved || (this.#ownChain?.isObserved ?? false)
   }
 
   get requestMutation(): Mutation {
@@ -191,6 +218,10 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     return this.endedMs - this.startedMs
   }
 
+  get #chain(): Chain {
+    return this.#ownChain ?? this.#listener.chain
+  }
+
   mutateRequest(key: string, value: string | undefined): void {
     if (this.#requestMutation === Mutation.none) this.#requestMutation = new Mutation()
     this.#requestMutation.set(key, value)
@@ -207,6 +238,10 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     for (const change of route.requestChanges) this.mutateRequest(change.key, change.value)
   }
 
+  noteDelay(): void {
+    this.isDelayed = true
+  }
+
   beginTry(cluster: string): TrySpan | null {
     if (this.span === null) return null
     const span = this.span.beginTry(this, cluster, this.thread.turn.nowMs)
@@ -216,22 +251,44 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     return span
   }
 
-  armTimeout(delayMs: number): void {
+  follow(first: FollowedAttempt): Retries {
+    this.retries = new Retries(this, first)
+    return this.retries
+  }
+
+  armTimeout(delayMs: number): boolean {
+    const limitMs = this.request.timeoutMs === 0 ? delayMs : this.#withClients(delayMs)
+    this.#timeLimitMs = limitMs
+    if (limitMs === 0) return true
     const { nowMs } = this.thread.turn
     // a filter may have kept it for a while: that counts
-    this.thread.timers.schedule(this, this.startedMs + delayMs - nowMs, nowMs)
+    const leftMs = limitMs - (nowMs - this.startedMs)
+    this.thread.timers.schedule(this, leftMs, nowMs)
+    return leftMs > 0
+  }
+
+  #withClients(delayMs: number): number {
+    const { timeoutMs } = this.request
+    if (this.#listener.config.ignoresClientTimeout) return delayMs
+    return delayMs === 0 ? timeoutMs : Math.min(delayMs, timeoutMs)
   }
 
   onTimer(): void {
     this.thread.turn.refresh()
+    this.expire()
+  }
+
+  expire(): void {
+    if (this.isOver || this.failure !== null) return
     this.#listener.stats.requestTimeout.add(1)
+    this.retries?.timedOut()
     this.attempt?.timedOut()
     this.fail(failure(FAILURES.requestTimeout, this.#cluster))
   }
 
   start(): void {
-    const { tracing, isObserved, routes, needsRequestId } = this.#listener
-    if (isObserved || routes.table.readsProtocol) {
+    const { tracing, routes, needsRequestId } = this.#listener
+    if (this.isObserved || routes.table.readsProtocol) {
       this.request.set(APPLICATION_PROTOCOL, this.#listener.config.applicationProtocol)
     }
     // but not what stands for a client that has not spoken yet
@@ -294,6 +351,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     this.failure = cause
     this.thread.timers.cancel(this)
     this.attempt?.cancel()
+    if (this.retries !== null) this.retries.end()
     if (cause.type === ErrorType.BadResponse) this.#listener.stats.responseDecodingError.add(1)
     if (this.request.type === MessageType.Oneway) this.finish()
     else if (this.#runReply()) this.#connection.sendLocalReply(this, cause)
@@ -336,13 +394,15 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     if (this.#phase === Phase.Over) return
     this.#phase = Phase.Over
     this.thread.timers.cancel(this)
-    const { stats, requestMetrics, chain } = this.#listener
-    if (this.#cursor > 0) chain.done(this.#cursor, this, this.#listener.onFilterException)
+    if (this.retries !== null) this.retries.end()
+    const { stats, requestMetrics } = this.#listener
+    if (this.#cursor > 0) this.#chain.done(this.#cursor, this, this.#listener.onFilterException)
     this.endedMs = this.thread.turn.nowMs
     stats.requestActive.add(-1)
     stats.requestTimeMs.record(this.durationMs)
     requestMetrics.record(this.request, this.#cluster, this.#responseKind(), this.durationMs)
-    if (this.span !== null || this.#listener.isRecorded) this.#recordAtEnd()
+    if (this.span !== null || this.#listener.isRecorded || this.#ownChain?.hasEnd) this.#recordAtEnd()
+    else if (this.#ownChain !== null) this.#ownChain.leave()
     this.#connection.remove(this)
   }
 
@@ -355,9 +415,13 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   /** For filters, traces and logs. */
   #record(): void {
     // what stands for a client that has not spoken yet
-    if (this.request.message.length === 0) return
-    const { chain, accessLogs, onFilterException } = this.#listener
-    chain.end(this, onFilterException)
+    if (this.request.message.length > 0) this.#tellEnd()
+    this.#ownChain?.leave()
+  }
+
+  #tellEnd(): void {
+    const { accessLogs, onFilterException } = this.#listener
+    this.#chain.end(this, onFilterException)
     try {
       this.span?.end(this)
       for (let at = 0; at < accessLogs.length; at++) accessLogs[at]?.write(this)
@@ -375,8 +439,8 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   }
 
   #runFilters(): void {
-    const { chain } = this.#listener
-    while (this.#cursor < chain.length) {
+    const { length } = this.#listener.chain
+    while (this.#cursor < length) {
       const status = this.#runFilter()
       if (this.#phase === Phase.Over || this.failure !== null) return
       if (status === FilterStatus.Stop) {
@@ -395,7 +459,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     this.#isInFilter = true
     this.#isResumed = false
     try {
-      return this.#listener.chain.request(this.#cursor++, this)
+      return this.#chain.request(this.#cursor++, this)
     } catch (error: unknown) {
       this.#listener.onFilterException(error)
       return this.fail(failure(FAILURES.filterFailed, textOf(error)))
@@ -408,7 +472,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   #pause(): void {
     this.#phase = Phase.Paused
     keepSmall(this.request)
-    if (this.defaultTimeoutMs > 0) this.armTimeout(this.defaultTimeoutMs)
+    this.armTimeout(this.defaultTimeoutMs)
   }
 
   #runRouter(): void {
@@ -425,12 +489,12 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
 
   /** Whether the reply is to be sent. A filter that fails here ends the exchange with a local reply, which no filter sees again. */
   #runReply(): boolean {
-    if (this.#isInReplyFilter) return true
+    if (this.#isInReplyFilter || !this.#chain.hasReply) return true
     const isLocal = this.failure !== null
     this.#isInReplyFilter = true
     try {
       // a filter that fails what has failed already wants the client to know
-      return this.#listener.chain.reply(this) || (isLocal && this.#isFailedAgain)
+      return this.#chain.reply(this) || (isLocal && this.#isFailedAgain)
     } catch (error: unknown) {
       this.#listener.onFilterException(error)
       this.fail(failure(FAILURES.filterFailed, textOf(error)))

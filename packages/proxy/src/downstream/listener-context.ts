@@ -1,6 +1,7 @@
 import type { ListenerConfig, MetaProtocolConfig } from '@meltemi/api/model'
 import type { FilterChain } from '../filters/chain.ts'
 import type { Mirroring } from '../filters/mirror/mirroring.ts'
+import type { RouteFiltersSlot } from '../filters/route-filters.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import type { AccessLog } from '../observe/access-log/access-log.ts'
 import type { RequestMetrics } from '../observe/request-metrics.ts'
@@ -10,6 +11,7 @@ import type { RouteSlot } from '../routing/route-slots.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import type { UpstreamProtocol } from '../upstream/protocol.ts'
+import type { BufferShare } from './buffer-share.ts'
 import type { DownstreamStats } from './stats.ts'
 
 /** What all connections of one MetaProtocolProxy listener share on one thread; built with the snapshot. */
@@ -19,6 +21,8 @@ export interface ListenerContext {
   readonly config: MetaProtocolConfig
   readonly protocol: UpstreamProtocol
   readonly chain: FilterChain
+  /** What routes say to the filters of the chain. */
+  readonly routeFilters: RouteFiltersSlot
   /** Those of the next request may be others. */
   readonly routes: RouteSlot
   readonly clusters: ClusterManager
@@ -26,6 +30,7 @@ export interface ListenerContext {
   readonly requestMetrics: RequestMetrics
   readonly pickRequest: PickRequest
   readonly mirroring: Mirroring
+  readonly buffers: BufferShare
   /** null: nothing is traced. */
   readonly tracing: Tracing | null
   readonly accessLogs: readonly AccessLog[]

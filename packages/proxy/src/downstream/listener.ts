@@ -1,6 +1,9 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { CircuitBreakerConfig, ListenerConfig } from '@meltemi/api/model'
 import type { GroupedRegistry, HeldMetrics } from '@meltemi/runtime'
 import type { ListeningSocket, Socket, SocketHandler } from '../net/network.ts'
+import { ServerTls } from '../net/tls/server-tls.ts'
+import { tlsStats } from '../net/tls/tls-stats.ts'
 import { FAILURES, failure } from '../observe/failure-table.ts'
 import type { ThreadContext } from '../upstream/context.ts'
 import { LimitKind, type Limits } from '../upstream/limits.ts'
@@ -10,6 +13,7 @@ import type { ListenerService } from './listener-service.ts'
 import { type ListenerStats, listenerStats } from './listener-stats.ts'
 import { OldServices } from './old-services.ts'
 import { ProxyHeaderReader } from './proxy-header-reader.ts'
+import { ServerHandshake } from './server-handshake.ts'
 import { TcpConnection } from './tcp-proxy.ts'
 
 /** Those that come before a listener is open wait for it; more than this are sent away. */
@@ -26,6 +30,7 @@ export interface ListenerParts {
   overloadLevel(): number
 }
 
+type Properties = ReadonlyMap<string, string>
 type Connection = DownstreamConnection | TcpConnection
 
 /**
@@ -39,14 +44,17 @@ export class Listener {
   readonly #metrics: HeldMetrics
   readonly #stats: ListenerStats
   readonly #connections = new Set<Connection>()
-  /** Accepted, but without their PROXY header yet. */
-  readonly #unnamed = new Set<ProxyHeaderReader>()
+  /** Accepted, but without their PROXY header, or in their handshake yet. */
+  readonly #unnamed = new Set<ProxyHeaderReader | ServerHandshake>()
   readonly #early = new Set<EarlyClient>()
   readonly #old: OldServices
   #config: ListenerConfig
+  #tls: ServerTls | undefined
   #service: ListenerService
   #socket: ListeningSocket | null = null
   #isOpen = false
+  /** Its socket is closed, or will be as soon as it is there. */
+  #isShut = false
   #isDraining = false
 
   constructor(parts: ListenerParts) {
@@ -56,6 +64,7 @@ export class Listener {
     this.#service = parts.service
     this.#metrics = parts.metrics.hold(`listener.${host}_${port}`)
     this.#stats = listenerStats(this.#metrics, parts.config.address)
+    this.#tls = this.#serverTls(parts.config)
     this.#old = new OldServices(this.#stats.cxOldCode, (service) => this.#giveBack(service))
   }
 
@@ -82,13 +91,19 @@ export class Listener {
     return this.#socket?.port ?? this.config.address.port
   }
 
-  /** Rejects when the address cannot be had. Clients wait until `open`. */
-  async listen(reusePort: boolean): Promise<void> {
+  /** Its sockets, while it accepts; another process can take them over. */
+  get fds(): readonly number[] {
+    return this.#isShut ? [] : (this.#socket?.fds ?? [])
+  }
+
+  /** Rejects when the address cannot be had. Clients wait until `open`. `fds`: see ListenOptions. */
+  async listen(reusePort: boolean, fds: readonly number[] = []): Promise<void> {
     const { host, port } = this.config.address
-    if (this.#isDraining) return
-    this.#socket = await this.#parts.thread.network.listen({ host, port, reusePort }, (socket) => this.#accept(socket))
-    // told to drain meanwhile
-    if (this.#isDraining) await this.#socket.close()
+    if (this.#isShut) return
+    const options = { host, port, reusePort, fds }
+    this.#socket = await this.#parts.thread.network.listen(options, (socket) => this.#accept(socket))
+    // told so meanwhile
+    if (this.#isShut) await this.#socket.close()
   }
 
   open(): void {
@@ -101,6 +116,7 @@ export class Listener {
   /** New connections get this service; those that are here keep what they have, which is released with the last of them. */
   use(config: ListenerConfig, service: ListenerService): void {
     const old = this.#service
+    if (!isDeepStrictEqual(config.tls, this.#config.tls)) this.#tls = this.#serverTls(config)
     this.#config = config
     this.#service = service
     this.#parts.limits.setMaxima(listenerMaxima(config))
@@ -110,9 +126,22 @@ export class Listener {
     this.#old.add(old, count)
   }
 
+  /**
+   * Another process accepts on these very sockets from now on. Clients whose protocol has a word for it are told to go;
+   * the others stay for as long as they like: whom one closes just when it asks for something has lost a request.
+   */
+  async handOver(): Promise<void> {
+    this.#isShut = true
+    for (const connection of [...this.#connections]) {
+      if (connection instanceof DownstreamConnection && connection.canSayGoodbye) connection.drain()
+    }
+    await this.#socket?.close()
+  }
+
   /** No new connections; those that are here finish. */
   async drain(): Promise<void> {
-    const closed = this.#isDraining ? undefined : this.#socket?.close()
+    const closed = this.#isShut ? undefined : this.#socket?.close()
+    this.#isShut = true
     this.#isDraining = true
     for (const connection of [...this.#connections]) if (connection instanceof DownstreamConnection) connection.drain()
     for (const reader of [...this.#unnamed]) reader.close()
@@ -132,17 +161,25 @@ export class Listener {
     this.#metrics.release()
   }
 
-  /** Closes the connection that holds the most memory; false when none holds any. */
-  closeLargest(): boolean {
-    let largest: Connection | null = null
+  /** The connection that holds the most memory, if it is more than `bytes`. */
+  largest(bytes: number): { readonly bytes: number; close(): void } | undefined {
+    let largest: Connection | undefined
+    let most = bytes
     for (const connection of this.#connections) {
-      if (connection.bufferedBytes > (largest?.bufferedBytes ?? 0)) largest = connection
+      const held = connection.bufferedBytes
+      if (held <= most) continue
+      largest = connection
+      most = held
     }
-    if (largest === null) return false
+    if (largest === undefined) return undefined
+    const found = largest
+    return { bytes: most, close: () => this.shed(found) }
+  }
+
+  shed(connection: Connection): void {
     this.#stats.overloadClosed.add(1)
-    if (largest instanceof DownstreamConnection) largest.close(failure(FAILURES.overloadClosed, ''))
-    else largest.close()
-    return true
+    if (connection instanceof DownstreamConnection) connection.close(failure(FAILURES.overloadClosed, ''))
+    else connection.close()
   }
 
   onGone(connection: Connection): void {
@@ -164,11 +201,11 @@ export class Listener {
     if (this.#isDraining || this.#parts.overloadLevel() >= 1) return this.#refuse(socket, this.#stats.cxOverloadReject)
     if (!this.#parts.limits.tryAcquire(LimitKind.Connections)) return this.#refuse(socket, this.#stats.cxOverflow)
     this.#stats.cxActive.add(1)
-    if (!this.config.proxyProtocol) return this.#connect(socket, undefined)
+    if (!this.config.proxyProtocol) return this.#secure(socket, undefined, undefined)
     const reader = new ProxyHeaderReader(socket, this.#parts.thread.timers, {
-      onHeader: (properties) => {
+      onHeader: (properties, rest) => {
         this.#unnamed.delete(reader)
-        return this.#connect(socket, properties)
+        return this.#secure(socket, properties, rest)
       },
       onRefused: (reason) => {
         this.#unnamed.delete(reader)
@@ -178,6 +215,35 @@ export class Listener {
     })
     this.#unnamed.add(reader)
     return reader
+  }
+
+  /** `received`: what has come of it already. */
+  #secure(socket: Socket, properties: Properties | undefined, received: Buffer | undefined): SocketHandler {
+    const tls = this.#tls
+    if (tls === undefined) {
+      const connection = this.#connect(socket, properties)
+      if (received !== undefined && received.length > 0) connection.onData(received)
+      return connection
+    }
+    const handshake = new ServerHandshake(socket, tls, this.#parts.thread.timers, {
+      onSecure: (facts) => {
+        this.#unnamed.delete(handshake)
+        return this.#connect(socket, properties === undefined ? facts : new Map([...properties, ...facts]))
+      },
+      onRefused: () => {
+        this.#unnamed.delete(handshake)
+        this.#release()
+      },
+    })
+    this.#unnamed.add(handshake)
+    handshake.begin(received)
+    return handshake
+  }
+
+  #serverTls({ tls, address: { host, port } }: ListenerConfig): ServerTls | undefined {
+    const thread = this.#parts.thread.tls
+    if (tls === undefined || thread === undefined) return undefined
+    return new ServerTls(tls, thread, tlsStats(this.#metrics, `listener.${host}_${port}.`, 'server'))
   }
 
   #connect(socket: Socket, properties: ReadonlyMap<string, string> | undefined): SocketHandler {

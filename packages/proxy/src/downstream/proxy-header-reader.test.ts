@@ -14,8 +14,9 @@ function setUp(onData: (chunk: Buffer) => void = () => {}) {
   const next: SocketHandler = { onConnect() {}, onData, onEnd: () => heard.push('end'), onDrain() {}, onClose() {} }
   const socket = { destroy: () => heard.push('destroy') } as Partial<Socket> as Socket
   const reader = new ProxyHeaderReader(socket, timers, {
-    onHeader(properties) {
+    onHeader(properties, rest) {
       heard.push(String(properties.get('proxy_protocol.source_address')))
+      if (rest.length > 0) next.onData(rest)
       return next
     },
     onRefused: (reason) => heard.push(`refused: ${reason}`),

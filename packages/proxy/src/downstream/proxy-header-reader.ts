@@ -6,8 +6,8 @@ const HEADER_TIMEOUT_MS = 15_000
 const NOTHING = Buffer.alloc(0)
 
 export interface ProxyHeaderListener {
-  /** The connection's handler from now on. */
-  onHeader(properties: ReadonlyMap<string, string>): SocketHandler
+  /** The connection's handler from now on; `rest` is what has come behind the header, and its to deal with. */
+  onHeader(properties: ReadonlyMap<string, string>, rest: Buffer): SocketHandler
   /** The connection is closed; the reason is empty when the client left by itself. */
   onRefused(reason: string): void
 }
@@ -50,8 +50,7 @@ export class ProxyHeaderReader implements SocketHandler, TimerNode {
     const rest = this.#bytes.subarray(header.length)
     this.#bytes = NOTHING
     this.#timers.cancel(this)
-    this.#next = this.#listener.onHeader(header.properties)
-    if (rest.length > 0) this.#next.onData(rest)
+    this.#next = this.#listener.onHeader(header.properties, rest)
   }
 
   onEnd(): void {

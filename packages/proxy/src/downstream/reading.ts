@@ -1,8 +1,11 @@
 import type { Counter } from '@meltemi/runtime'
 import type { Socket } from '../net/network.ts'
 
-/** Why a client is not read just now; bits, so that each reason ends by itself. */
-export const Pause = { InFlight: 1, SlowClient: 2, Pinning: 4, Stream: 8, SlowService: 16 } as const
+/**
+ * Why a client is not read just now; bits, so that each reason ends by itself. The last two are not for its own flow: others have their
+ * turn, or it is about to be closed.
+ */
+export const Pause = { InFlight: 1, SlowClient: 2, Pinning: 4, Stream: 8, SlowService: 16, Turn: 32, Over: 64 } as const
 export type Pause = (typeof Pause)[keyof typeof Pause]
 
 /** Whether a client is read. */
@@ -20,6 +23,11 @@ export class Reading {
     return this.#reasons !== 0
   }
 
+  /** For longer than until its next turn. */
+  get isHeld(): boolean {
+    return (this.#reasons & ~Pause.Turn) !== 0
+  }
+
   isPausedFor(reason: Pause): boolean {
     return (this.#reasons & reason) !== 0
   }
@@ -27,7 +35,7 @@ export class Reading {
   pause(reason: Pause): void {
     if (this.#reasons === 0) {
       this.#socket.pause()
-      this.#pausedCounter.add(1)
+      if (reason < Pause.Turn) this.#pausedCounter.add(1)
     }
     this.#reasons |= reason
   }

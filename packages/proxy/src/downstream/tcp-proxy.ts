@@ -5,7 +5,7 @@ import type { MetadataCriteria } from '../routing/metadata-criteria.ts'
 import type { Cluster } from '../upstream/cluster.ts'
 import type { ClusterManager } from '../upstream/cluster-manager.ts'
 import type { ThreadContext } from '../upstream/context.ts'
-import type { Endpoint } from '../upstream/endpoint.ts'
+import type { Endpoint, Passage } from '../upstream/endpoint.ts'
 import type { TimerNode } from '../util/timer-wheel.ts'
 
 /** Envoy's statistics of its TCP proxy. */
@@ -225,7 +225,7 @@ export class TcpConnection implements SocketHandler, TimerNode {
 }
 
 /** The other half of a TcpConnection. */
-export class TcpUpstream implements SocketHandler, TimerNode {
+export class TcpUpstream implements SocketHandler, TimerNode, Passage {
   timerNext: TimerNode | null = null
   timerPrev: TimerNode | null = null
   timerTick = 0
@@ -247,6 +247,8 @@ export class TcpUpstream implements SocketHandler, TimerNode {
     // what least-request goes by
     endpoint.activeRequests++
     endpoint.connectionsTotal++
+    endpoint.passages.add(this)
+    cluster.context.health?.noteTraffic()
     this.socket = network.connect(endpoint.host, endpoint.port, this)
     timers.schedule(this, connectTimeoutMs)
   }
@@ -254,6 +256,7 @@ export class TcpUpstream implements SocketHandler, TimerNode {
   onTimer(): void {
     this.cluster.context.stats.cxConnectTimeout.add(1)
     this.#endpoint.connectFailures++
+    this.#endpoint.outlier?.onNoReply()
     this.socket.destroy()
     this.#over()
   }
@@ -262,6 +265,7 @@ export class TcpUpstream implements SocketHandler, TimerNode {
     if (this.#isOver) return
     this.isReady = true
     this.cluster.context.timers.cancel(this)
+    this.#endpoint.outlier?.onSuccess()
     this.#owner.onUpstreamReady(this)
   }
 
@@ -282,6 +286,7 @@ export class TcpUpstream implements SocketHandler, TimerNode {
     if (!this.#isOver && !this.isReady) {
       this.cluster.context.stats.cxConnectFail.add(1)
       this.#endpoint.connectFailures++
+      this.#endpoint.outlier?.onNoReply()
     }
     this.#over()
   }
@@ -307,6 +312,7 @@ export class TcpUpstream implements SocketHandler, TimerNode {
     stats.cxActive.add(-1)
     this.#endpoint.connectionsActive--
     this.#endpoint.activeRequests--
+    this.#endpoint.passages.delete(this)
     this.#owner.onUpstreamClose(this)
   }
 }

@@ -1,3 +1,6 @@
+export { authorization } from './authorization/authorization.ts'
+export { extAuthz } from './ext-authz/ext-authz.ts'
+export { globalRateLimit } from './global-rate-limit/global-rate-limit.ts'
 export { istioStats } from './istio-stats/istio-stats.ts'
 export { MESH_LIMITS } from './mesh-limits.ts'
 export { metadataExchange } from './metadata-exchange/metadata-exchange.ts'

@@ -1,3 +1,5 @@
+import type { TLSSocket, TLSSocketOptions } from 'node:tls'
+
 /**
  * The seam to the runtime's sockets. Everything above it talks to these interfaces, so the simulation can put
  * virtual sockets under the very same proxy, and another runtime's sockets may come later.
@@ -37,6 +39,23 @@ export interface Socket {
   destroy(reset?: boolean): void
   pause(): void
   resume(): void
+  /**
+   * Talks TLS from now on; `received` is what was read of it already. The handler hears of nothing before the handshake is
+   * over but the end. Not there: these sockets have no TLS.
+   */
+  startTls?(handshake: TlsHandshake, received?: Buffer): void
+  /** Of this chunk, which has been read, nothing is needed any more. */
+  forget?(chunk: Buffer): void
+}
+
+/** One handshake to come: what is said in it, and who is told how it ended. */
+export interface TlsHandshake {
+  readonly side: 'server' | 'client'
+  readonly options: TLSSocketOptions
+  /** It is over: returns who handles the socket from now on; undefined: the socket is closed instead. */
+  onSecure(socket: TLSSocket): SocketHandler | undefined
+  /** A session that a later handshake may take up; clients only. */
+  onSession?(session: Buffer): void
 }
 
 export interface DnsQuestion {
@@ -68,16 +87,22 @@ export interface ListenOptions {
   readonly port: number
   /** Several threads listen on the same port and the kernel spreads the connections. */
   readonly reusePort: boolean
+  /** Sockets of this address that listen already, to be taken instead of a new one; undefined or empty: none. */
+  readonly fds?: readonly number[]
 }
 
 export interface ListeningSocket {
   readonly host: string
   readonly port: number
+  /** What another process can take over; empty where there is nothing of that kind. */
+  readonly fds: readonly number[]
   /** Stops accepting; accepted sockets live on. */
   close(): Promise<void>
 }
 
 export interface Network {
+  /** Sockets that were told to close soon and have not closed yet; undefined: nobody counts them. */
+  readonly leaving?: number
   /** Never throws: a connection that cannot be made ends in `onClose(error)`. */
   connect(host: string, port: number, handler: SocketHandler): Socket
   /** `accept` gets each new socket and returns its handler. Rejects when the address cannot be had. */

@@ -33,6 +33,15 @@ export const FAILURES = {
     'NC',
     (name) => `meta protocol router: unknown cluster '${name}'`,
   ),
+  noClusterKey: row(
+    'cluster_key_missing',
+    T.ClusterNotFound,
+    'proxy',
+    'no',
+    'NC',
+    (key) => `meta protocol router: the request has no '${key}', which names its cluster`,
+  ),
+  directResponse: row('direct_response', T.Unspecified, 'proxy', 'no', '', (text) => text),
   noHealthyUpstream: row(
     'no_healthy_upstream',
     T.NoHealthyUpstream,
@@ -90,6 +99,14 @@ export const FAILURES = {
     'UT',
     (name) => `meta protocol router: request timeout for cluster '${name}'`,
   ),
+  perTryTimeout: row(
+    'upstream_per_try_timeout',
+    T.Timeout,
+    'upstream',
+    'no',
+    'UT',
+    (name) => `meta protocol router: request timeout for cluster '${name}'`,
+  ),
   encodeFailed: row(
     'request_encode_failed',
     T.Unspecified,
@@ -99,6 +116,14 @@ export const FAILURES = {
     (text) => `meta protocol upstream request: cannot encode: ${text}`,
   ),
   filterFailed: row('filter_failed', T.Unspecified, 'proxy', 'no', 'DPE', (text) => `meta protocol filter: ${text}`),
+  faultAborted: row(
+    'fault_filter_abort',
+    T.Fault,
+    'proxy',
+    'no',
+    'FI',
+    (id) => `meta protocol fault: request '${id}' is aborted`,
+  ),
   overloaded: row(
     'overload',
     T.OverLimit,
@@ -106,6 +131,71 @@ export const FAILURES = {
     'no',
     'OM',
     (id) => `meta protocol overload: request '${id}' has been rejected`,
+  ),
+  localRateLimited: row(
+    'local_rate_limited',
+    T.OverLimit,
+    'proxy',
+    'no',
+    'RL',
+    (id) => `meta protocol local rate limit: request '${id}' has been rate limited`,
+  ),
+  rateLimited: row(
+    'request_rate_limited',
+    T.OverLimit,
+    'proxy',
+    'no',
+    'RL',
+    (id) => `meta protocol global ratelimit: request '${id}' has been rate limited`,
+  ),
+  // of these three the text is the reference's too, which says no more than that
+  rateLimitError: row(
+    'rate_limiter_error',
+    T.OverLimit,
+    'proxy',
+    'no',
+    'RLSE',
+    (id) => `meta protocol global ratelimit: request '${id}' has been rate limited`,
+  ),
+  rateLimitNoCluster: row(
+    'rate_limit_cluster_not_found',
+    T.ClusterNotFound,
+    'proxy',
+    'no',
+    'RLSE',
+    (id) => `meta protocol global ratelimit: rate limit server cluster not found '${id}'`,
+  ),
+  rateLimitNoHost: row(
+    'rate_limit_host_not_found',
+    T.ClusterNotFound,
+    'proxy',
+    'no',
+    'RLSE',
+    (id) => `meta protocol global ratelimit: rate limit server host not found for request '${id}'`,
+  ),
+  denied: row(
+    'rbac_access_denied',
+    T.Denied,
+    'proxy',
+    'no',
+    'UAEX',
+    (id) => `meta protocol authorization: request '${id}' is denied`,
+  ),
+  authzDenied: row(
+    'ext_authz_denied',
+    T.Denied,
+    'proxy',
+    'no',
+    'UAEX',
+    (id) => `meta protocol authorization: request '${id}' is denied`,
+  ),
+  authzError: row(
+    'ext_authz_error',
+    T.Denied,
+    'proxy',
+    'no',
+    'UAEX',
+    (id) => `meta protocol authorization: request '${id}' is denied`,
   ),
   // below, the connection of the client is closed: logs and traces are told, and nobody else
   clientClosed: row(
@@ -151,14 +241,16 @@ class TableFailure implements Failure {
   readonly type: ErrorType
   readonly source: Failure['source']
   readonly retriable: Failure['retriable']
+  readonly detail: string
   readonly #row: Row
   readonly #subject: string
 
-  constructor(of: Row, subject: string) {
+  constructor(of: Row, subject: string, type: ErrorType, detail: string) {
     this.code = of.code
-    this.type = of.type
+    this.type = type
     this.source = of.source
     this.retriable = of.retriable
+    this.detail = detail
     this.#row = of
     this.#subject = subject
   }
@@ -168,9 +260,17 @@ class TableFailure implements Failure {
   }
 }
 
-/** `subject` is what the row's text names: a request id, a cluster, an address. */
-export function failure(of: Row, subject: string): Failure {
-  return new TableFailure(of, subject)
+/**
+ * `subject` is what the row's text names: a request id, a cluster, an address. `type`: where configuration says which.
+ * `detail` is what logs say instead of the code.
+ */
+export function failure(of: Row, subject: string, type: ErrorType = of.type, detail: string = of.code): Failure {
+  return new TableFailure(of, subject, type, detail)
+}
+
+/** What logs say of a failure; filters of modules have the code only. */
+export function detailOf(cause: Failure): string {
+  return cause instanceof TableFailure ? cause.detail : cause.code
 }
 
 /** Ids are printed as unsigned 64-bit integers, as the reference does; wider ones as they are. */

@@ -31,11 +31,16 @@ export interface ExchangeRecord {
   readonly upstreamAddress: string
   /** `ip:port` of our end of the connection to it; empty: there was none. */
   readonly upstreamLocalAddress: string
+  /** Tries that were begun. */
   readonly attempts: number
+  /** It would have been tried again, had there not been as many retries as are allowed. */
+  readonly isRetryLimitExceeded: boolean
   /** The client left before its answer. */
   readonly isClientGone: boolean
   /** What has no reply was sent on; a stream has come to its end without an error. */
   readonly isComplete: boolean
+  /** It was delayed on purpose. */
+  readonly isDelayed: boolean
   /** In hex; empty: it is not traced. */
   readonly traceId: string
 }

@@ -94,7 +94,27 @@ test('weights and mirrors are percentages, the rest is as configured', () => {
     timeoutMs: 250,
     requestChanges: changes.requestMutation,
     responseChanges: changes.responseMutation,
+    clusterKey: undefined,
+    directResponse: undefined,
+    overrides: [],
   })
+})
+
+test('a route may answer itself, leave the cluster to the message, and have filters of its own', () => {
+  const directResponse = { errorType: 'Denied', message: 'closed' } as const
+  const overrides = [
+    { name: 'guard', filter: undefined },
+    { name: 'fault', filter: { name: 'fault', typeUrl: 't', config: {} } },
+  ]
+  const { effect } = explain([route('r', [], { clusters: [], directResponse, overrides })], {})
+  assert.deepEqual([effect?.clusters, effect?.directResponse], [[], directResponse])
+  assert.deepEqual(effect?.overrides, [
+    { filter: 'guard', isOff: true },
+    { filter: 'fault', isOff: false },
+  ])
+  const named = [route('r', [], { clusters: [{ cluster: '', weight: 1 }], clusterKey: 'To' })]
+  assert.deepEqual(explain(named, { to: 'c' }).effect?.clusters, [{ cluster: 'c', percent: 100 }])
+  assert.deepEqual(explain(named, {}).effect?.clusters, [])
 })
 
 test('keys of the hash policy come with their values, and the hash is Envoy’s', () => {

@@ -1,5 +1,14 @@
 /** Why a message goes where it goes: asked of the very objects that route it. */
-import type { MirrorPolicy, PropertyChange, RouteConfig, RouteTableConfig, WeightedCluster } from '@meltemi/api/model'
+import type {
+  DirectResponse,
+  HedgePolicyConfig,
+  MirrorPolicy,
+  PropertyChange,
+  RetryPolicyConfig,
+  RouteConfig,
+  RouteTableConfig,
+  WeightedCluster,
+} from '@meltemi/api/model'
 import type { Metadata } from '@meltemi/sdk'
 import { Hash64 } from '../util/hash.ts'
 import { describeMatcher } from './describe-matcher.ts'
@@ -30,8 +39,23 @@ export interface RouteEffect {
   readonly hash: string | undefined
   /** Milliseconds; 0: none; undefined: the listener's. */
   readonly timeoutMs: number | undefined
+  /** Absent: it is tried once. */
+  readonly retry?: RetryPolicyConfig
+  readonly hedge?: HedgePolicyConfig
   readonly requestChanges: readonly PropertyChange[]
   readonly responseChanges: readonly PropertyChange[]
+  /** The key that names the cluster; `clusters` has what the message says, if it says something. */
+  readonly clusterKey: string | undefined
+  /** What the client is told by the proxy itself; then nothing else matters. */
+  readonly directResponse: DirectResponse | undefined
+  /** Names of filters that the route configures or takes away. */
+  readonly overrides: readonly FilterShare[]
+}
+
+/** A filter that the route speaks to. */
+export interface FilterShare {
+  readonly filter: string
+  readonly isOff: boolean
 }
 
 /** Why a route does not get the message. */
@@ -91,14 +115,25 @@ function effectOf(route: CompiledRoute, config: RouteConfig, metadata: Metadata)
   const hash = new Hash64()
   const hasHash = route.hashOf(metadata, hash)
   return {
-    clusters: sharesOf(config.clusters),
+    clusters: clusterShares(config, metadata),
     mirrors: route.mirrors.map(shareOfMirror),
     hashKeys: route.hashKeys.map((key) => ({ key, value: metadata.get(key) })),
     hash: hasHash ? hexOf(hash) : undefined,
     timeoutMs: route.timeoutMs,
+    ...(config.retry === undefined ? {} : { retry: config.retry }),
+    ...(config.hedge === undefined ? {} : { hedge: config.hedge }),
     requestChanges: route.requestChanges,
     responseChanges: route.responseChanges,
+    clusterKey: config.clusterKey,
+    directResponse: config.directResponse,
+    overrides: route.overrides.map(({ name, filter }) => ({ filter: name, isOff: filter === undefined })),
   }
+}
+
+function clusterShares({ clusters, clusterKey }: RouteConfig, metadata: Metadata): readonly ClusterShare[] {
+  if (clusterKey === undefined) return sharesOf(clusters)
+  const cluster = metadata.find(clusterKey.toLowerCase())
+  return cluster === undefined ? [] : [{ cluster, percent: 100 }]
 }
 
 function sharesOf(clusters: readonly WeightedCluster[]): readonly ClusterShare[] {

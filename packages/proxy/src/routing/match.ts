@@ -31,7 +31,11 @@ export class CompiledMatcher {
   }
 
   matches(metadata: Metadata): boolean {
-    const value = metadata.find(this.name)
+    return this.fits(metadata.find(this.name))
+  }
+
+  /** `value`: of the key; undefined: it is not there. */
+  fits(value: string | undefined): boolean {
     return value === undefined ? this.#onMissing : this.#test(value) !== this.#invert
   }
 }

@@ -5,9 +5,19 @@ import { RouteTable } from './table.ts'
 
 const NO_ROUTES = new RouteTable({ name: '', routes: [] })
 
+/** Makes something of the routes that come, and has it in use when they are. */
+export interface RouteFollower {
+  /** Throws an Error when it cannot be made. */
+  prepare(table: RouteTable): Prepared
+  /** There are no routes any more. */
+  drop(): void
+}
+
 /** Where a listener finds its routes: the table in it may be another for the next request. */
 export class RouteSlot {
   table: RouteTable
+  /** Those who make something of each table. */
+  readonly followers: Set<RouteFollower> = new Set()
 
   constructor(table: RouteTable) {
     this.table = table
@@ -54,8 +64,11 @@ export class RouteSlots {
   /** Listeners in force with one of these keys have no routes any more; those on their way out keep what they had. */
   remove(keys: readonly string[], isUsed: (key: string) => boolean): void {
     for (const key of keys) {
-      if (isUsed(key)) this.slot(key).table = NO_ROUTES
-      else this.#slots.delete(key)
+      if (isUsed(key)) {
+        const slot = this.slot(key)
+        slot.table = NO_ROUTES
+        for (const follower of slot.followers) follower.drop()
+      } else this.#slots.delete(key)
     }
   }
 

@@ -1,23 +1,41 @@
-import type { MirrorPolicy, PropertyChange, RouteConfig, WeightedCluster } from '@meltemi/api'
+import type {
+  DirectResponse,
+  FilterOverride,
+  MirrorPolicy,
+  PropertyChange,
+  RouteConfig,
+  WeightedCluster,
+} from '@meltemi/api'
 import type { Metadata } from '@meltemi/sdk'
 import type { Hash64 } from '../util/hash.ts'
 import { CompiledMatcher } from './match.ts'
 import { criteriaOf, type MetadataCriteria } from './metadata-criteria.ts'
+import { RetryPolicy } from './retry-policy.ts'
+
+const REQUEST_BUFFER_BYTES = 1024 * 1024
 
 /** One route, ready for use: what the request path needs to know of it. */
 export class CompiledRoute {
   readonly name: string
   readonly matchers: readonly CompiledMatcher[]
-  /** Names to choose from by `chooseCluster`; never empty. */
+  /** Names to choose from by `chooseCluster`; empty with a direct response. */
   readonly clusters: readonly string[]
   /** What each of them is asked for, by the same index; null: nothing. */
   readonly criteria: readonly (MetadataCriteria | null)[]
   /** 0: none; undefined: the listener's. */
   readonly timeoutMs: number | undefined
+  /** null: each request is tried once. */
+  readonly retry: RetryPolicy | null
   readonly requestChanges: readonly PropertyChange[]
   readonly responseChanges: readonly PropertyChange[]
   readonly mirrors: readonly MirrorPolicy[]
   readonly hashKeys: readonly string[]
+  /** What it says to filters of its listener. */
+  readonly overrides: readonly FilterOverride[]
+  /** Lower case: the key whose value is the cluster's name; null: `clusters` has it. */
+  readonly clusterKey: string | null
+  /** null: a service answers. */
+  readonly directResponse: DirectResponse | null
   readonly #weightSums: readonly number[]
   readonly #hashValues: string[] = []
 
@@ -28,11 +46,15 @@ export class CompiledRoute {
     this.clusters = config.clusters.map(({ cluster }) => cluster)
     this.criteria = config.clusters.map(({ metadataMatch }) => criteriaOf(metadataMatch))
     this.timeoutMs = config.timeoutMs
+    this.retry = retryOf(config)
     this.requestChanges = config.requestMutation
     this.responseChanges = config.responseMutation
     this.mirrors = config.mirrors
     this.hashKeys = config.hashPolicy
-    this.#weightSums = sumWeights(config)
+    this.overrides = config.overrides ?? []
+    this.clusterKey = config.clusterKey?.toLowerCase() ?? null
+    this.directResponse = config.directResponse ?? null
+    this.#weightSums = config.directResponse === undefined ? sumWeights(config) : []
   }
 
   matches(metadata: Metadata): boolean {
@@ -71,6 +93,10 @@ export class CompiledRoute {
     for (let at = 0; at < values.length; at++) hash.update(values[at] as string)
     return true
   }
+}
+
+function retryOf({ retry, hedge, requestBufferLimitBytes = REQUEST_BUFFER_BYTES }: RouteConfig): RetryPolicy | null {
+  return retry === undefined ? null : new RetryPolicy(retry, hedge, requestBufferLimitBytes)
 }
 
 function sumWeights({ name, clusters }: RouteConfig): readonly number[] {

@@ -40,6 +40,8 @@ export class RouteTable {
   readonly routes: readonly CompiledRoute[]
   /** A route looks at the protocol's name, which few do. */
   readonly readsProtocol: boolean
+  /** A route says something to filters. */
+  readonly hasOverrides: boolean
   readonly #indexes: readonly ExactIndex[]
   readonly #rest: readonly number[]
 
@@ -51,6 +53,7 @@ export class RouteTable {
     this.#indexes = indexes
     this.#rest = rest
     this.readsProtocol = this.routes.some(readsProtocol)
+    this.hasOverrides = this.routes.some(({ overrides }) => overrides.length > 0)
   }
 
   match(metadata: Metadata): CompiledRoute | null {

@@ -7,7 +7,9 @@ import { Departures } from '../util/departures.ts'
 import type { Prepared } from '../util/prepared.ts'
 import type { LocalZones } from './balance/zone-aware.ts'
 import { Cluster } from './cluster.ts'
+import { clusterNetwork } from './cluster-network.ts'
 import type { ThreadContext } from './context.ts'
+import { type HealthParts, HostHealth } from './health/host-health.ts'
 import { keepsEndpoints } from './keeps-endpoints.ts'
 import { Limits } from './limits.ts'
 import { localZones } from './local-zones.ts'
@@ -24,6 +26,7 @@ const NOWHERE: LocalPlace = { cluster: undefined, locality: undefined }
 interface Allowance {
   readonly limits: Limits
   readonly places: Places
+  readonly health: HostHealth
   clusters: number
 }
 
@@ -86,7 +89,7 @@ export class ClusterManager {
 
   /** Resolves when every cluster has had its first look for endpoints. */
   async start(): Promise<void> {
-    await Promise.all([...this.#clusters.values()].map((cluster) => cluster.start()))
+    await Promise.all([...this.#clusters.values()].map((cluster) => this.#startCluster(cluster)))
   }
 
   /**
@@ -113,9 +116,17 @@ export class ClusterManager {
     for (const name of names) {
       const cluster = this.#clusters.get(name)
       this.#clusters.delete(name)
-      if (cluster !== undefined) this.#depart(cluster)
+      if (cluster !== undefined) {
+        this.#held.get(cluster)?.allowance.health.stop()
+        this.#depart(cluster)
+      }
       if (name === this.#local.cluster) this.#useZones(undefined)
     }
+  }
+
+  /** No new requests; connections to services close when what is under way on them is over. */
+  drain(): void {
+    for (const cluster of this.#clusters.values()) cluster.drain()
   }
 
   stop(): void {
@@ -124,6 +135,7 @@ export class ClusterManager {
     for (const [cluster, { allowance }] of this.#held) {
       cluster.stop()
       allowance.places.stop()
+      allowance.health.stop()
     }
   }
 
@@ -154,7 +166,11 @@ export class ClusterManager {
     const resolver = cluster.newResolver(config)
     if (resolver !== null) await this.#inTime(resolver.start())
     return {
-      use: () => cluster.become(config, resolver),
+      use: () => {
+        const held = this.#held.get(cluster)
+        if (held !== undefined) held.allowance.health.use(config, partsOf(held, cluster))
+        cluster.become(config, resolver)
+      },
       discard: () => resolver?.stop(),
     }
   }
@@ -162,10 +178,12 @@ export class ClusterManager {
   async #prepareNew(config: ClusterConfig, before: Cluster | undefined): Promise<Prepared> {
     const allowance = before === undefined ? undefined : this.#held.get(before)?.allowance
     const cluster = this.#create(config, allowance ?? this.#newAllowance(config))
-    await this.#inTime(cluster.start())
+    await this.#inTime(this.#startCluster(cluster))
     return {
       use: () => {
         cluster.context.limits.setMaxima(config.circuitBreaker)
+        const held = this.#held.get(cluster)
+        if (before !== undefined && held !== undefined) held.allowance.health.use(config, partsOf(held, cluster))
         this.#adopt(cluster)
         if (before !== undefined) this.#depart(before)
       },
@@ -175,16 +193,23 @@ export class ClusterManager {
 
   #create(config: ClusterConfig, allowance: Allowance): Cluster {
     const metrics = this.#metrics.hold(`cluster.${config.statName}`)
+    const { network, choice, grpcTls } = clusterNetwork(config, this.#thread, metrics)
+    // of one that takes the place of another the health is that of the other until then
+    if (allowance.clusters === 0) allowance.health.use(config, { metrics, network })
     const cluster = new Cluster(config, {
       ...this.#thread,
+      network,
+      grpcTls,
       stats: clusterStats(metrics, config.statName),
       limits: allowance.limits,
       places: allowance.places,
+      health: allowance.health,
       // as in Envoy it does not tell zones apart in the cluster that it is one of
       localZones: () => (config.name === this.#local.cluster ? undefined : this.#zones),
       connectTimeoutMs: config.connectTimeoutMs,
       bufferLimitBytes: config.bufferLimitBytes,
     })
+    choice.cluster = cluster
     allowance.clusters++
     this.#held.set(cluster, { allowance, metrics })
     return cluster
@@ -224,7 +249,8 @@ export class ClusterManager {
   #newAllowance({ name, circuitBreaker }: ClusterConfig): Allowance {
     const { workers, worker } = this.#share
     const limits = new Limits(this.#share.cells(clusterLimitKey(name)), workers, worker, circuitBreaker)
-    return { limits, places: new Places(limits, this.#thread.turn, this.#thread.clock), clusters: 0 }
+    const places = new Places(limits, this.#thread.turn, this.#thread.clock)
+    return { limits, places, health: new HostHealth(name, this.#thread, this.#share), clusters: 0 }
   }
 
   #depart(cluster: Cluster): void {
@@ -246,7 +272,15 @@ export class ClusterManager {
     held.metrics.release()
     if (--held.allowance.clusters > 0) return
     held.allowance.places.stop()
+    held.allowance.health.stop()
     if (!this.#clusters.has(cluster.name)) this.onGone(cluster.name)
+  }
+
+  /** Resolves when its endpoints are known and, where they are checked, were checked once or could not be in time. */
+  async #startCluster(cluster: Cluster): Promise<void> {
+    await cluster.start()
+    if (cluster.config.healthCheck === undefined) return
+    await this.#inTime(this.#held.get(cluster)?.allowance.health.whenChecked() ?? Promise.resolve())
   }
 
   /** A name that nobody answers for must not keep the rest of a change. */
@@ -259,6 +293,10 @@ export class ClusterManager {
       })
     })
   }
+}
+
+function partsOf({ metrics }: Held, { context: { network } }: Cluster): HealthParts {
+  return { metrics, network }
 }
 
 /** A cluster with discovery eds as it will be: its endpoints do not come with its configuration. */

@@ -5,11 +5,13 @@ import { ClusterBalancer } from './balance/cluster-balancer.ts'
 import type { PickContext, Picker } from './balance/picker.ts'
 import type { ClusterContext } from './context.ts'
 import { Endpoint } from './endpoint.ts'
+import type { HealthWatcher, WatchedHost } from './health/host-health.ts'
+import { HostFlag } from './health/host-table.ts'
 import { Resolver } from './resolver.ts'
 import { saysSame } from './same-endpoint.ts'
 
 /** A named group of endpoints, the way to choose among them, and its limits. */
-export class Cluster {
+export class Cluster implements HealthWatcher {
   readonly name: string
   readonly context: ClusterContext
   /** Told when endpoints, their health or their weights have changed. */
@@ -32,6 +34,7 @@ export class Cluster {
     this.#balancer = new ClusterBalancer(config, context, context.stats)
     this.#picker = this.#balancer.build<Endpoint>([])
     if (resolvesNames(config)) this.#follow(new Resolver(config, context))
+    context.health?.watch(this)
   }
 
   get config(): ClusterConfig {
@@ -62,6 +65,10 @@ export class Cluster {
   stop(): void {
     this.#resolver?.stop()
     for (const endpoint of [...this.#endpoints, ...this.#leaving]) endpoint.close()
+    const { health } = this.context
+    health?.unwatch(this)
+    for (const endpoint of this.#endpoints) health?.leave(endpoint)
+    health?.settle()
   }
 
   /** No new requests; what is under way is finished. */
@@ -75,8 +82,14 @@ export class Cluster {
   }
 
   /** Whether connections made for this cluster serve the other configuration as well. */
-  canBecome({ statName, http2 }: ClusterConfig): boolean {
-    return statName === this.#config.statName && http2 === this.#config.http2
+  canBecome({ statName, http2, tls, transportMatches }: ClusterConfig): boolean {
+    const before = this.#config
+    return (
+      statName === before.statName &&
+      http2 === before.http2 &&
+      isDeepStrictEqual(tls, before.tls) &&
+      isDeepStrictEqual(transportMatches, before.transportMatches)
+    )
   }
 
   /** The resolver for another configuration, not started, where names are to be resolved otherwise than now. */
@@ -113,14 +126,50 @@ export class Cluster {
     this.context.turn.refresh()
     if (isLogical) this.#moveTo(configs[0])
     const before = new Map(this.#endpoints.map((endpoint) => [endpoint.address, endpoint]))
-    this.#endpoints = [...next].map(([address, config]) => {
-      const endpoint = before.get(address)
-      endpoint?.configure(config)
-      return endpoint ?? new Endpoint(config, this.context)
-    })
+    const named = [...next].map(([address, config]) => this.#take(config, before.get(address)))
+    const others = [...before.values()].filter(({ address }) => !next.has(address))
     this.#said = next
+    this.#keep(named, others)
+  }
+
+  onHealthChanged(changed: ReadonlySet<WatchedHost>): void {
+    const mine = this.#endpoints.filter((endpoint) => changed.has(endpoint))
+    if (mine.length === 0 || !this.#isBuilt) return
+    const [leaving, staying] = partition(this.#endpoints, ({ isLeaving }) => isLeaving)
+    if (leaving.some((endpoint) => !this.#isHeld(endpoint))) this.#keep(staying, leaving)
+    else this.rebuild()
+    if (!this.#config.closesConnectionsOfUnhealthy) return
+    for (const endpoint of mine) if (!endpoint.healthy && endpoint.isSaidHealthy) endpoint.dropConnections()
+  }
+
+  #take(config: EndpointConfig, before: Endpoint | undefined): Endpoint {
+    const endpoint = before ?? new Endpoint(config, this.context)
+    if (before === undefined) this.context.health?.join(endpoint)
+    else {
+      before.configure(config)
+      before.isLeaving = false
+      this.context.health?.updateCheck(before)
+    }
+    return endpoint
+  }
+
+  /** Goes on with those that are named, and with others for as long as they are held. */
+  #keep(named: readonly Endpoint[], others: readonly Endpoint[]): void {
+    const [held, gone] = partition(others, (endpoint) => this.#isHeld(endpoint))
+    for (const endpoint of held) endpoint.isLeaving = true
+    this.#endpoints = [...named, ...held]
     this.rebuild()
-    this.#letGo([...before.values()].filter(({ address }) => !next.has(address)))
+    this.#letGo(gone)
+    for (const endpoint of gone) this.context.health?.leave(endpoint)
+    this.context.health?.settle()
+  }
+
+  /** As Envoy: a host that passes its health checks stays, whatever discovery says. */
+  #isHeld({ flags, slot, check }: Endpoint): boolean {
+    const { discovery, healthCheck, ignoresHealthOnRemoval = false } = this.#config
+    const isDiscovered = discovery === 'eds' || discovery === 'strict-dns'
+    if (healthCheck === undefined || ignoresHealthOnRemoval || !isDiscovered) return false
+    return slot !== null && check?.isDisabled !== true && (flags & HostFlag.Unhealthy) === 0
   }
 
   /** Health or weights have changed. */
@@ -129,7 +178,7 @@ export class Cluster {
     const decayMs = loadBalancer.kind === 'peak-ewma' ? loadBalancer.decayMs : undefined
     for (const endpoint of this.#endpoints) endpoint.measure(decayMs)
     this.#isBuilt = true
-    this.#picker = this.#balancer.build(this.#endpoints, this.context.localZones?.())
+    this.#picker = this.#balancer.build(this.#countedEndpoints(), this.context.localZones?.())
     const { stats } = this.context
     stats.membershipTotal.set(this.#endpoints.length)
     stats.membershipHealthy.set(this.#endpoints.filter(({ healthy, degraded }) => healthy && !degraded).length)
@@ -137,10 +186,23 @@ export class Cluster {
     this.onRebuilt()
   }
 
+  /** Those that nobody has checked yet may be left out, unless there are no others. */
+  #countedEndpoints(): readonly Endpoint[] {
+    if (!this.#config.ignoresUncheckedHosts) return this.#endpoints
+    const checked = this.#endpoints.filter(({ isUnchecked }) => !isUnchecked)
+    return checked.length > 0 ? checked : this.#endpoints
+  }
+
   /** The one endpoint of a logical name: with its connections it goes on under another address. */
   #moveTo(config: EndpointConfig | undefined): void {
     const [only, ...others] = this.#endpoints
-    if (config !== undefined && only !== undefined && others.length === 0) only.moveTo(config.address)
+    if (config === undefined || only === undefined || others.length > 0) return
+    const { health } = this.context
+    const { host, port } = config.address
+    if (only.address === formatAddress(host, port)) return
+    health?.leave(only)
+    only.moveTo(config.address)
+    health?.join(only)
   }
 
   #follow(resolver: Resolver | null): void {
@@ -163,6 +225,13 @@ export class Cluster {
     }
     return true
   }
+}
+
+function partition<T>(all: readonly T[], test: (one: T) => boolean): readonly [T[], T[]] {
+  const yes: T[] = []
+  const no: T[] = []
+  for (const one of all) (test(one) ? yes : no).push(one)
+  return [yes, no]
 }
 
 /** An address that is there twice counts as it is there first, as in Envoy. */

@@ -142,6 +142,15 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     return this.correlator.waiting > 0 || (this.streams !== null && this.streams.size > 0)
   }
 
+  /** Bytes written to it so far; those up to `bytesSent` have left. */
+  get bytesWritten(): number {
+    return this.#outbox.bytesSent + this.#outbox.writer.length
+  }
+
+  get bytesSent(): number {
+    return this.#outbox.bytesSent
+  }
+
   /** `ip:port` of our end; known from `rememberAddress` on. */
   get localAddress(): string {
     return this.#localAddress
@@ -168,15 +177,16 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
 
   /**
    * Sends a request; `sink` hears of its replies. Returns the ticket to give it up with. `sink` null: one-way, no
-   * reply is awaited. Throws what the codec throws in encode; then nothing was sent and nothing is registered.
+   * reply is awaited. `timeoutMs`: what the service is told of the time that is left. Throws what the codec throws in
+   * encode; then nothing was sent and nothing is registered.
    */
-  send(request: Metadata, mutation: Mutation, sink: ReplySink | null): number {
+  send(request: Metadata, mutation: Mutation, sink: ReplySink | null, timeoutMs = request.timeoutMs): number {
     // what stands for a client that has not spoken yet has nothing to send
     if (request.message.length === 0) return NO_TICKET
     const ticket = sink === null ? NO_TICKET : this.correlator.add(sink)
     const id = this.#rewritesIds ? (ticket === NO_TICKET ? 1 : ticket) : request.requestId
     try {
-      writeMessage(this.#codec, request, mutation, id, request.streamId, this.#outbox.writer)
+      writeMessage(this.#codec, request, mutation, id, request.streamId, this.#outbox.writer, timeoutMs)
     } catch (error: unknown) {
       if (ticket !== NO_TICKET) this.correlator.remove(ticket)
       throw error
@@ -317,7 +327,7 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
     this.pool.context.stats.cxRxBytes.add(chunk.length)
     const received = this.#received
     let hasMessage = false
-    received.append(chunk)
+    if (received.append(chunk)) this.#socket.forget?.(chunk)
     try {
       while (!this.isClosed && received.isReady) {
         const reply = new Metadata(MessageType.Response)
@@ -329,7 +339,8 @@ export class UpstreamConnection implements SocketHandler, TimerNode {
       this.#undecodable(error)
     }
     if (this.isClosed) return
-    received.compact()
+    const spent = received.compact()
+    if (spent !== undefined) this.#socket.forget?.(spent)
     this.#watchPartial(hasMessage)
     if (this.kind === 'exclusive' && this.correlator.size === 0) this.#onReplyOver()
   }

@@ -1,8 +1,12 @@
-import type { EndpointConfig, LbMetadata, Locality, SocketAddress } from '@meltemi/api/model'
+import type { EndpointCheckConfig, EndpointConfig, LbMetadata, Locality, SocketAddress } from '@meltemi/api/model'
 import { formatAddress } from '../util/format-address.ts'
 import { PeakLatency } from './balance/peak-latency.ts'
 import type { Placed } from './balance/picker.ts'
 import type { ClusterContext } from './context.ts'
+import type { GrpcChannel } from './grpc/grpc-channel.ts'
+import type { WatchedHost } from './health/host-health.ts'
+import { HostFlag } from './health/host-table.ts'
+import type { OutlierMonitor } from './health/outlier-monitor.ts'
 import { Pool } from './pool.ts'
 import type { ProtocolUser, UpstreamProtocol } from './protocol.ts'
 import type { Target } from './target.ts'
@@ -11,8 +15,14 @@ import type { Target } from './target.ts'
 const KEPT_DIALECTS = 64
 const NO_METADATA: LbMetadata = {}
 
+/** A connection of one client that no pool has. */
+export interface Passage {
+  /** Ends it now. */
+  close(): void
+}
+
 /** One address of a cluster, with its pools: one per protocol and dialect. */
-export class Endpoint implements Placed, Target, ProtocolUser {
+export class Endpoint implements Placed, Target, ProtocolUser, WatchedHost {
   host = ''
   port = 0
   /** `ip:port`. */
@@ -20,16 +30,25 @@ export class Endpoint implements Placed, Target, ProtocolUser {
   hostname = ''
   weight = 1
   /**
-   * What balancing goes by, with `degraded`; whoever changes them rebuilds the cluster's picker. The configuration is the
-   * only one who does as yet: health checks and ejections have a say here too, once there are any.
+   * What balancing goes by, with `degraded`; whoever changes them rebuilds the cluster's picker. The configuration has a
+   * say, and so have health checks and ejections.
    */
   healthy = false
+  /** What was found of it; see HostFlag. */
+  flags = 0
+  /** Discovery does not name it any more: it stays until it fails its health checks. */
+  isLeaving = false
+  check: EndpointCheckConfig | undefined = undefined
+  outlier: OutlierMonitor | null = null
+  slot: number | null = null
   degraded = false
   healthySinceMs = 0
   priority = 0
   locality: Locality | undefined = undefined
   localityWeight = 0
   metadata: LbMetadata = NO_METADATA
+  /** What `transport_socket_matches` of its cluster go by. */
+  transportMetadata: Readonly<Record<string, unknown>> | undefined = undefined
   latency: PeakLatency | null = null
   /** This thread's requests under way. */
   activeRequests = 0
@@ -40,7 +59,13 @@ export class Endpoint implements Placed, Target, ProtocolUser {
   connectionsActive = 0
   connectionsTotal = 0
   connectFailures = 0
+  /** Connections whose bytes are passed on unread, which no pool has. */
+  readonly passages: Set<Passage> = new Set()
+  /** For what the proxy itself asks there; null: nothing so far. */
+  channel: GrpcChannel | null = null
   readonly #context: ClusterContext
+  /** By the configuration. */
+  #isSaidHealthy = false
   readonly #pools = new Map<UpstreamProtocol, Map<string, Pool>>()
   #lastProtocol: UpstreamProtocol | null = null
   #lastPool: Pool | null = null
@@ -66,9 +91,35 @@ export class Endpoint implements Placed, Target, ProtocolUser {
     this.locality = config.locality
     this.localityWeight = config.localityWeight ?? 0
     this.metadata = config.metadata ?? NO_METADATA
-    if (config.healthy && !this.healthy) this.healthySinceMs = this.#context.turn.nowMs
-    this.healthy = config.healthy
+    this.transportMetadata = config.transportMetadata
+    this.#isSaidHealthy = config.healthy
+    this.#updateHealth()
     this.degraded = config.degraded ?? false
+    this.check = config.healthCheck
+  }
+
+  /** By the configuration alone. */
+  get isSaidHealthy(): boolean {
+    return this.#isSaidHealthy
+  }
+
+  /** No check has ever told of it. */
+  get isUnchecked(): boolean {
+    return (this.flags & HostFlag.Unchecked) !== 0
+  }
+
+  setHealth(flags: number): boolean {
+    if (flags === this.flags) return false
+    const { healthy, isUnchecked } = this
+    this.flags = flags
+    this.#updateHealth()
+    return this.healthy !== healthy || this.isUnchecked !== isUnchecked
+  }
+
+  #updateHealth(): void {
+    const isHealthy = this.#isSaidHealthy && (this.flags & (HostFlag.Ejected | HostFlag.Unhealthy)) === 0
+    if (isHealthy && !this.healthy) this.healthySinceMs = this.#context.turn.nowMs
+    this.healthy = isHealthy
   }
 
   /** Whether balancing wants to know how long replies take, and for how long it remembers; undefined: it does not. */
@@ -103,10 +154,21 @@ export class Endpoint implements Placed, Target, ProtocolUser {
   drain(): void {
     for (const protocol of this.#pools.keys()) protocol.users.delete(this)
     for (const dialects of this.#pools.values()) for (const pool of dialects.values()) pool.drain()
+    this.channel?.drain()
+  }
+
+  /** What is under way on them fails; there may be new ones at once. */
+  dropConnections(): void {
+    for (const dialects of this.#pools.values()) for (const pool of dialects.values()) pool.dropConnections()
+    for (const passage of [...this.passages]) passage.close()
+    const { channel } = this
+    this.channel = null
+    channel?.close()
   }
 
   close(): void {
     for (const dialects of this.#pools.values()) for (const pool of dialects.values()) pool.close()
+    this.channel?.close()
   }
 
   /** Nobody will ask for this protocol again: its pools finish what is under way and are forgotten. */

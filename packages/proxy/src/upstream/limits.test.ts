@@ -44,6 +44,24 @@ test('a limit that changes holds from now on, for what is held already too', () 
   assert.deepEqual([limits.tryAcquire(LimitKind.Connections), limits.tryAcquire(LimitKind.Connections)], [true, false])
 })
 
+test('a retry budget is a share of the requests of all workers, with a least, and stands for the maximum of retries', () => {
+  const [a, b] = shares(2).of(0) as [Limits, Limits]
+  const budget = {
+    ...MAXIMA,
+    maxRequests: 100,
+    maxRetries: 50,
+    retryBudget: { budgetPercent: 20, minRetryConcurrency: 2 },
+  }
+  for (const limits of [a, b]) limits.setMaxima(budget)
+  const acquired = () => [a, b, a, b, a, b].filter((limits) => limits.tryAcquire(LimitKind.Retries)).length
+  assert.deepEqual([acquired(), a.isOpen(LimitKind.Retries), b.free(LimitKind.Retries)], [2, true, 0])
+  for (let n = 0; n < 24; n++) (n % 2 === 0 ? a : b).tryAcquire(LimitKind.Requests)
+  // 20 % of 24, rounded down
+  assert.deepEqual([a.free(LimitKind.Retries), acquired()], [2, 2])
+  a.setMaxima(MAXIMA)
+  assert.equal(a.tryAcquire(LimitKind.Retries), false)
+})
+
 test('what a dead worker held is taken back, once, and the others keep theirs', () => {
   const { of, reclaim, inUse } = shares(2)
   const [a, b] = of(0) as [Limits, Limits]

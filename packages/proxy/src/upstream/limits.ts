@@ -1,4 +1,4 @@
-import type { CircuitBreakerConfig } from '@meltemi/api/model'
+import type { CircuitBreakerConfig, RetryBudgetConfig } from '@meltemi/api/model'
 
 /*
  * One Int32Array for each cluster, and each address of a listener, shared by all threads: the totals, then a copy per
@@ -41,6 +41,11 @@ export function limitsInUse(cells: SharedArrayBuffer): number {
   return sum
 }
 
+/** How many more there may be, over all workers. */
+export function freeOf(cells: SharedArrayBuffer, kind: LimitKind, maxima: CircuitBreakerConfig): number {
+  return new Limits(cells, 1, 0, maxima).free(kind)
+}
+
 /** The limits of one cluster as one worker sees them: exact over all workers. */
 export class Limits {
   /** Whether there are other workers. */
@@ -49,6 +54,8 @@ export class Limits {
   readonly #own: number
   readonly #workers: number
   #maxima: readonly number[]
+  /** undefined: retries have a maximum of their own. */
+  #budget: RetryBudgetConfig | undefined
 
   constructor(cells: SharedArrayBuffer, workers: number, worker: number, maxima: CircuitBreakerConfig) {
     this.isShared = workers > 1
@@ -56,16 +63,18 @@ export class Limits {
     this.#own = (worker + 1) * CELLS
     this.#workers = workers
     this.#maxima = asList(maxima)
+    this.#budget = maxima.retryBudget
   }
 
   /** From now on; what is held already stays. */
   setMaxima(maxima: CircuitBreakerConfig): void {
     this.#maxima = asList(maxima)
+    this.#budget = maxima.retryBudget
   }
 
   tryAcquire(kind: LimitKind): boolean {
     const before = Atomics.add(this.#cells, kind, 1)
-    if (before >= (this.#maxima[kind] as number)) {
+    if (before >= this.#maximum(kind)) {
       Atomics.sub(this.#cells, kind, 1)
       return false
     }
@@ -90,11 +99,18 @@ export class Limits {
 
   /** How many more there may be. */
   free(kind: LimitKind): number {
-    return Math.max(0, (this.#maxima[kind] as number) - this.used(kind))
+    return Math.max(0, this.#maximum(kind) - this.used(kind))
   }
 
   isOpen(kind: LimitKind): boolean {
-    return this.used(kind) >= (this.#maxima[kind] as number)
+    return this.used(kind) >= this.#maximum(kind)
+  }
+
+  /** Of retries with a budget: a share of the requests that are under way now, in all workers. */
+  #maximum(kind: LimitKind): number {
+    if (kind !== LimitKind.Retries || this.#budget === undefined) return this.#maxima[kind] as number
+    const { budgetPercent, minRetryConcurrency } = this.#budget
+    return Math.max(minRetryConcurrency, Math.floor((this.used(LimitKind.Requests) * budgetPercent) / 100))
   }
 
   /** Some worker waits for the place of a connection. Asked for every reply. */

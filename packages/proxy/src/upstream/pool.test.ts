@@ -184,7 +184,7 @@ function setUp({ multiplexing = false, correlation = 'id', maxConnections = 8, m
   })
   const newPool = (port: number) => {
     const target = { host: '10.0.0.1', port, address: `10.0.0.1:${port}`, activeRequests: 0, requestsTotal: 0 }
-    const requests = { requestsFailed: 0, requestsSucceeded: 0, requestsTimedOut: 0, latency: null }
+    const requests = { requestsFailed: 0, requestsSucceeded: 0, requestsTimedOut: 0, latency: null, outlier: null }
     const connections = { connectionsActive: 0, connectionsTotal: 0, connectFailures: 0 }
     return new Pool({ ...target, ...requests, ...connections }, protocol, '', context)
   }

@@ -131,6 +131,11 @@ export class Pool implements ConnectionHome, PlaceHolder, TimerNode {
     for (const lane of this.#lanes) this.#failWaiting(lane, failure(FAILURES.localFailure, this.endpoint.address))
   }
 
+  /** Those that are there; others may be made at once. */
+  dropConnections(): void {
+    for (const connection of [...this.#connections]) connection.close('local')
+  }
+
   closeIdle(): boolean {
     const idle = this.#common.findIdle() ?? this.#dedicated.findIdle()
     idle?.closeSoon()
@@ -200,6 +205,7 @@ export class Pool implements ConnectionHome, PlaceHolder, TimerNode {
     stats.cxActive.add(1)
     this.endpoint.connectionsActive++
     this.endpoint.connectionsTotal++
+    this.context.health?.noteTraffic()
     lane.connecting++
     this.#connections.add(connection)
     places.join(this)

@@ -1,4 +1,4 @@
-import { MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
+import { type Failure, MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
 import type { Cluster } from './cluster.ts'
 import type { ClusterContext } from './context.ts'
 import { LimitKind } from './limits.ts'
@@ -13,16 +13,30 @@ export function bookRequest(cluster: Cluster, target: Target): void {
   target.requestsTotal++
 }
 
-/** The service has answered, well or badly. */
-export function bookReply(target: Target, reply: Metadata): void {
-  if (reply.status === ResponseStatus.Ok && reply.type !== MessageType.Error) target.requestsSucceeded++
+/** The service has answered, well or badly. `isJudged`: outlier detection has counted the request already. */
+export function bookReply(target: Target, reply: Metadata, isJudged = false): void {
+  const isGood = reply.status === ResponseStatus.Ok && reply.type !== MessageType.Error
+  if (isGood) target.requestsSucceeded++
   else target.requestsFailed++
+  if (target.outlier === null || isJudged) return
+  if (isGood) target.outlier.onSuccess()
+  else target.outlier.onErrorReply()
 }
 
-/** It has not, in time; as Envoy counts it, that is a failure as well. */
-export function bookTimeout(target: Target): void {
+/**
+ * There will be no reply. What this proxy does itself is nothing that the service has done. The host may be ejected for it,
+ * and its connections closed, before this returns: who is over says so first.
+ */
+export function bookFailure(target: Target, { source }: Failure, isJudged = false): void {
+  target.requestsFailed++
+  if (source === 'upstream' && !isJudged) target.outlier?.onNoReply()
+}
+
+/** It has not, in time; as Envoy counts it, that is a failure as well. As `bookFailure`. */
+export function bookTimeout(target: Target, isJudged = false): void {
   target.requestsTimedOut++
   target.requestsFailed++
+  if (!isJudged) target.outlier?.onNoReply()
 }
 
 /** It is over, and its place is free again. */

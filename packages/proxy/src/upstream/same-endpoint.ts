@@ -11,6 +11,7 @@ export function saysSame(a: EndpointConfig, b: EndpointConfig): boolean {
     a.priority === b.priority &&
     a.localityWeight === b.localityWeight &&
     isDeepStrictEqual(a.locality, b.locality) &&
-    isDeepStrictEqual(a.metadata, b.metadata)
+    isDeepStrictEqual(a.metadata, b.metadata) &&
+    isDeepStrictEqual(a.transportMetadata, b.transportMetadata)
   )
 }

@@ -1,4 +1,5 @@
 import type { SocketAddress } from '@meltemi/api/model'
+import { isHostsKey, reclaimHosts } from './health/host-table.ts'
 import { limitCells, limitsInUse, reclaimLimits } from './limits.ts'
 
 /** Where one thread stands among all that share the limits. */
@@ -7,6 +8,14 @@ export interface LimitShare {
   readonly worker: number
   /** The memory of what is limited under this key, the same for all. */
   cells(key: string): SharedArrayBuffer
+  /** Other memory that is the same for all; zeros where nobody has had it yet. */
+  block(wanted: SharedBlock): SharedArrayBuffer
+}
+
+/** Memory that all threads have under one key, which stands for its size and for what is in it. */
+export interface SharedBlock {
+  readonly key: string
+  readonly bytes: number
 }
 
 /** On its way to a thread. */
@@ -28,42 +37,63 @@ export function listenerLimitKey({ host, port }: SocketAddress): string {
 export class SharedLimits {
   readonly workers: number
   readonly #cells = new Map<string, SharedArrayBuffer>()
+  readonly #blocks = new Map<string, SharedArrayBuffer>()
 
   constructor(workers: number) {
     this.workers = workers
   }
 
-  /** Of all keys; 0 when nothing is under way or waits. */
+  /** Of all limits; 0 when nothing is under way or waits. */
   get inUse(): number {
     let sum = 0
     for (const cells of this.#cells.values()) sum += limitsInUse(cells)
     return sum
   }
 
+  cells(key: string): SharedArrayBuffer {
+    return this.#of(key)
+  }
+
   /** For a worker in this very thread. */
   share(worker: number): LimitShare {
-    return { workers: this.workers, worker, cells: (key) => this.#of(key) }
+    return {
+      workers: this.workers,
+      worker,
+      cells: (key) => this.#of(key),
+      block: (wanted) => this.#block(wanted),
+    }
   }
 
   /** Makes what is not there yet. */
-  take(keys: readonly string[]): readonly NamedCells[] {
-    return keys.map((key) => ({ key, cells: this.#of(key) }))
+  take(keys: readonly string[], blocks: readonly SharedBlock[] = []): readonly NamedCells[] {
+    return [
+      ...keys.map((key) => ({ key, cells: this.#of(key) })),
+      ...blocks.map((wanted) => ({ key: wanted.key, cells: this.#block(wanted) })),
+    ]
   }
 
   /** Who has it goes on with it; who asks next for the key begins anew. */
   forget(key: string): void {
     this.#cells.delete(key)
+    this.#blocks.delete(key)
   }
 
   /** See `reclaimLimits`. */
   reclaim(worker: number): void {
     for (const cells of this.#cells.values()) reclaimLimits(cells, worker)
+    for (const [key, block] of this.#blocks) if (isHostsKey(key)) reclaimHosts(block, worker)
   }
 
   #of(key: string): SharedArrayBuffer {
     const cells = this.#cells.get(key) ?? limitCells(this.workers)
     this.#cells.set(key, cells)
     return cells
+  }
+
+  #block({ key, bytes }: SharedBlock): SharedArrayBuffer {
+    const block = this.#blocks.get(key) ?? new SharedArrayBuffer(bytes)
+    this.#blocks.set(key, block)
+    return block
   }
 }
 
@@ -85,7 +115,11 @@ export class HandedLimits implements LimitShare {
 
   cells(key: string): SharedArrayBuffer {
     const cells = this.#cells.get(key)
-    if (cells === undefined) throw new Error(`the limits of ${key} were not handed over`)
+    if (cells === undefined) throw new Error(`the memory of ${key} was not handed over`)
     return cells
+  }
+
+  block({ key }: SharedBlock): SharedArrayBuffer {
+    return this.cells(key)
   }
 }

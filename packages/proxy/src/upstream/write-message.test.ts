@@ -77,3 +77,18 @@ for (const bodyBytes of [3, 100_000]) {
     }
   })
 }
+
+test('another timeout is written by encode, and the message is afterwards as it was', () => {
+  const telling: Codec = {
+    ...patching,
+    encode: (metadata, _mutation, out) => void out.latin1('T').u32(metadata.timeoutMs),
+  }
+  const request = message(7, 3)
+  request.timeoutMs = 900
+  const as = (timeoutMs: number | undefined) =>
+    written((out) => writeMessage(telling, request, Mutation.none, 7, 0, out, timeoutMs)).toString('latin1')
+  assert.equal(as(undefined), `>${request.message.toString('latin1')}`)
+  assert.equal(as(900), as(undefined))
+  assert.equal(as(400), '>T\0\0\x01\x90')
+  assert.equal(request.timeoutMs, 900)
+})

@@ -4,7 +4,7 @@ import type { ByteWriter, Codec, MessageId, Metadata, Mutation } from '@meltemi/
 const LEAST_HEAD_BYTES = 256
 
 /**
- * Writes `message` with other ids and with `mutation`, by the cheapest way that the codec offers. The message and its
+ * Writes `message` with other ids, with `mutation`, and with another timeout, by the cheapest way that the codec offers. The message and its
  * metadata are afterwards as they were, because mirrors, retries and the reply still need them. When the codec
  * throws nothing remains written.
  */
@@ -15,19 +15,22 @@ export function writeMessage(
   requestId: MessageId,
   streamId: number,
   out: ByteWriter,
+  timeoutMs: number = message.timeoutMs,
 ): void {
   const ownRequestId = message.requestId
   const ownStreamId = message.streamId
-  const hasOwnIds = requestId === ownRequestId && streamId === ownStreamId
-  if (hasOwnIds && mutation.size === 0) {
+  const ownTimeoutMs = message.timeoutMs
+  const isAsItCame = mutation.size === 0 && timeoutMs === ownTimeoutMs
+  if (isAsItCame && requestId === ownRequestId && streamId === ownStreamId) {
     out.bytes(message.message)
     return
   }
   const mark = out.length
   try {
-    if (mutation.size === 0 && codec.patchIds !== undefined && patch(codec, message, requestId, streamId, out)) return
+    if (isAsItCame && codec.patchIds !== undefined && patch(codec, message, requestId, streamId, out)) return
     message.requestId = requestId
     message.streamId = streamId
+    message.timeoutMs = timeoutMs
     codec.encode(message, mutation, out)
   } catch (error: unknown) {
     out.truncate(mark)
@@ -35,6 +38,7 @@ export function writeMessage(
   } finally {
     message.requestId = ownRequestId
     message.streamId = ownStreamId
+    message.timeoutMs = ownTimeoutMs
   }
 }
 

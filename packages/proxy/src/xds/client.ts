@@ -14,8 +14,9 @@ import { need } from './plan-change.ts'
 import type { ResourceCache } from './resource-cache.ts'
 import { readResponse } from './sent-response.ts'
 import type { XdsResponse, XdsTransport } from './transport.ts'
-import type { Update } from './update.ts'
+import type { DeliveredSecrets, Update } from './update.ts'
 import { type FixedConfig, rdsOf, sourcesOf, type WantedConfig, wantedNames } from './wanted-config.ts'
+import { secretNames, secretSources } from './wanted-secrets.ts'
 import { Warming } from './warming.ts'
 import { XdsStats } from './xds-stats.ts'
 
@@ -32,6 +33,8 @@ export interface XdsClientParts {
   readonly transport: XdsTransport
   readonly configure: Configure
   readonly modules: CodecModules
+  /** undefined: there is nowhere to put any. */
+  readonly secrets?: DeliveredSecrets | undefined
   /** undefined: nothing is kept on the disk. */
   readonly cache: ResourceCache | undefined
   readonly userAgentVersion: string
@@ -284,8 +287,9 @@ export class XdsClient {
     const { ads, listeners } = this.#parts.config.dynamic
     // what listeners need comes from where they come from, unless there is a stream for everything
     const modules = ads === undefined && listeners !== undefined ? sourceKey(listeners) : 'ads'
-    const names = wantedNames(wanted, modules)
-    const sources = new Map(sourcesOf(wanted))
+    const fixed = this.#parts.config
+    const names = [...wantedNames(wanted, modules), ...secretNames([fixed, wanted])]
+    const sources = new Map([...sourcesOf(wanted), ...secretSources([fixed, wanted])])
     if (listeners !== undefined) sources.set(sourceKey(listeners), listeners)
     this.#intake.keep(onlyWanted(held, names))
     this.#links.setNames(names, sources)

@@ -7,6 +7,8 @@ export interface DiscoveryStreamParts {
   /** `host:port`; tried in turn. */
   readonly addresses: readonly string[]
   readonly transport: XdsTransport
+  /** That the addresses are of. */
+  readonly cluster?: string
   readonly clock: Clock
   readonly backoff: Backoff
   /** What a new stream begins with; the first request must have the node. */
@@ -45,13 +47,18 @@ export class DiscoveryStream {
   }
 
   open(): void {
-    const { addresses, service, transport } = this.#parts
+    const { addresses, service, transport, cluster = '' } = this.#parts
     const address = addresses[this.#attempts % addresses.length] as string
     const attempt = ++this.#attempts
-    this.#stream = transport(address, service, {
-      onMessage: (message) => this.#onMessage(attempt, message),
-      onClose: (reason) => this.#onClose(attempt, reason),
-    })
+    this.#stream = transport(
+      address,
+      service,
+      {
+        onMessage: (message) => this.#onMessage(attempt, message),
+        onClose: (reason) => this.#onClose(attempt, reason),
+      },
+      cluster,
+    )
     for (const request of this.#parts.firstRequests()) this.#stream.write(request)
   }
 

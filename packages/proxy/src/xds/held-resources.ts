@@ -1,8 +1,15 @@
-import type { ClusterConfig, DeliveredModule, EndpointConfig, ListenerConfig, RouteTableConfig } from '@meltemi/api'
+import type {
+  ClusterConfig,
+  DeliveredModule,
+  EndpointConfig,
+  ListenerConfig,
+  RouteTableConfig,
+  SecretConfig,
+} from '@meltemi/api'
 import type { ResourceType } from '@meltemi/api/xds'
 
 /** Of these types resources are asked for by name; of the others everything is wanted. */
-const NAMED: readonly ResourceType[] = ['extensionConfig', 'endpoint', 'route']
+const NAMED: readonly ResourceType[] = ['extensionConfig', 'secret', 'endpoint', 'route']
 
 export function isNamed(type: ResourceType): boolean {
   return NAMED.includes(type)
@@ -18,6 +25,7 @@ export interface WantedNames {
 /** What a resource of each type is once it is read. */
 export interface ResourceValues {
   readonly extensionConfig: DeliveredModule
+  readonly secret: SecretConfig
   readonly cluster: ClusterConfig
   readonly endpoint: readonly EndpointConfig[]
   readonly listener: ListenerConfig

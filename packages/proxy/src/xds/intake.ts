@@ -4,7 +4,7 @@ import type { CodecModules } from './codec-modules.ts'
 import { HeldResources } from './held-resources.ts'
 import type { Link } from './link.ts'
 import type { SentResponse } from './sent-response.ts'
-import { makeUpdate, type Update } from './update.ts'
+import { type DeliveredSecrets, makeUpdate, type Update } from './update.ts'
 import { versionsIn } from './versions.ts'
 import { type FixedConfig, type WantedConfig, WantedConfigs } from './wanted-config.ts'
 import type { Warming } from './warming.ts'
@@ -25,6 +25,8 @@ export interface IntakeParts {
   readonly fixed: FixedConfig
   readonly context: ResourceContext
   readonly modules: CodecModules
+  /** undefined: there is nowhere to put any. */
+  readonly secrets?: DeliveredSecrets | undefined
   readonly warming: Warming
   /** A response was taken, as far as it was good; what is held has it. */
   onTaken(received: Received, update: Update): void
@@ -114,7 +116,7 @@ export class Intake {
   }
 
   #update({ link, isCached }: Received, response: SentResponse, held: HeldResources): Promise<Update> {
-    const { context, modules } = this.#parts
+    const { context, modules, secrets } = this.#parts
     const cached = response.resources.map(({ name }) => name)
     const rules = {
       context,
@@ -122,7 +124,7 @@ export class Intake {
       allowsOthers: link.isAds,
       nameFault: (type: ResourceType, name: string) => this.#nameFault(type, name),
     }
-    return makeUpdate({ source: link.source, response, rules }, held, modules)
+    return makeUpdate({ source: link.source, response, rules }, held, modules, secrets)
   }
 
   #nameFault(type: ResourceType, name: string): string | undefined {

@@ -12,6 +12,8 @@ export interface LinkParts {
   readonly source: string
   readonly service: XdsService
   readonly addresses: readonly string[]
+  /** That they are of. */
+  readonly cluster?: string
   readonly node: ProxyConfig['node']
   readonly userAgentVersion: string
   readonly clock: Clock

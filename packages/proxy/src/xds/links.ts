@@ -76,7 +76,7 @@ export class Links {
     const addresses = addressesOf(this.#parts.config, cluster)
     const service = { type: source === 'ads' ? ('ads' as const) : type, delta }
     const { node } = this.#parts.config
-    const link = new Link({ ...this.#parts, node, source, service, addresses })
+    const link = new Link({ ...this.#parts, node, source, service, addresses, cluster })
     this.#links.set(key, link)
     // its subscription is added in this turn, and must be among the first requests
     if (this.#isOpen) queueMicrotask(() => link.open())

@@ -64,6 +64,19 @@ function inWords(change: ConfigChange): Record<string, readonly string[]> {
   return Object.fromEntries(Object.entries(words).filter(([, names]) => names.length > 0))
 }
 
+test('a listener waits for the cluster that a filter of it asks, which stays as long as it is asked', () => {
+  const parsed = { grpcService: { cluster: 'limits' } }
+  const asking = listener('l', { filters: [{ name: 'limit', typeUrl: 'x/Limit', config: {}, parsed }] })
+  const story = new Story().want(asking)
+  assert.deepEqual(story.step(), {})
+  assert.deepEqual([...story.needs.keys()], [need('cluster', 'limits')])
+  assert.deepEqual(story.want(staticCluster('limits', [1])).step(), { clusters: ['limits'], listeners: ['l'] })
+  story.clusters.delete('limits')
+  assert.deepEqual(story.step(), {})
+  story.listeners.delete('l')
+  assert.deepEqual(story.step(), { listenersRemoved: ['l'], clustersRemoved: ['limits'] })
+})
+
 describe('a cluster', () => {
   test('with endpoints of its own comes at once', () => {
     assert.deepEqual(new Story().want(staticCluster('a', [1])).step(), { clusters: ['a'] })

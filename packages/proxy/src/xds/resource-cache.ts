@@ -113,8 +113,13 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Private keys do not go to the disk: who starts without a control plane has no secrets of it. */
+function isKept(type: ResourceType): boolean {
+  return type !== 'secret'
+}
+
 function typesOf(held: HeldResources | undefined) {
-  return (Object.keys(RESOURCE_TYPES) as ResourceType[]).flatMap((type) =>
+  return (Object.keys(RESOURCE_TYPES) as ResourceType[]).filter(isKept).flatMap((type) =>
     [...(held?.all(type) ?? [])].map(([source, { version, resources }]) => ({
       source,
       type,

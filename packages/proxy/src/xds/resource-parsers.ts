@@ -5,6 +5,7 @@ import {
   parseEndpoints,
   parseListener,
   parseRoutes,
+  parseSecret,
   type ResourceContext,
 } from '@meltemi/api'
 import type { ResourceType } from '@meltemi/api/xds'
@@ -16,6 +17,7 @@ type Parsers = {
 
 const PARSERS: Parsers = {
   extensionConfig: parseCodecModule,
+  secret: parseSecret,
   cluster: parseCluster,
   endpoint: parseEndpoints,
   listener: parseListener,

@@ -29,5 +29,10 @@ export interface XdsStream {
   cancel(): void
 }
 
-/** Opens a stream to `host:port`, over a connection of its own. */
-export type XdsTransport = (address: string, service: XdsService, listener: XdsStreamListener) => XdsStream
+/** Opens a stream to `host:port`, an endpoint of that cluster, over a connection of its own. */
+export type XdsTransport = (
+  address: string,
+  service: XdsService,
+  listener: XdsStreamListener,
+  cluster: string,
+) => XdsStream

@@ -1,9 +1,16 @@
+import type { SecretConfig } from '@meltemi/api'
 import type { ResourceType } from '@meltemi/api/xds'
 import { faultsOf } from '../util/config-refused.ts'
 import type { CodecModules } from './codec-modules.ts'
 import type { HeldResources, HeldType } from './held-resources.ts'
 import type { SentResponse } from './sent-response.ts'
 import { type TakenResponse, type TakingRules, takeResponse } from './take-response.ts'
+
+/** Where secrets that come from a control plane go. */
+export interface DeliveredSecrets {
+  /** Resolves with why it is no good, and then the one before stays. */
+  deliver(source: string, secret: SecretConfig): Promise<string | undefined>
+}
 
 /** A response, and on what terms it is read. */
 export interface Arrival {
@@ -35,12 +42,17 @@ export async function makeUpdate(
   { source, response, rules }: Arrival,
   held: HeldResources,
   modules: CodecModules,
+  secrets: DeliveredSecrets | undefined,
 ): Promise<Update> {
   const { type, isDelta } = response
   const before = held.get(type, source)
   const taken = takeResponse(response, before, rules)
   const refused =
-    type === 'extensionConfig' ? await loadModules(taken, held, source, modules) : new Map<string, string>()
+    type === 'extensionConfig'
+      ? await loadModules(taken, held, source, modules)
+      : type === 'secret'
+        ? await useSecrets(taken, held, source, secrets)
+        : new Map<string, string>()
   const faults = [...taken.faults, ...refused.values()]
   const { absent } = taken
   if (faults.length > 0 && !isDelta) return { held, fresh: new Set(), named: [], changed: [], faults, absent }
@@ -75,6 +87,23 @@ async function loadModules(
     } catch (error: unknown) {
       refused.set(name, `extensionConfig ${JSON.stringify(name)}: ${faultsOf(error).join('; ')}`)
     }
+  }
+  return refused
+}
+
+/** The same of secrets: those that are good are in force at once, for new connections. */
+async function useSecrets(
+  { held, changed }: TakenResponse,
+  before: HeldResources,
+  source: string,
+  secrets: DeliveredSecrets | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const refused = new Map<string, string>()
+  const sent = before.with('secret', source, held as HeldType<'secret'>).get('secret', source)
+  for (const name of changed) {
+    const secret = sent.resources.get(name)?.value
+    const fault = secret === undefined ? undefined : await secrets?.deliver(source, secret)
+    if (fault !== undefined) refused.set(name, `secret ${JSON.stringify(name)}: ${fault}`)
   }
   return refused
 }

@@ -9,6 +9,7 @@ import {
   type ServiceError,
   type StatusObject,
 } from '@grpc/grpc-js'
+import { type ClientTlsOptions, identityError } from '../client-tls-options.ts'
 import { type OutgoingMessage, toMethodDefinition } from './grpc-method.ts'
 import { GrpcCode, GrpcError, type GrpcStatus } from './grpc-status.ts'
 import type { ClientStream, ClientStreamListener } from './grpc-stream.ts'
@@ -28,7 +29,7 @@ export interface GrpcClientTls {
 export interface GrpcClientOptions {
   /** `host:port`; an IPv6 address in brackets. */
   readonly address: string
-  readonly tls?: GrpcClientTls
+  readonly tls?: GrpcClientTls | ClientTlsOptions
   /** What the server is told that it is called; the address if not said. */
   readonly authority?: string
   /** Of one message; 64 MiB. A larger one ends its call with RESOURCE_EXHAUSTED. */
@@ -37,6 +38,8 @@ export interface GrpcClientOptions {
   readonly keepaliveTimeMs?: number
   /** One that does not answer in time is gone; 10,000. */
   readonly keepaliveTimeoutMs?: number
+  /** The connection ends when there was no call for so long; 1,800,000. The next call makes another. */
+  readonly idleTimeoutMs?: number
 }
 
 export interface CallSettings {
@@ -46,7 +49,15 @@ export interface CallSettings {
   readonly signal?: AbortSignal
   /** Sent along; names in lower case. */
   readonly headers?: readonly (readonly [name: string, value: string])[]
+  /** What the server is told that it is called, in this call. */
+  readonly authority?: string
 }
+
+/** How a call ended: with a reply, or with an error. */
+export type CallAnswer<Received extends DescMessage> = (
+  error: GrpcError | null,
+  reply: MessageShape<Received> | null,
+) => void
 
 /** Calls one server over one connection, which it makes when it is needed. */
 export interface GrpcClient {
@@ -62,6 +73,18 @@ export interface GrpcClient {
     request: OutgoingMessage<Sent>,
     settings?: CallSettings,
   ): Promise<MessageShape<Received>>
+  /**
+   * As `call`, for those who make many: `answer` is called once, and not before this returns. What it returns cancels the
+   * call, which is then answered with CANCELLED.
+   */
+  ask<Sent extends DescMessage, Received extends DescMessage>(
+    method: DescMethodUnary<Sent, Received>,
+    request: OutgoingMessage<Sent>,
+    settings: CallSettings,
+    answer: CallAnswer<Received>,
+  ): () => void
+  /** Makes the connection now, for a call to come. */
+  connect(): void
   /** Ends the connection, and with it every call. */
   close(): void
 }
@@ -106,24 +129,40 @@ class ChannelClient implements GrpcClient {
     request: OutgoingMessage<Sent>,
     settings: CallSettings = {},
   ): Promise<MessageShape<Received>> {
-    const { path, requestSerialize, responseDeserialize } = toMethodDefinition(method)
     return new Promise((resolve, reject) => {
-      const answer = (error: ServiceError | null, reply?: unknown) => {
-        release()
+      this.ask(method, request, settings, (error, reply) => {
         if (error === null) resolve(reply as MessageShape<Received>)
-        else reject(new GrpcError(error.code, error.details))
-      }
-      const call = this.#client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        headersOf(settings),
-        callOptions(settings),
-        answer,
-      )
-      const release = this.#keep(call, settings.signal)
+        else reject(error)
+      })
     })
+  }
+
+  ask<Sent extends DescMessage, Received extends DescMessage>(
+    method: DescMethodUnary<Sent, Received>,
+    request: OutgoingMessage<Sent>,
+    settings: CallSettings,
+    answer: CallAnswer<Received>,
+  ): () => void {
+    const { path, requestSerialize, responseDeserialize } = toMethodDefinition(method)
+    const call = this.#client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      headersOf(settings),
+      callOptions(settings),
+      (error: ServiceError | null, reply?: unknown) => {
+        release()
+        if (error === null) answer(null, reply as MessageShape<Received>)
+        else answer(new GrpcError(error.code, error.details), null)
+      },
+    )
+    const release = this.#keep(call, settings.signal)
+    return () => call.cancel()
+  }
+
+  connect(): void {
+    this.#client.getChannel().getConnectivityState(true)
   }
 
   close(): void {
@@ -215,6 +254,7 @@ function channelOptions(options: GrpcClientOptions): ChannelOptions {
     'grpc.enable_http_proxy': 0,
     'grpc.enable_channelz': 0,
     'grpc.service_config_disable_resolution': 1,
+    ...(options.idleTimeoutMs === undefined ? {} : { 'grpc.client_idle_timeout_ms': options.idleTimeoutMs }),
     ...(options.authority === undefined ? {} : { 'grpc.default_authority': options.authority }),
     ...(serverName === undefined
       ? {}
@@ -222,8 +262,15 @@ function channelOptions(options: GrpcClientOptions): ChannelOptions {
   }
 }
 
-function credentialsOf(tls: GrpcClientTls | undefined) {
+function credentialsOf(tls: GrpcClientTls | ClientTlsOptions | undefined) {
   if (tls === undefined) return credentials.createInsecure()
+  if ('context' in tls) {
+    const { context, verifiesChain, check } = tls
+    return credentials.createFromSecureContext(context, {
+      rejectUnauthorized: verifiesChain,
+      checkServerIdentity: (_host, { raw }) => identityError(check, raw),
+    })
+  }
   return credentials.createSsl(tls.authorities ?? null, tls.privateKey ?? null, tls.certificates ?? null)
 }
 
@@ -233,6 +280,9 @@ function headersOf({ headers = [] }: CallSettings): Metadata {
   return metadata
 }
 
-function callOptions({ deadlineMs }: CallSettings): CallOptions {
-  return deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs }
+function callOptions({ deadlineMs, authority }: CallSettings): CallOptions {
+  return {
+    ...(deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs }),
+    ...(authority === undefined ? {} : { host: authority }),
+  }
 }

@@ -1,11 +1,12 @@
 export {
+  type CallAnswer,
   type CallSettings,
   createGrpcClient,
   type GrpcClient,
   type GrpcClientOptions,
   type GrpcClientTls,
 } from './grpc-client.ts'
-export type { OutgoingMessage } from './grpc-method.ts'
+export type { GrpcMessage, MessageOf, OutgoingMessage, UnaryMethod } from './grpc-method.ts'
 export {
   DEFAULT_GRPC_SERVER_LIMITS,
   type GrpcServer,

@@ -16,7 +16,7 @@ const MAIN = 'main'
  * others the sum.
  */
 const SAME_IN_EVERY_WORKER =
-  /(?:\.membership_(?:total|healthy|degraded|excluded)|\.total_listeners_draining|\.max_host_weight|\.(?:cx|cx_pool|rq|rq_pending|rq_retry)_open|\.lb_subsets_active|_time_ms|\.version)$/
+  /(?:\.membership_(?:total|healthy|degraded|excluded)|\.total_listeners_draining|\.max_host_weight|\.outlier_detection\.ejections_active|\.health_check\.(?:healthy|degraded)|\.(?:cx|cx_pool|rq|rq_pending|rq_retry)_open|\.lb_subsets_active|_time_ms|\.version)$/
 
 export interface MergedRegistryOptions {
   readonly limits?: MetricLimits

@@ -172,6 +172,115 @@ test('a near wish is held exactly', () => {
   assert.equal(buffer.heldBytes, 1500)
 })
 
+test('a large message is held as it comes, and joined once, exactly as long as it is', () => {
+  const chunk = (n: number) => Buffer.alloc(64 * 1024, n)
+  const buffer = new ReceiveBuffer()
+  buffer.append(Buffer.alloc(100, 1))
+  const bytes = 100 + 20 * 64 * 1024
+  assert.equal(buffer.has(bytes), false)
+  for (let n = 1; n < 20; n++) buffer.append(chunk(n))
+  assert.equal(buffer.isReady, false)
+  assert.equal(buffer.heldBytes, bytes - 64 * 1024)
+  assert.equal(buffer.length, buffer.heldBytes)
+  buffer.append(chunk(20))
+  assert.equal(buffer.isReady, true)
+  assert.equal(buffer.has(bytes), true)
+  assert.equal(buffer.heldBytes, bytes)
+  const message = buffer.take(bytes)
+  for (let n = 1; n <= 20; n++) {
+    assert.equal(message[100 + (n - 1) * 64 * 1024], n)
+    assert.equal(message[99 + n * 64 * 1024], n)
+  }
+  assert.deepEqual([buffer.length, buffer.heldBytes], [0, 0])
+})
+
+test('large messages one after the other are each joined once, exactly as long as they are', () => {
+  const [bytes, count] = [70_000, 50]
+  const sent = Buffer.concat(Array.from({ length: count }, (_, n) => Buffer.alloc(bytes, n)))
+  const buffer = new ReceiveBuffer()
+  const taken: Buffer[] = []
+  for (let from = 0; from < sent.length; from += 64 * 1024) {
+    buffer.append(Buffer.from(sent.subarray(from, from + 64 * 1024)))
+    while (buffer.has(20) && buffer.u8(19) >= 0 && buffer.has(bytes)) taken.push(buffer.take(bytes))
+    buffer.compact()
+    // nothing is prepaid
+    assert.ok(buffer.heldBytes <= Math.max(bytes, buffer.length), `${buffer.heldBytes} for ${buffer.length}`)
+  }
+  assert.equal(taken.length, count)
+  for (const message of taken.slice(0, -1)) assert.equal(message.buffer.byteLength, bytes)
+  assert.ok(Buffer.concat(taken).equals(sent))
+  assert.equal(buffer.length, 0)
+})
+
+test('messages behind a large one stay as they are when more is received', () => {
+  const buffer = new ReceiveBuffer()
+  const sent: Buffer[] = []
+  const taken: Buffer[] = []
+  const lengths = [40_000, 10, 3000, 40_000, 5, 20_000, 7, 7, 60_000]
+  const stream = Buffer.concat(lengths.map((length, n) => Buffer.alloc(length, n + 1)))
+  let wanted = 0
+  for (let from = 0; from < stream.length; from += 24 * 1024) {
+    const chunk = Buffer.from(stream.subarray(from, from + 24 * 1024))
+    sent.push(Buffer.from(chunk))
+    buffer.append(chunk)
+    for (let length = lengths[wanted]; length !== undefined && buffer.has(length); length = lengths[++wanted])
+      taken.push(buffer.take(length))
+    buffer.compact()
+  }
+  assert.equal(wanted, lengths.length)
+  assert.ok(Buffer.concat(taken).equals(Buffer.concat(sent)))
+})
+
+test('what is held of a large message goes back to the machine as soon as it is forgotten', () => {
+  const rss = () => process.memoryUsage.rss()
+  const buffers = Array.from({ length: 8 }, () => new ReceiveBuffer())
+  const chunk = Buffer.alloc(64 * 1024, 1)
+  const before = rss()
+  for (const buffer of buffers) {
+    buffer.append(chunk)
+    buffer.has(16 * 1024 * 1024)
+    for (let n = 0; n < 128; n++) buffer.append(chunk)
+  }
+  const held = rss()
+  assert.ok(held - before > 50 * 1024 * 1024, `${held - before} bytes are held`)
+  for (const buffer of buffers) buffer.clear()
+  assert.ok(held - rss() > 50 * 1024 * 1024, `${held - rss()} bytes have gone back`)
+})
+
+test('single bytes behind large parts do not cost more memory than they are', () => {
+  const buffer = new ReceiveBuffer()
+  buffer.append(Buffer.alloc(64 * 1024))
+  buffer.has(10 * 1024 * 1024)
+  buffer.compact()
+  buffer.append(Buffer.alloc(64 * 1024))
+  for (let n = 0; n < 100_000; n++) buffer.append(Buffer.of(n & 0xff))
+  assert.equal(buffer.length, 128 * 1024 + 100_000)
+  assert.ok(buffer.heldBytes < buffer.length + 16 * 1024, `${buffer.heldBytes} bytes held for ${buffer.length}`)
+  for (const n of [0, 1, 255, 65_535, 99_999]) assert.equal(buffer.u8(128 * 1024 + n), n & 0xff)
+  buffer.clear()
+  assert.deepEqual([buffer.length, buffer.heldBytes], [0, 0])
+})
+
+test('large chunks come out in order and unchanged, whatever is asked for meanwhile', () => {
+  const buffer = new ReceiveBuffer()
+  const sent: Buffer[] = []
+  const received: Buffer[] = []
+  let random = 5
+  for (let n = 0; n < 600; n++) {
+    random = (random * 48271) % 0x7fffffff
+    const chunk = Buffer.alloc(random % 3 === 0 ? random % 100 : random % 70_000, n & 0xff)
+    sent.push(Buffer.from(chunk))
+    buffer.append(chunk)
+    const wish = random % 400_000
+    if (random % 7 === 0 && buffer.length > 10)
+      assert.equal(buffer.u8(buffer.length - 1), sent.findLast((each) => each.length > 0)?.at(-1))
+    if (random % 11 === 0) buffer.compact()
+    if (buffer.has(wish)) received.push(buffer.take(wish))
+  }
+  received.push(buffer.take(buffer.length))
+  assert.ok(Buffer.concat(sent).equals(Buffer.concat(received)))
+})
+
 test('compact lets go of a large chunk of which little is unread', () => {
   const buffer = new ReceiveBuffer()
   buffer.append(Buffer.alloc(65536, 1))
@@ -180,6 +289,20 @@ test('compact lets go of a large chunk of which little is unread', () => {
   assert.ok(buffer.heldBytes <= 64)
   assert.deepEqual([...buffer.take(6)], [1, 1, 1, 1, 1, 1])
   assert.equal(buffer.heldBytes, 0)
+})
+
+test('compact returns the chunk with the begin of a large message, unless a message before it is a view of it', () => {
+  const chunk = Buffer.alloc(64 * 1024)
+  for (const taken of [0, 100]) {
+    const buffer = new ReceiveBuffer()
+    buffer.append(chunk)
+    const before = buffer.take(taken)
+    buffer.has(1024 * 1024)
+    assert.equal(buffer.compact(), taken === 0 ? chunk : undefined)
+    assert.equal(before.length, taken)
+    assert.equal(buffer.length, chunk.length - taken)
+    assert.equal(buffer.compact(), undefined)
+  }
 })
 
 test('clear forgets bytes, wish and search', () => {
@@ -273,6 +396,22 @@ test('single bytes cost the same in a long message as in a short one', () => {
       assert.equal(buffer.length, bytes)
     })
     assert.ok(ratio < 16, `asking for ${wish.name}: eight times the bytes cost ${ratio.toFixed(1)} times as much`)
+  }
+})
+
+test('large chunks cost the same in a long message as in a short one, however little more is asked for', () => {
+  const chunk = Buffer.alloc(16 * 1024)
+  for (const more of [1, 5, 20_000, 100_000]) {
+    const ratio = growth(512 * 1024, (bytes) => {
+      const buffer = new ReceiveBuffer(64 * 1024 * 1024)
+      while (buffer.length < bytes) {
+        buffer.append(chunk)
+        if (!buffer.isReady) continue
+        buffer.u8(buffer.length - 1)
+        buffer.has(buffer.length + more)
+      }
+    })
+    assert.ok(ratio < 16, `${more} bytes more: eight times the bytes cost ${ratio.toFixed(1)} times as much`)
   }
 })
 

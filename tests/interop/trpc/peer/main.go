@@ -133,8 +133,13 @@ func serve() {
 			streaming("MetaStream", func(stream server.Stream) error {
 				return stream.SendMsg(wrapperspb.String(seenMetadata(stream.Context())))
 			}),
-			streaming("FailStream", func(server.Stream) error { return errs.New(404, "nobody") }),
-			streaming("BreakStream", func(server.Stream) error {
+			// after what the client says: one that hears of the end before it has sent that has an error of its own
+			streaming("FailStream", func(stream server.Stream) error {
+				_, _ = receive(stream)
+				return errs.New(404, "nobody")
+			}),
+			streaming("BreakStream", func(stream server.Stream) error {
+				_, _ = receive(stream)
 				return errs.NewFrameError(errs.RetServerSystemErr, "broken")
 			}),
 			streaming("CrashStream", func(stream server.Stream) error {

@@ -63,7 +63,9 @@ export class EveryField {
     const instance = this.#instances.findLast(({ type }) => type.typeName === noOp.message)
     const field = instance?.type.fields.find((each) => each.name === noOp.field)
     if (instance === undefined || field === undefined) return undefined
-    const values = this.#otherValues(field, undefined)
+    // an empty folder would be refused for itself
+    const isFolder = field.message?.typeName === 'envoy.config.core.v3.WatchedDirectory'
+    const values = isFolder ? [{ path: '/' }] : this.#otherValues(field, undefined)
     return values.map((value) => this.#subject.parse(this.#change(instance, field, value)).config)
   }
 

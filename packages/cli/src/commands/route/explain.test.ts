@@ -35,6 +35,8 @@ const ROUTES = [
       },
       hash_policy: ['cmd', 'user'],
       timeout: '0.25s',
+      retry_policy: { retry_on: 'reset,non-idempotent', num_retries: 2, per_try_timeout: '0.1s' },
+      hedge_policy: { initial_requests: 2 },
     },
   },
   { name: 'rest', match: { metadata: [{ name: 'cmd', present_match: true }] }, route: { cluster: 'v1' } },
@@ -103,6 +105,9 @@ route #2 split wins
             user is not there, and does not count
             hash b7b41276360564d4
   timeout   250 ms
+  retries   2 after reset, non-idempotent
+            each try has 100 ms
+            2 tries at once
 route #1 beta does not match: user is not there, wanted is one that begins with "beta-"
 route #3 rest matches too, but stands behind #2 split
 `

@@ -1,4 +1,4 @@
-import type { PropertyChange } from '@meltemi/api'
+import type { DirectResponse, PropertyChange } from '@meltemi/api'
 import type { ClusterShare, HashKey, RouteEffect, RouteExplanation, RouteLoss } from '@meltemi/proxy'
 import { quoteText } from '../../capture/plain-text.ts'
 import { propertiesText } from '../../capture/text-report.ts'
@@ -52,14 +52,37 @@ function lossText(loss: RouteLoss, explanation: RouteExplanation): string {
 }
 
 function effectLines({ listenerTimeoutMs }: Explained, effect: RouteEffect): string[] {
+  const filters = block('filter', effect.overrides.map(filterText))
+  if (effect.directResponse !== undefined) return [...block('answer', [answerText(effect.directResponse)]), ...filters]
   return [
-    ...block('cluster', effect.clusters.map(shareText)),
+    ...block('cluster', clusterLines(effect)),
     ...block('mirror', effect.mirrors.map(shareText)),
     ...block('hash', hashLines(effect)),
     ...block('timeout', [timeoutText(effect.timeoutMs, listenerTimeoutMs)]),
+    ...block('retries', retryLines(effect)),
     ...block('request', effect.requestChanges.map(changeText)),
     ...block('reply', effect.responseChanges.map(changeText)),
+    ...filters,
   ]
+}
+
+function answerText({ errorType, message }: DirectResponse): string {
+  return `${errorType} ${JSON.stringify(message)}, of the proxy itself`
+}
+
+/** Where the message names the cluster, it may not say it. */
+function clusterLines({ clusters, clusterKey }: RouteEffect): string[] {
+  if (clusterKey === undefined) return clusters.map(shareText)
+  const [named] = clusters
+  return [
+    named === undefined
+      ? `none: ${quoteText(clusterKey)} is not there`
+      : `${quoteText(named.cluster)}, by ${quoteText(clusterKey)}`,
+  ]
+}
+
+function filterText({ filter, isOff }: RouteEffect['overrides'][number]): string {
+  return `${quoteText(filter)} ${isOff ? 'is off' : 'as the route has it'}`
 }
 
 function block(label: string, values: readonly string[]): string[] {
@@ -82,6 +105,15 @@ function keyText({ key, value }: HashKey): string {
 function timeoutText(timeoutMs: number | undefined, listenerMs: number): string {
   const effective = timeoutMs ?? listenerMs
   return `${effective === 0 ? 'none' : `${effective} ms`}${timeoutMs === undefined ? ', of the listener' : ''}`
+}
+
+function retryLines({ retry, hedge }: RouteEffect): string[] {
+  if (retry === undefined) return []
+  const { numRetries, retryOn, perTryTimeoutMs } = retry
+  const lines = [`${numRetries} after ${retryOn.join(', ') || 'nothing'}`]
+  if (perTryTimeoutMs > 0) lines.push(`each try has ${perTryTimeoutMs} ms`)
+  if (hedge !== undefined) lines.push(`${hedge.initialRequests} tries at once`)
+  return lines
 }
 
 function changeText({ key, value }: PropertyChange): string {

@@ -9,6 +9,7 @@ import {
 } from '@meltemi/api/resource'
 import { checkExportTo } from './check-export-to.ts'
 import { checkHost } from './check-host.ts'
+import { checkTls } from './check-tls.ts'
 import { checkUnique } from './check-unique.ts'
 import type { Loose } from './loose.ts'
 
@@ -43,7 +44,8 @@ export function checkDestinationRule({ spec, metadata }: Loose<DestinationRule>,
 }
 
 function checkPolicy(policy: Policy, path: ResourcePath, problems: ResourceProblems): void {
-  const { loadBalancer, connectionPool, outlierDetection } = policy ?? {}
+  const { loadBalancer, connectionPool, outlierDetection, tls } = policy ?? {}
+  checkTls(tls, [...path, 'tls'], problems)
   if (loadBalancer?.simple !== undefined && loadBalancer.consistentHash !== undefined)
     refuseBoth([...path, 'loadBalancer', 'simple'], 'consistentHash', problems)
   if (loadBalancer?.simple === 'PASSTHROUGH') {

@@ -1,15 +1,23 @@
 /** The rules of the reference's webhook that a schema cannot say, and those that it lacks. */
 
-import type { MetaRoute, MetaRouter, ResourcePath, ResourceProblems } from '@meltemi/api/resource'
+import {
+  type MetaRoute,
+  type MetaRouter,
+  type ResourcePath,
+  type ResourceProblems,
+  tryParseDuration,
+} from '@meltemi/api/resource'
 import { checkExportTo } from './check-export-to.ts'
 import { checkHost } from './check-host.ts'
 import { checkMatch } from './check-match.ts'
 import { checkRateLimits } from './check-rate-limits.ts'
+import { checkRetries } from './check-retries.ts'
 import type { Loose } from './loose.ts'
 
 type Route = Loose<MetaRoute>
 
 const PERCENT = 100
+const MAX_DELAY_MS = 3_600_000
 
 export function checkMetaRouter({ spec, metadata }: Loose<MetaRouter>, problems: ResourceProblems): void {
   if (spec === undefined) return
@@ -34,7 +42,9 @@ function checkRoute(route: Route, path: ResourcePath, problems: ResourceProblems
   for (const [index, { destination }] of (route.route ?? []).entries())
     checkHost(destination?.host, [...path, 'route', index, 'destination', 'host'], problems)
   checkWeights(route, path, problems)
+  checkActions(route, path, problems)
   checkHost(route.mirror?.host, [...path, 'mirror', 'host'], problems)
+  checkRetries(route, path, problems)
   if (route.mirrorPercentage === undefined || route.mirror !== undefined) return
   problems.error({
     code: 'conflicting-fields',
@@ -42,6 +52,20 @@ function checkRoute(route: Route, path: ResourcePath, problems: ResourceProblems
     message: 'needs a mirror that gets the copies',
     fix: 'add mirror, or leave this out',
   })
+}
+
+/** What a proxy answers itself goes nowhere; a delay has its bounds. */
+function checkActions(route: Route, path: ResourcePath, problems: ResourceProblems): void {
+  const { directResponse, fault } = route
+  for (const field of ['mirror', 'requestMutation', 'responseMutation'] as const) {
+    if (directResponse === undefined || route[field] === undefined) continue
+    const message = 'has no meaning beside directResponse: no message is sent on'
+    problems.error({ code: 'conflicting-fields', path: [...path, field], message, fix: 'leave it out' })
+  }
+  const delayMs = tryParseDuration(fault?.delay?.fixedDelay ?? '')
+  if (delayMs === undefined || (delayMs >= 1 && delayMs <= MAX_DELAY_MS)) return
+  const message = 'expected a duration from 1ms to 1h'
+  problems.error({ code: 'invalid-value', path: [...path, 'fault', 'delay', 'fixedDelay'], message })
 }
 
 function checkWeights({ route = [] }: Route, path: ResourcePath, problems: ResourceProblems): void {

@@ -120,6 +120,8 @@ function expectation({ keyword, params, parentSchema }: ErrorObject): string {
       .map((each) => TYPE_NAMES[each] ?? each)
       .join(' or ')
   const { limit } = params
+  if (keyword === 'minItems' || keyword === 'minProperties')
+    return `at least ${limit} ${limit === 1 ? 'entry' : 'entries'}`
   if (keyword === 'maxItems' || keyword === 'maxProperties') return `at most ${limit} entries`
   if (keyword === 'maxLength') return `at most ${limit} characters`
   return keyword === 'minimum' || keyword === 'exclusiveMinimum' ? `at least ${limit}` : `at most ${limit}`

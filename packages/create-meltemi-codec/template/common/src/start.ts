@@ -20,8 +20,8 @@ import { SampleClient } from './client.ts'
 import { createSampleServer } from './server.ts'
 
 const PROJECT = join(import.meta.dirname, '..')
-/** As in proxy.yaml. Where one is taken, another is used. */
-const PORTS = { proxy: 9000, v1: 9001, v2: 9002, admin: 15000 }
+/** As in proxy.yaml. Where one is taken, another is used; all are others beside another sample, which has the first. */
+const PORTS = { v1: 9001, v2: 9002, proxy: 9000, admin: 15000 }
 const CALLS_PER_LINE = 100
 const PAUSE_MS = 9
 const READY_TIMEOUT_MS = 15_000
@@ -44,11 +44,13 @@ async function main(seconds: number): Promise<number> {
   const servers = { v1: createSampleServer('v1'), v2: createSampleServer('v2') }
   let proxy: ChildProcess | undefined
   try {
+    const v1 = await listen(servers.v1, PORTS.v1)
+    const isAlone = v1 === PORTS.v1
     const ports = {
-      proxy: await findPort(PORTS.proxy),
-      v1: await listen(servers.v1, PORTS.v1),
+      v1,
       v2: await listen(servers.v2, PORTS.v2),
-      admin: await findPort(PORTS.admin),
+      proxy: await findPort(isAlone ? PORTS.proxy : 0),
+      admin: await findPort(isAlone ? PORTS.admin : 0),
     }
     proxy = startProxy(ports, folder)
     await ready(ports.proxy)

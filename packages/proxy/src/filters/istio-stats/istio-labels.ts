@@ -11,6 +11,8 @@ export interface Reported {
   readonly local: Workload
   /** Of the application. */
   readonly protocol: string
+  /** Every client has shown a certificate that was verified; false if not said. */
+  readonly isMutual?: boolean
 }
 
 /** What became of a request: a response flag of Envoy, or one of these. */
@@ -29,7 +31,7 @@ export interface RequestLabels {
 
 /** The standard labels of Istio, with the values of the reference. */
 export function istioLabels(
-  { reporter, local, protocol }: Reported,
+  { reporter, local, protocol, isMutual = false }: Reported,
   { peer, service, outcome }: RequestLabels,
 ): Labels {
   const isSource = reporter === 'source'
@@ -46,8 +48,8 @@ export function istioLabels(
     request_protocol: protocol || UNKNOWN,
     response_code: isSuccess ? '0' : '1',
     response_flags: isSuccess ? '-' : outcome,
-    // as in Istio: only the side of the service can tell, and this proxy speaks no TLS
-    connection_security_policy: isSource ? UNKNOWN : 'none',
+    // as in Istio: only the side of the service can tell
+    connection_security_policy: isSource ? UNKNOWN : isMutual ? 'mutual_tls' : 'none',
   }
 }
 

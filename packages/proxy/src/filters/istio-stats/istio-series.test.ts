@@ -98,6 +98,12 @@ test('the proxy beside the service tells of its own workload as the destination'
   assert.deepEqual([labels?.['response_flags'], labels?.['connection_security_policy']], ['UT', 'none'])
 })
 
+test('a listener whose clients must show a certificate tells of mutual TLS', () => {
+  const { add, registry } = start(undefined, { reporter: 'destination', service: 'configured', isMutual: true })
+  add('', 'client', Outcome.Success)
+  assert.equal(counted(registry)[0]?.['connection_security_policy'], 'mutual_tls')
+})
+
 test('each outcome, peer and service has a count of its own; clusters of one service share it', () => {
   const { add, registry } = start()
   for (const [cluster, from, outcome] of [

@@ -161,8 +161,8 @@ export class IstioSeries implements SeriesOwner {
 
   /** What has the same labels is in the same group, whichever listener counts it. */
   #hold(group: string): HeldMetrics {
-    const { registry, reporter } = this.#parts
-    return registry.hold(`${NAMESPACE}.${reporter}.${group}`)
+    const { registry, reporter, isMutual = false } = this.#parts
+    return registry.hold(`${NAMESPACE}.${reporter}${isMutual ? '.mtls' : ''}.${group}`)
   }
 
   #newSeries(metrics: HeldMetrics, request: RequestLabels): Series {

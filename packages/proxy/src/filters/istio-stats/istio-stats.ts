@@ -1,6 +1,7 @@
+import { knowsClients } from '@meltemi/api/model'
 import type { Counter } from '@meltemi/runtime'
 import { type FilterDefinition, ResponseStatus } from '@meltemi/sdk'
-import { responseFlag } from '../../observe/response-flags.ts'
+import { responseFlags } from '../../observe/response-flags.ts'
 import { sharedMetadata } from '../metadata-exchange/node-metadata.ts'
 import type { PeerCache } from '../metadata-exchange/peer-cache.ts'
 import { UNKNOWN, workloadOf } from '../metadata-exchange/workload.ts'
@@ -38,6 +39,7 @@ class IstioStats implements ProxyFilter {
     this.#invalid = host.counter('peer_metadata_invalid')
     this.#series = new IstioSeries({
       reporter: this.#isInbound ? 'destination' : 'source',
+      isMutual: knowsClients(listener),
       local: workloadOf(sharedMetadata(node.metadata)),
       protocol: config.applicationProtocol,
       service: this.#isInbound ? destinationService || UNKNOWN : undefined,
@@ -72,8 +74,10 @@ class IstioStats implements ProxyFilter {
   }
 }
 
-function outcomeOf({ failure, reply, isClientGone, isComplete }: EndedExchange): string {
-  if (failure !== null || isClientGone) return responseFlag(failure, isClientGone) || Outcome.Failure
-  const isSuccess = reply === null ? isComplete : reply.status === ResponseStatus.Ok
+function outcomeOf(exchange: EndedExchange): string {
+  const { reply, isComplete } = exchange
+  const flags = responseFlags(exchange)
+  if (flags !== '') return flags
+  const isSuccess = exchange.failure === null && (reply === null ? isComplete : reply.status === ResponseStatus.Ok)
   return isSuccess ? Outcome.Success : Outcome.Failure
 }

@@ -1,4 +1,5 @@
 import { type FilterDefinition, FilterStatus, type Metadata } from '@meltemi/sdk'
+import { canChange } from '../can-change.ts'
 import type { ProxyFilter, ProxyFilterHost } from '../proxy-filter.ts'
 import type { RouterContext } from '../router/router-context.ts'
 import { encodePeerMetadata, hasProperty, PEER_ID_KEY, PEER_METADATA_KEY } from './peer-metadata.ts'
@@ -100,10 +101,4 @@ class InboundExchange implements ProxyFilter {
 /** That of the service; a local one has no properties. */
 function replyOf({ reply, failure }: RouterContext): Metadata | null {
   return failure === null ? reply : null
-}
-
-/** Asking a codec for what it cannot do costs a message written anew. */
-function canChange({ protocol }: RouterContext, side: 'request' | 'response'): boolean {
-  const { mutation } = protocol.definition
-  return mutation === 'both' || mutation === side
 }

@@ -1,9 +1,11 @@
 import type { Counter } from '@meltemi/runtime'
 import { type Failure, type MessageId, MessageType, type Metadata, type Mutation } from '@meltemi/sdk'
+import { FAILURES, failure } from '../../observe/failure-table.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
 import {
+  bookFailure,
   bookReply,
   bookRequest,
   bookTimeout,
@@ -83,15 +85,15 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
     } catch {
       // no news: the request itself was written by the same codec
       connection.pool.onRoom(connection)
-      this.#fail()
+      this.#fail(failure(FAILURES.encodeFailed, ''))
       return
     }
     if (isOneway) this.#onSent(connection)
   }
 
-  onNoConnection(): void {
+  onNoConnection(cause: Failure): void {
     this.#pool = null
-    this.#fail()
+    this.#fail(cause)
   }
 
   onReply(reply: Metadata): void {
@@ -99,7 +101,7 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
     const connection = this.#connection as UpstreamConnection
     if (connection.kind === 'exclusive' && this.#isForeign(reply, connection)) {
       this.#ticket = 0
-      this.#fail()
+      this.#fail(failure(FAILURES.badResponse, ''))
       connection.close('local')
     } else if (reply.last) {
       noteReply(this.#cluster, this.#endpoint, this.#startedMs)
@@ -108,8 +110,8 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
     }
   }
 
-  onUpstreamFailure(_cause: Failure): void {
-    if (!this.#isOver) this.#fail()
+  onUpstreamFailure(cause: Failure): void {
+    if (!this.#isOver) this.#fail(cause)
   }
 
   /** What was written has left, or never will. */
@@ -122,9 +124,10 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
     const { turn, stats } = this.#cluster.context
     turn.refresh()
     stats.rqTimeout.add(1)
+    // first: the host may be ejected for it, and its connections closed
+    this.#end(this.#mirroring.stats.timeout)
     noteNoReply(this.#cluster, this.#endpoint, this.#startedMs)
     bookTimeout(this.#endpoint)
-    this.#end(this.#mirroring.stats.timeout)
     this.#pool?.cancel(this)
     if (this.#ticket !== 0) this.#connection?.abandon(this.#ticket)
   }
@@ -147,10 +150,10 @@ export class Copy implements ReplySink, PoolClient, DrainWaiter, TimerNode {
     this.#end(this.#mirroring.stats.completed)
   }
 
-  #fail(): void {
-    this.#endpoint.requestsFailed++
-    noteNoReply(this.#cluster, this.#endpoint, this.#startedMs)
+  #fail(cause: Failure): void {
     this.#end(this.#mirroring.stats.failed)
+    noteNoReply(this.#cluster, this.#endpoint, this.#startedMs)
+    bookFailure(this.#endpoint, cause)
   }
 
   #end(outcome: Counter): void {

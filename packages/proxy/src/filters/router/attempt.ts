@@ -2,10 +2,12 @@ import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk
 import { FAILURES, failure, printId } from '../../observe/failure-table.ts'
 import { SERVER_ADDRESS } from '../../observe/property-keys.ts'
 import type { TrySpan } from '../../observe/tracing/try-span.ts'
+import { TryEnd } from '../../routing/retry-policy.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { DrainWaiter, ReplySink, UpstreamConnection } from '../../upstream/connection.ts'
 import type { Pool, PoolClient } from '../../upstream/pool.ts'
 import {
+  bookFailure,
   bookReply,
   bookRequest,
   bookTimeout,
@@ -17,22 +19,26 @@ import type { Target } from '../../upstream/target.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext, Try } from './router-context.ts'
 
-/** One try of one request at one endpoint. */
+/** One try of one request at one endpoint: the only one. See FollowedAttempt for those that may not be. */
 export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   readonly cluster: Cluster
   readonly endpoint: Target
   sentMs = 0
-  readonly #context: RouterContext
+  protected readonly context: RouterContext
+  /** Outlier detection was told that there is no reply in time, and needs to hear nothing else. */
+  protected isJudged = false
+  protected isOver = false
   /** null: it is not traced. */
   readonly #span: TrySpan | null
   readonly #startedMs: number
   #pool: Pool | null = null
   #connection: UpstreamConnection | null = null
   #ticket = 0
-  #isOver = false
+  /** The exchange ends because of its time: what becomes of the connection is no news any more. */
+  #isTimedOut = false
 
   constructor(context: RouterContext, cluster: Cluster, endpoint: Target) {
-    this.#context = context
+    this.context = context
     this.cluster = cluster
     this.endpoint = endpoint
     this.#startedMs = context.thread.turn.nowMs
@@ -49,13 +55,13 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   }
 
   start(pool: Pool): void {
-    const { request, streamSink, protocol } = this.#context
+    const { request, streamSink, protocol } = this.context
     const ownConnection = streamSink !== null && !(protocol.multiplexing && protocol.canShareStreams)
     const dedicated = request.affinity === Affinity.Pin || ownConnection
     this.#pool = pool
     const connection = pool.acquire(this, dedicated)
-    if (connection !== null) this.onConnection(connection)
-    else if (this.#connection === null && !this.#isOver) keepSmall(this.#context.request)
+    if (connection !== null) this.#take(connection)
+    else if (this.#connection === null && !this.isOver) keepSmall(this.context.request)
   }
 
   /** Sends on a connection that needs no pool: the client owns it. */
@@ -64,21 +70,32 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
   }
 
   onConnection(connection: UpstreamConnection): void {
+    if (this.context.timeLeftMs > 0) {
+      this.#take(connection)
+      return
+    }
     this.#pool = null
-    const pins = this.#context.request.affinity === Affinity.Pin
-    if (pins) this.#context.pin(connection)
+    connection.pool.onRoom(connection)
+    this.context.expire()
+  }
+
+  #take(connection: UpstreamConnection): void {
+    this.#pool = null
+    const pins = this.context.request.affinity === Affinity.Pin
+    if (pins) this.context.pin(connection)
     this.#send(connection)
-    if (pins) this.#context.goOn()
+    if (pins) this.context.goOn()
   }
 
   onNoConnection(cause: Failure): void {
     this.#pool = null
-    this.#failed(cause)
+    // too much waits: another try would only be more
+    this.#failed(cause, cause.code === FAILURES.overflow.code ? 0 : TryEnd.NoConnection)
   }
 
   onReply(reply: Metadata): void {
-    if (this.#isOver) return
-    const { request, protocol } = this.#context
+    if (this.isOver) return
+    const { request, protocol } = this.context
     const connection = this.#connection as UpstreamConnection
     if (
       connection.kind === 'exclusive' &&
@@ -88,59 +105,87 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
       this.#wrongId(reply, connection)
       return
     }
-    if (this.#context.isObserved) reply.set(SERVER_ADDRESS, connection.address)
+    if (this.context.isObserved) reply.set(SERVER_ADDRESS, connection.address)
     if (reply.last) {
-      bookReply(this.endpoint, reply)
+      bookReply(this.endpoint, reply, this.isJudged)
       noteReply(this.cluster, this.endpoint, this.#startedMs)
       this.#finish(null, reply)
     }
-    this.#context.deliver(reply)
-    if (!reply.last && !this.#isOver) this.#context.holdBack(connection)
+    if (this.admits(reply)) this.#deliver(reply, connection)
+  }
+
+  #deliver(reply: Metadata, connection: UpstreamConnection): void {
+    this.context.deliver(reply)
+    if (!reply.last && !this.isOver) this.context.holdBack(connection)
   }
 
   onUpstreamFailure(cause: Failure): void {
-    if (!this.#isOver) this.#failed(cause)
+    if (this.isOver || this.#isTimedOut) return
+    this.#failed(cause, this.hasLeft(this.#connection as UpstreamConnection) ? TryEnd.Reset : TryEnd.NotSent)
   }
 
   /** A one-way message has left. */
   onUpstreamDrain(): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     const connection = this.#connection as UpstreamConnection
     this.#finish()
-    this.#context.complete()
+    this.context.complete()
     connection.pool.onRoom(connection)
   }
 
   timedOut(): void {
     this.cluster.context.stats.rqTimeout.add(1)
-    if (!this.#isOver) bookTimeout(this.endpoint)
+    this.bookTimeout()
+  }
+
+  bookTimeout(): void {
+    if (this.isOver) return
+    this.#isTimedOut = true
+    bookTimeout(this.endpoint, this.isJudged)
+  }
+
+  /** Its own time is over, and that of the exchange is not. */
+  expire(): void {
+    if (this.isOver) return
+    // first: the host may be ejected for it, and its connections closed
+    this.#finish(failure(FAILURES.perTryTimeout, this.cluster.name))
+    noteNoReply(this.cluster, this.endpoint, this.#startedMs)
+    bookTimeout(this.endpoint, this.isJudged)
+    this.#letGo()
   }
 
   /** The exchange ended otherwise: nobody waits for the reply any more. */
   cancel(): void {
-    if (this.#isOver) return
+    if (this.isOver) return
     noteNoReply(this.cluster, this.endpoint, this.#startedMs)
     this.#finish(null, null, true)
     this.cluster.context.stats.rqCancelled.add(1)
+    this.#letGo()
+  }
+
+  #letGo(): void {
     this.#pool?.cancel(this)
     if (this.#connection !== null && this.#ticket !== 0) this.#connection.abandon(this.#ticket)
   }
 
   #send(connection: UpstreamConnection): void {
-    const { request, requestMutation, streamSink, thread } = this.#context
+    const { request, requestMutation, streamSink, thread } = this.context
     this.#connection = connection
     this.sentMs = thread.turn.nowMs
-    if (this.#context.isObserved) this.#observe(connection)
+    if (this.context.isObserved) this.#observe(connection)
     try {
       if (streamSink !== null) {
         const ticket = connection.sendStream(request, requestMutation, streamSink, 0)
         this.#finish()
         streamSink.onOpened(connection, ticket)
-        this.#context.complete()
+        this.context.complete()
         return
       }
       const isOneway = request.type === MessageType.Oneway
-      this.#ticket = connection.send(request, requestMutation, isOneway ? null : this)
+      this.onSend(connection)
+      // most protocols do not tell services how much time they have
+      const timeoutMs = request.timeoutMs === 0 ? 0 : this.#timeoutMs()
+      this.#ticket = connection.send(request, requestMutation, isOneway ? null : this, timeoutMs)
       if (!isOneway) return
       // else a client could send without end what a service does not take
       if (connection.isBacklogged) connection.whenDrained(this)
@@ -151,14 +196,48 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     }
   }
 
+  /** What the service is told: never more than the client has said, and what is left of it. */
+  #timeoutMs(): number {
+    const { request, timeLeftMs } = this.context
+    const leftMs = Math.min(request.timeoutMs, timeLeftMs, this.ownTimeMs)
+    // 0 would be none
+    return Math.max(1, Math.floor(leftMs))
+  }
+
+  /** Milliseconds that it has for itself. */
+  protected get ownTimeMs(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** It is written to this connection next. */
+  protected onSend(_connection: UpstreamConnection): void {}
+
+  /** Some of it may have reached the service. */
+  protected hasLeft(_connection: UpstreamConnection): boolean {
+    return true
+  }
+
+  /** Whether the exchange gets this reply. */
+  protected admits(_reply: Metadata): boolean {
+    return true
+  }
+
+  /** It has come to nothing. `end`: see TryEnd; 0: one after which there is no other try. */
+  protected onFailed(cause: Failure, _end: number): void {
+    this.context.fail(cause)
+  }
+
+  /** However it ended. */
+  protected onOver(): void {}
+
   /** For those who want to know where it went. */
   #observe(connection: UpstreamConnection): void {
     connection.rememberAddress()
-    this.#context.request.set(SERVER_ADDRESS, connection.address)
+    this.context.request.set(SERVER_ADDRESS, connection.address)
   }
 
   #wrongId(reply: Metadata, connection: UpstreamConnection): void {
-    const { request, protocol } = this.#context
+    const { request, protocol } = this.context
     this.#ticket = 0
     const ids = `${printId(request.requestId)}:${printId(reply.requestId)}`
     this.#failed(
@@ -166,35 +245,39 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
         FAILURES.badResponse,
         `meta protocol ${protocol.applicationProtocol} response: request ID is not equal, ${ids}`,
       ),
+      TryEnd.Reset,
     )
     connection.close('local')
   }
 
-  #failed(cause: Failure): void {
-    this.endpoint.requestsFailed++
-    noteNoReply(this.cluster, this.endpoint, this.#startedMs)
+  /** `end`: a TryEnd; 0: one after which there is no other try. */
+  #failed(cause: Failure, end: number = 0): void {
+    // first: the host may be ejected for it, and its connections closed
     this.#finish(cause)
-    this.#context.fail(cause)
+    noteNoReply(this.cluster, this.endpoint, this.#startedMs)
+    bookFailure(this.endpoint, cause, this.isJudged)
+    this.onFailed(cause, end)
   }
 
   #finish(cause: Failure | null = null, reply: Metadata | null = null, isCancelled = false): void {
-    if (this.#isOver) return
-    this.#isOver = true
+    if (this.isOver) return
+    this.isOver = true
     closeRequest(this.cluster, this.endpoint, this.#startedMs)
+    this.onOver()
     if (this.#span !== null) this.#endSpan(this.#span, cause, reply, isCancelled)
   }
 
   #endSpan(span: TrySpan, cause: Failure | null, reply: Metadata | null, isCancelled: boolean): void {
     const connection = this.#connection
     const { host, port, address } = connection ?? this.endpoint
-    span.end(this.#context.thread.turn.nowMs, {
+    span.end(this.context.thread.turn.nowMs, {
       host,
       port,
       address,
       localAddress: connection === null ? '' : connection.localHost,
       localPort: connection === null ? 0 : connection.localPort,
       // the exchange's, where that is why it was given up
-      failure: cause ?? (isCancelled ? this.#context.failure : null),
+      failure: cause ?? (isCancelled ? this.context.failure : null),
       reply,
       isCancelled,
     })

@@ -10,7 +10,8 @@ export class PickRequest implements PickContext {
   hasHash = false
   /** What the route asks of the endpoints of the cluster that it chose; whoever picks sets it. */
   criteria: MetadataCriteria | null = null
-  readonly tried: readonly Balanceable[] | null = null
+  /** Whoever sets it sets it back. */
+  tried: readonly Balanceable[] | null = null
   readonly random: Random
   readonly #hash = new Hash64()
 

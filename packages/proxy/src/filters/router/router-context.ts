@@ -9,7 +9,9 @@ import type { ThreadContext } from '../../upstream/context.ts'
 import type { UpstreamProtocol } from '../../upstream/protocol.ts'
 import type { Target } from '../../upstream/target.ts'
 import type { Mirroring } from '../mirror/mirroring.ts'
+import type { FollowedAttempt } from './followed-attempt.ts'
 import type { PickRequest } from './pick-request.ts'
+import type { Retries } from './retries.ts'
 
 /** What the router sees of an exchange beyond what every filter sees. */
 export interface RouterContext extends FilterContext {
@@ -26,15 +28,30 @@ export interface RouterContext extends FilterContext {
   readonly streamSink: StreamSink | null
   /** The try under way, or the last one. */
   attempt: Try | null
+  /** null: nobody had to decide whether there is another try. */
+  readonly retries: Retries | null
   /** There are logs, traces or filters that want to know where it went. */
   readonly isObserved: boolean
   /** The listener's, in milliseconds; 0: none. */
   readonly defaultTimeoutMs: number
+  /** The name of the one that the route chose. */
+  readonly cluster: string
+  /** Milliseconds that are left of the request's time; Infinity: it has no end. */
+  readonly timeLeftMs: number
+  /** There may be another try than this one from now on. */
+  follow(first: FollowedAttempt): Retries
   setRoute(route: CompiledRoute, cluster: string): void
   /** Begins the span of a try, whose service is told of it; null: the request is not traced. */
   beginTry(cluster: string): TrySpan | null
-  /** Starts the request's deadline. */
-  armTimeout(delayMs: number): void
+  /** It is delayed on purpose: logs and traces say so. */
+  noteDelay(): void
+  /**
+   * Starts the request's deadline: `delayMs` after its beginning, or what its client wants where that is sooner; 0: none of
+   * our own. False: it is over.
+   */
+  armTimeout(delayMs: number): boolean
+  /** The request's time is over. */
+  expire(): void
   /** From now on the client owns this connection. */
   pin(connection: UpstreamConnection): void
   /** The message that pins has been sent: what waits behind it may follow. */

@@ -3,7 +3,7 @@ import type { Metadata } from '@meltemi/sdk'
 import type { Random } from '../../util/random.ts'
 import { REQUEST_ID } from '../property-keys.ts'
 import type { ExchangeRecord } from '../record.ts'
-import { responseFlag } from '../response-flags.ts'
+import { responseFlags } from '../response-flags.ts'
 import { firstOf } from '../tracing/request-ids.ts'
 
 /** Whether an exchange is logged. */
@@ -102,8 +102,8 @@ function compileProperty(filter: AccessLogFilter & { kind: 'property' }, parts: 
 
 function compileFlags(flags: readonly string[]): LogFilter {
   const wanted = new Set(flags)
-  return ({ failure, isClientGone }) => {
-    const flag = responseFlag(failure, isClientGone)
-    return flag !== '' && (wanted.size === 0 || wanted.has(flag))
+  return (record) => {
+    const found = responseFlags(record)
+    return found !== '' && (wanted.size === 0 || found.split(',').some((flag) => wanted.has(flag)))
   }
 }

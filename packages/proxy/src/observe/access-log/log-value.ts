@@ -1,8 +1,10 @@
 import type { LogOperation } from '@meltemi/api/model'
 import { MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
 import { formatAddress } from '../../util/format-address.ts'
+import { detailOf } from '../failure-table.ts'
 import { type ExchangeRecord, hasStreamFailed } from '../record.ts'
-import { longResponseFlag, responseFlag } from '../response-flags.ts'
+import { longResponseFlags, responseFlags } from '../response-flags.ts'
+import { TLS_DNS_SANS, TLS_FINGERPRINT, TLS_SNI, TLS_SUBJECT, TLS_URI_SANS, TLS_VERSION } from '../tls-properties.ts'
 import { compileTime } from './time-format.ts'
 
 /** What an operator says of an exchange; null: nothing is known. */
@@ -23,6 +25,10 @@ const CLIENT_LEFT = 'downstream_remote_disconnect'
 const LOG_TYPE = 'DownstreamEnd'
 
 const nothing: LogValue = () => null
+
+function connectionProperty(key: string): LogValue {
+  return ({ connection }) => connection.properties.get(key) ?? null
+}
 
 /** Makes the function that an operator of a format stands for. */
 export function compileValue(operation: LogOperation, context: LogContext): LogValue {
@@ -54,12 +60,22 @@ function compileOperator(operation: LogOperation, context: LogContext): LogValue
       return ({ connection }) => connection.localAddress
     case 'DOWNSTREAM_LOCAL_PORT':
       return ({ connection }) => connection.localPort
+    case 'DOWNSTREAM_PEER_DNS_SAN':
+      return connectionProperty(TLS_DNS_SANS)
+    case 'DOWNSTREAM_PEER_FINGERPRINT_256':
+      return connectionProperty(TLS_FINGERPRINT)
+    case 'DOWNSTREAM_PEER_SUBJECT':
+      return connectionProperty(TLS_SUBJECT)
+    case 'DOWNSTREAM_PEER_URI_SAN':
+      return connectionProperty(TLS_URI_SANS)
     case 'DOWNSTREAM_REMOTE_ADDRESS':
       return ({ connection }) => formatAddress(connection.remoteAddress, connection.remotePort)
     case 'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT':
       return ({ connection }) => connection.remoteAddress
     case 'DOWNSTREAM_REMOTE_PORT':
       return ({ connection }) => connection.remotePort
+    case 'DOWNSTREAM_TLS_VERSION':
+      return connectionProperty(TLS_VERSION)
     case 'DURATION':
       return ({ startedMs, endedMs }) => Math.floor(endedMs - startedMs)
     case 'EMIT_TIME':
@@ -76,13 +92,13 @@ function compileOperator(operation: LogOperation, context: LogContext): LogValue
     case 'RESPONSE_CODE':
       return ({ failure, isClientGone }) => (failure === null && !isClientGone ? 0 : 1)
     case 'RESPONSE_CODE_DETAILS':
-      return ({ failure, isClientGone }) => failure?.code ?? (isClientGone ? CLIENT_LEFT : '')
+      return ({ failure, isClientGone }) => (failure === null ? (isClientGone ? CLIENT_LEFT : '') : detailOf(failure))
     case 'RESPONSE_DURATION':
       return ({ startedMs, repliedMs }) => (repliedMs === 0 ? null : Math.floor(repliedMs - startedMs))
     case 'RESPONSE_FLAGS':
-      return ({ failure, isClientGone }) => responseFlag(failure, isClientGone) || null
+      return (record) => responseFlags(record) || null
     case 'RESPONSE_FLAGS_LONG':
-      return ({ failure, isClientGone }) => longResponseFlag(responseFlag(failure, isClientGone)) || null
+      return (record) => longResponseFlags(responseFlags(record)) || null
     case 'RESPONSE_STATUS':
       return responseStatus
     case 'ROUTE_NAME':
@@ -100,8 +116,9 @@ function compileOperator(operation: LogOperation, context: LogContext): LogValue
       return ({ upstreamLocalAddress }) => upstreamLocalAddress || null
     case 'UPSTREAM_REQUEST_ATTEMPT_COUNT':
       return ({ attempts }) => attempts
-    case 'CONNECTION_TERMINATION_DETAILS':
     case 'REQUESTED_SERVER_NAME':
+      return connectionProperty(TLS_SNI)
+    case 'CONNECTION_TERMINATION_DETAILS':
     case 'UPSTREAM_TRANSPORT_FAILURE_REASON':
       return nothing
     default:

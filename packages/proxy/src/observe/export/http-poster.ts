@@ -1,4 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
+import { type ClientTlsOptions, connectionOptions } from '@meltemi/runtime'
 
 export interface HttpPost {
   readonly host: string
@@ -7,6 +9,8 @@ export interface HttpPost {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
   readonly timeoutMs: number
+  /** undefined: plain. */
+  readonly tls?: ClientTlsOptions | undefined
 }
 
 const MAX_SOCKETS = 8
@@ -16,6 +20,7 @@ const CLOSED_MEANWHILE: ReadonlySet<string | undefined> = new Set(['ECONNRESET',
 /** Posts to servers over connections that stay. */
 export class HttpPoster {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
+  #tlsAgent: TlsAgent | undefined
 
   /** Resolves with the status; rejects when there is no reply in time. */
   async post(post: HttpPost): Promise<number> {
@@ -30,12 +35,21 @@ export class HttpPoster {
 
   close(): void {
     this.#agent.destroy()
+    this.#tlsAgent?.destroy()
   }
 
-  #try({ host, port, path, headers, body, timeoutMs }: HttpPost): Promise<number> {
+  #request({ host, port, path, headers, tls }: HttpPost, length: number): ClientRequest {
+    const all = { ...headers, 'content-length': String(length) }
+    const common = { host, port, path, method: 'POST', headers: all }
+    if (tls === undefined) return request({ ...common, agent: this.#agent })
+    this.#tlsAgent ??= new TlsAgent({ keepAlive: true, maxSockets: MAX_SOCKETS })
+    return tlsRequest({ ...common, ...connectionOptions(tls), agent: this.#tlsAgent })
+  }
+
+  #try(post: HttpPost): Promise<number> {
+    const { body, timeoutMs } = post
     return new Promise((resolve, reject) => {
-      const all = { ...headers, 'content-length': String(body.length) }
-      const call = request({ host, port, path, method: 'POST', headers: all, agent: this.#agent })
+      const call = this.#request(post, body.length)
       const timer = setTimeout(() => call.destroy(new Error(`no reply in ${timeoutMs} ms`)), timeoutMs)
       timer.unref()
       call.once('close', () => {

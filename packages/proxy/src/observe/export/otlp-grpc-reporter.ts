@@ -40,12 +40,16 @@ export class OtlpGrpcReporter implements SpanReporter {
     this.#client = undefined
   }
 
-  #clientFor({ host, port }: CollectorAddress): GrpcClient {
+  #clientFor({ host, port, tls }: CollectorAddress): GrpcClient {
     const address = formatAddress(host, port)
     if (address !== this.#address) this.close()
     this.#address = address
     const { host: authority } = this.#provider
-    this.#client ??= createGrpcClient({ address, ...(authority === '' ? {} : { authority }) })
+    this.#client ??= createGrpcClient({
+      address,
+      ...(tls === undefined ? {} : { tls }),
+      ...(authority === '' ? {} : { authority }),
+    })
     return this.#client
   }
 }

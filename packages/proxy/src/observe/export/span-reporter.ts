@@ -1,4 +1,5 @@
 import type { OtlpProvider, TracingProvider, ZipkinProvider } from '@meltemi/api/model'
+import type { ClientTlsOptions } from '@meltemi/runtime'
 import { HttpPoster } from './http-poster.ts'
 import { otlpRequest } from './otlp-request.ts'
 import type { SpanDestination } from './outlet.ts'
@@ -7,6 +8,8 @@ import type { SpanDestination } from './outlet.ts'
 export interface CollectorAddress {
   readonly host: string
   readonly port: number
+  /** undefined: plain. */
+  readonly tls?: ClientTlsOptions | undefined
 }
 
 /** Sends spans to a collector. */
@@ -49,9 +52,9 @@ class HttpReporter implements SpanReporter {
     this.#bodyOf = bodyOf
   }
 
-  async report(spans: readonly Uint8Array[], { host, port }: CollectorAddress): Promise<string> {
+  async report(spans: readonly Uint8Array[], { host, port, tls }: CollectorAddress): Promise<string> {
     const { path, timeoutMs } = this.#provider
-    const post = { host, port, path, headers: this.#headers, body: this.#bodyOf(spans), timeoutMs }
+    const post = { host, port, path, headers: this.#headers, body: this.#bodyOf(spans), timeoutMs, tls }
     const status = await this.#poster.post(post)
     return status >= 200 && status < 300 ? '' : `status ${status}`
   }

@@ -101,7 +101,7 @@ export class ExchangeSpan {
     tags.add('peer.address', connection.directRemoteAddress)
     tags.addCluster(record.cluster)
     if (errorOf(record) !== null) tags.add('error', 'true')
-    tags.addFailure(record.failure, record.isClientGone)
+    tags.addFailure(record)
     tags.addProperties('request metadata: ', request)
     if (reply !== null) tags.addProperties('response metadata: ', reply)
     return tags.pairs

@@ -1,5 +1,5 @@
-import { type Failure, MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
-import { responseFlag } from '../response-flags.ts'
+import { MessageType, type Metadata, ResponseStatus } from '@meltemi/sdk'
+import { type Flagged, responseFlags } from '../response-flags.ts'
 
 /** Tags of a span: key and value in turn; values that are too long are cut. */
 export class Tags {
@@ -21,10 +21,10 @@ export class Tags {
   }
 
   /** By Envoy's names. */
-  addFailure(failure: Failure | null, isClientGone: boolean): void {
-    const flag = responseFlag(failure, isClientGone)
-    if (flag !== '') this.add('response_flags', flag)
-    if (failure !== null) this.add('response_code_details', failure.code)
+  addFailure(of: Flagged): void {
+    const flags = responseFlags(of)
+    if (flags !== '') this.add('response_flags', flags)
+    if (of.failure !== null) this.add('response_code_details', of.failure.code)
   }
 
   addProperties(prefix: string, message: Metadata): void {

@@ -72,7 +72,7 @@ export class TrySpan {
     tags.add('upstream_address', result.address)
     tags.addCluster(cluster)
     if (errorOf(result) !== null) tags.add('error', 'true')
-    tags.addFailure(result.failure, false)
+    tags.addFailure({ failure: result.failure, isClientGone: false, isDelayed: false, isRetryLimitExceeded: false })
     return tags.pairs
   }
 }

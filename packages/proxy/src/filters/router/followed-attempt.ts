@@ -1,0 +1,100 @@
+import type { Failure, Metadata } from '@meltemi/sdk'
+import type { MetadataCriteria } from '../../routing/metadata-criteria.ts'
+import type { RetryPolicy } from '../../routing/retry-policy.ts'
+import type { CompiledRoute } from '../../routing/route.ts'
+import type { Cluster } from '../../upstream/cluster.ts'
+import type { UpstreamConnection } from '../../upstream/connection.ts'
+import type { Endpoint } from '../../upstream/endpoint.ts'
+import { LimitKind, type Limits } from '../../upstream/limits.ts'
+import type { TimerNode } from '../../util/timer-wheel.ts'
+import { Attempt } from './attempt.ts'
+import type { Retries } from './retries.ts'
+import type { RouterContext } from './router-context.ts'
+
+/** One that other tries may follow. It waits in the wheel for the end of its own time, if it has one. */
+export class FollowedAttempt extends Attempt implements TimerNode {
+  timerNext: TimerNode | null = null
+  timerPrev: TimerNode | null = null
+  timerTick = 0
+  declare readonly endpoint: Endpoint
+  /** Its policy decides. */
+  readonly route: CompiledRoute
+  /** With which its endpoint was picked. */
+  readonly criteria: MetadataCriteria | null
+  /** Where this one has its place among the retries, until it ends; null: it is the first. */
+  slot: Limits | null = null
+  readonly #policy: RetryPolicy
+  /** Bytes written to the connection before this. */
+  #writtenBefore = 0
+
+  constructor(context: RouterContext, cluster: Cluster, endpoint: Endpoint, route: CompiledRoute) {
+    super(context, cluster, endpoint)
+    this.route = route
+    this.criteria = context.pickRequest.criteria
+    this.#policy = route.retry as RetryPolicy
+  }
+
+  /** Its own time is over. */
+  onTimer(): void {
+    this.context.thread.turn.refresh()
+    this.#followed.onTryTimeout(this)
+  }
+
+  /** It may take as long as it likes. */
+  stopTimer(): void {
+    if (this.timerNext !== null) this.context.thread.timers.cancel(this)
+  }
+
+  /** Its own time is over, and it goes on beside another one: as in Envoy, that is a failure of its host all the same. */
+  judgeLate(): void {
+    if (this.isOver || this.isJudged) return
+    this.isJudged = true
+    this.endpoint.outlier?.onNoReply()
+  }
+
+  protected override get ownTimeMs(): number {
+    const { perTryTimeoutMs } = this.#policy.config
+    if (perTryTimeoutMs === 0 || this.#policy.goesOn(this.context.request)) return Number.POSITIVE_INFINITY
+    return perTryTimeoutMs
+  }
+
+  protected override onSend(connection: UpstreamConnection): void {
+    this.#writtenBefore = connection.bytesWritten
+    const { perTryTimeoutMs } = this.#policy.config
+    if (perTryTimeoutMs === 0) return
+    const { timers, turn } = this.context.thread
+    timers.schedule(this, perTryTimeoutMs, turn.nowMs)
+  }
+
+  protected override hasLeft(connection: UpstreamConnection): boolean {
+    return connection.bytesSent > this.#writtenBefore
+  }
+
+  protected override admits(reply: Metadata): boolean {
+    if (this.context.retries === null) {
+      // what has begun cannot begin again
+      const isWhole = reply.last && this.context.reply === null
+      if (!isWhole || this.#policy.endOf(reply) === 0) {
+        this.stopTimer()
+        return true
+      }
+    }
+    return this.#followed.admits(this, reply)
+  }
+
+  protected override onFailed(cause: Failure, end: number): void {
+    // a reply that has begun cannot begin again
+    if (this.context.retries === null && this.context.reply !== null) this.context.fail(cause)
+    else this.#followed.onFailed(this, cause, end)
+  }
+
+  /** Who decides, from now on, whether there is another try. */
+  get #followed(): Retries {
+    return this.context.retries ?? this.context.follow(this)
+  }
+
+  protected override onOver(): void {
+    if (this.slot !== null) this.slot.release(LimitKind.Retries)
+    this.stopTimer()
+  }
+}
