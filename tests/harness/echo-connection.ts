@@ -40,6 +40,11 @@ export class EchoConnection {
     if (options.greeting) this.send(options.greeting)
   }
 
+  /** Whether its client has finished writing. */
+  get hasPeerEnded(): boolean {
+    return this.#hasPeerEnded
+  }
+
   get isOpen(): boolean {
     return !this.socket.destroyed
   }
