@@ -13,8 +13,13 @@ import { median } from './statistics.ts'
 
 const SLICE_MS = 120
 const WARM_UP_MS = 1500
-/** A young generation like that of a worker, and nothing in the old one by mistake: the collector is not what is measured. */
-const NODE_ARGS = ['--conditions=meltemi-source', '--max-semi-space-size=8', '--no-allocation-site-pretenuring']
+/** A young generation like that of a worker, nothing in the old one by mistake, and V8's flags as a proxy sets them. */
+const NODE_ARGS = [
+  '--conditions=meltemi-source',
+  '--max-semi-space-size=8',
+  '--no-allocation-site-pretenuring',
+  '--max-inlined-bytecode-size-cumulative=6000',
+]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
