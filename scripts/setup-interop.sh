@@ -147,12 +147,32 @@ setup_go_control_plane() {
 }
 
 # The part of Kubernetes' API server that checks definitions of resources, and resources.
-setup_kubernetes() {
+setup_crds() {
   crds_peer="$root/tests/interop/crds"
   command -v go >/dev/null || apt_install golang-go
   if [ -x "$crds_peer/gen/peer" ] && [ -z "$(find "$crds_peer/peer" -newer "$crds_peer/gen/peer" -type f)" ]; then return; fi
   mkdir -p "$crds_peer/gen"
   (cd "$crds_peer/peer" && go build -o "$crds_peer/gen/peer" .)
+}
+
+# Debian's etcd, unpacked into an ignored folder: the package installed would start a server on port 2379.
+setup_etcd() {
+  if [ -x "$tmp/bin/etcd" ]; then return; fi
+  mkdir -p "$tmp/etcd"
+  (cd "$tmp/etcd" && apt-get download -qq -o APT::Sandbox::User=root etcd-server && dpkg-deb -x etcd-server_*.deb . && rm etcd-server_*.deb)
+  ln -sf "$tmp/etcd/usr/bin/etcd" "$tmp/bin/etcd"
+}
+
+# Kubernetes' API server, from its module. Its version is that of k8s.io/kubernetes in go.mod.
+setup_kubernetes() {
+  setup_etcd
+  kubernetes_peer="$root/tests/interop/kubernetes/server"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$tmp/bin/kube-apiserver" ] && [ -z "$(find "$kubernetes_peer" -newer "$tmp/bin/kube-apiserver" -type f)" ]; then return; fi
+  version=$(sed -n 's|^require k8s.io/kubernetes v||p' "$kubernetes_peer/go.mod")
+  minor=${version#1.}
+  stamp="-X k8s.io/component-base/version.gitVersion=v$version -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=${minor%%.*}"
+  (cd "$kubernetes_peer" && go build -trimpath -ldflags "-s -w $stamp" -o "$tmp/bin/kube-apiserver" .)
 }
 
 # A collector of spans made of OpenTelemetry's own receiver.
@@ -196,7 +216,7 @@ setup_ratelimit() {
   (cd "$ratelimit_peer/peer" && go build -o "$ratelimit_peer/gen/config-check" github.com/envoyproxy/ratelimit/src/config_check_cmd && go build -o "$ratelimit_peer/gen/peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane kubernetes otel_collector zipkin redis ratelimit; fi
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane crds otel_collector zipkin redis ratelimit kubernetes; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

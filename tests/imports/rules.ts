@@ -29,7 +29,7 @@ const PACKAGES: Readonly<Record<string, PackageRule>> = {
 const HIDDEN_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   'xxhash-wasm': ['packages/proxy/src/util/hash'],
   re2js: ['packages/proxy/src/routing/match', 'packages/api/src/convert/match'],
-  '@kubernetes/client-node': ['packages/control-plane/src/sources/kubernetes/'],
+  '@kubernetes/client-node': ['packages/control-plane/src/kubernetes/'],
   ioredis: ['packages/ratelimit/src/counters/redis'],
   esbuild: ['packages/cli/src/pack/bundle'],
 }

@@ -15,7 +15,7 @@ export interface ServerOpinion {
 
 /** `definition`: its text in YAML. Throws when the peer is missing, or cannot read it. */
 export function askApiServer(definition: string, objects: readonly unknown[]): ServerOpinion {
-  if (!existsSync(PROGRAM)) throw new Error('the peer is missing: run scripts/setup-interop.sh kubernetes')
+  if (!existsSync(PROGRAM)) throw new Error('the peer is missing: run scripts/setup-interop.sh crds')
   const input = `${JSON.stringify({ Definition: definition, Objects: objects })}\n`
   return JSON.parse(execFileSync(PROGRAM, { input, maxBuffer: MAX_REPLY_BYTES, encoding: 'utf8' })) as ServerOpinion
 }
