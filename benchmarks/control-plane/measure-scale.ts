@@ -70,7 +70,7 @@ export interface StormResult {
 const CHANGE_INTERVAL_MS = 700
 const SETTLE_MS = 1_500
 /** Until the engine has compiled what a change runs through. */
-const WARM_UP_CHANGES = 20
+const WARM_UP_CHANGES = 40
 /** Files are looked at every 10 s, whether or not they change. */
 const IDLE_MS = 10_000
 /** In the middle of their first state. */
