@@ -172,9 +172,9 @@ setup_kubernetes() {
   kubernetes_peer="$root/tests/interop/kubernetes/server"
   command -v go >/dev/null || apt_install golang-go
   if [ -x "$tmp/bin/kube-apiserver" ] && [ -z "$(find "$kubernetes_peer" -newer "$tmp/bin/kube-apiserver" -type f)" ]; then return; fi
-  version=$(sed -n 's|^require k8s.io/kubernetes v||p' "$kubernetes_peer/go.mod")
-  minor=${version#1.}
-  stamp="-X k8s.io/component-base/version.gitVersion=v$version -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=${minor%%.*}"
+  version=$(cd "$kubernetes_peer" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
+  minor=${version#v1.}
+  stamp="-X k8s.io/component-base/version.gitVersion=$version -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=${minor%%.*}"
   (cd "$kubernetes_peer" && go build -trimpath -gcflags "$unoptimised" -ldflags "-s -w $stamp" -o "$tmp/bin/kube-apiserver" .)
 }
 

@@ -41,7 +41,7 @@ test('every page of docs/control-plane.md answers', async () => {
 async function startOn(metrics: MergedRegistry) {
   const folder = new MeshFolder({ port: 9090, versions: { v1: 1 } })
   const controlPlane = await startControlPlane({
-    path: folder.path,
+    resources: folder.path,
     xds: { host: '127.0.0.1', port: 0 },
     api: { address: { host: '127.0.0.1', port: 0 }, version: '0.0.0', token: 'x' },
     defaultProtocols: [],

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { MeltemiProcess } from './meltemi-process.ts'
 
 export interface ControlPlaneProcessOptions {
-  /** With the resources. */
-  readonly folder: string
+  /** With the resources; or a kubeconfig, of the cluster that has them. */
+  readonly folder: string | { readonly kubeconfig: string }
   /** An empty one, for the token. */
   readonly runtimeFolder: string
   /** 0: any. The same again for one that comes back. */
@@ -29,7 +29,8 @@ export async function startControlPlaneProcess(options: ControlPlaneProcessOptio
   const { folder, runtimeFolder, xdsPort = 0, nodeArgs = [] } = options
   const tokenFile = join(runtimeFolder, 'token')
   const addresses = ['--xds-address', `127.0.0.1:${xdsPort}`, '--api-address', '127.0.0.1:0', '--token-file', tokenFile]
-  const args = ['control-plane', folder, ...addresses, '--log-level', 'warn', ...(options.arguments ?? [])]
+  const resources = typeof folder === 'string' ? [folder] : ['--kubernetes', '--kubeconfig', folder.kubeconfig]
+  const args = ['control-plane', ...resources, ...addresses, '--log-level', 'warn', ...(options.arguments ?? [])]
   const process = new MeltemiProcess(args, { nodeArgs })
   try {
     const [, apiUrl = '', port] = await process.said(/^ready: page and API (\S+)\/ .*xDS 127\.0\.0\.1:(\d+)$/m)

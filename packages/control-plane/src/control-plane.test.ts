@@ -45,7 +45,7 @@ const lines: string[] = []
 
 async function start(options: Partial<ControlPlaneOptions> = {}): Promise<ControlPlane> {
   controlPlane = await startControlPlane({
-    path: folder,
+    resources: folder,
     xds: { host: '127.0.0.1', port: 0 },
     defaultProtocols: WORLD_OPTIONS.defaultProtocols,
     quietMs: 20,
@@ -247,13 +247,13 @@ spec: { protocol: mine, codec: my.codec, module: { url: "file:codec.mjs", sha256
 
   describe('the start', () => {
     test('fails when there is no folder, and leaves nothing behind', async () => {
-      await assert.rejects(start({ path: join(folder, 'nowhere') }), /nowhere: there is no such file or folder/)
+      await assert.rejects(start({ resources: join(folder, 'nowhere') }), /nowhere: there is no such file or folder/)
     })
 
     test('fails when the port is taken, and leaves nothing behind', async () => {
       const { xdsPort } = await start()
       const second = startControlPlane({
-        path: folder,
+        resources: folder,
         xds: { host: '127.0.0.1', port: xdsPort },
         defaultProtocols: [],
         logger: memoryLogger(),

@@ -2,7 +2,10 @@ import type { ResourceKey } from '@meltemi/api'
 import { type Clock, type Logger, type MetricReader, type MetricRegistry, systemClock } from '@meltemi/runtime'
 import { type ApiOptions, type RunningApi, startApi } from './admin/api.ts'
 import type { Backend, StoredResource } from './admin/backend.ts'
-import { FileBackend } from './file-backend.ts'
+import { FileBackend, type FileBackendOptions } from './file-backend.ts'
+import { KubernetesBackend } from './kubernetes/backend.ts'
+import { type Cluster, connectCluster } from './kubernetes/connect-cluster.ts'
+import { KubernetesSource } from './kubernetes/source.ts'
 import { Pipeline } from './pipeline.ts'
 import { FilesSource } from './sources/files.ts'
 import type { Source } from './sources/source.ts'
@@ -14,8 +17,8 @@ import { TrafficStore } from './telemetry/traffic-store.ts'
 import { type XdsAddress, type XdsLimits, XdsServer } from './xds/xds-server.ts'
 
 export interface ControlPlaneOptions {
-  /** A folder with resources, or one file. */
-  readonly path: string
+  /** Where resources come from: a folder with files or one file, or a cluster. */
+  readonly resources: string | KubernetesOptions
   readonly xds: XdsAddress
   /** undefined: no API. */
   readonly api?: Omit<ApiOptions, 'backend' | 'traffic' | 'codecs' | 'metrics' | 'logger'> | undefined
@@ -41,6 +44,11 @@ export interface ControlPlaneOptions {
   readonly clock?: Clock
 }
 
+export interface KubernetesOptions {
+  /** A kubeconfig; undefined: as kubectl finds it, or that of the pod. */
+  readonly kubeconfig: string | undefined
+}
+
 /** A control plane at work. */
 export interface ControlPlane {
   readonly xdsPort: number
@@ -58,10 +66,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { logger, metrics, clock = systemClock, listenHost = '127.0.0.1', domain = 'cluster.local' } = options
   const { defaultProtocols, moduleCache, quietMs = 100, maxDelayMs = 1_000, logsProblems = true } = options
   const { trustDomains = ['cluster.local'] } = options
+  // first, for a kubeconfig that cannot be read leaves nothing behind
+  const resources =
+    typeof options.resources === 'string' ? options.resources : await connectCluster(options.resources.kubeconfig)
   const own = { domain, defaultProtocols, listenHost, trustDomains, moduleCache, quietMs, maxDelayMs, logsProblems }
   const parts = { ...own, logger, metrics, clock }
   const pipeline = new Pipeline(parts)
-  const source = new FilesSource({ path: options.path, logger, clock })
   const traffic = new TrafficStore(metrics, clock)
   const codecs = new RunningCodecs()
   const server = new XdsServer({
@@ -75,7 +85,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   })
   pipeline.serve(server)
   const trial = () => ({ domain, defaultProtocols, listenHost, modules: pipeline.modules })
-  const backend = new FileBackend({ pipeline, source, server, trial, clock })
+  const { source, backend } =
+    typeof resources === 'string'
+      ? fromFiles(resources, { pipeline, server, trial, clock, logger })
+      : fromCluster(resources, { pipeline, server, clock, logger })
   const running = runSource(source, pipeline, logger)
   let api: RunningApi | undefined
   const close = async () => {
@@ -101,6 +114,28 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await close()
     throw error
   }
+}
+
+interface Origin {
+  readonly source: Source
+  readonly backend: Backend
+}
+
+interface OriginParts {
+  readonly pipeline: Pipeline
+  readonly server: XdsServer
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+function fromFiles(path: string, parts: OriginParts & Pick<FileBackendOptions, 'trial'>): Origin {
+  const source = new FilesSource({ path, ...parts })
+  return { source, backend: new FileBackend({ ...parts, source }) }
+}
+
+function fromCluster(cluster: Cluster, parts: OriginParts): Origin {
+  const { pipeline, server } = parts
+  return { source: new KubernetesSource({ cluster, ...parts }), backend: new KubernetesBackend(pipeline, server) }
 }
 
 async function listen(server: XdsServer, address: XdsAddress): Promise<{ readonly port: number }> {

@@ -1,13 +1,13 @@
-import { keyOf, type Problem, type Resource, type ResourceKey } from '@meltemi/api'
+import { keyOf, type Resource, type ResourceKey } from '@meltemi/api'
 import type { Clock } from '@meltemi/runtime'
-import type { Backend, BackendChange, ResourceWrite, StoredResource, WriteOutcome } from './admin/backend.ts'
+import type { Backend, ResourceWrite, StoredResource, WriteOutcome } from './admin/backend.ts'
 import type { Pipeline, SnapshotServer } from './pipeline.ts'
+import { PipelineView } from './pipeline-view.ts'
 import { FileWriter } from './sources/file-writer.ts'
 import type { FilesSource } from './sources/files.ts'
 import { conditionOf } from './status/condition.ts'
 import { withVersion } from './store/resource-version.ts'
 import { type TrialOptions, tryOut } from './trial.ts'
-import type { ProxyStatus, Snapshot } from './xds/xds-resource.ts'
 
 export interface FileBackendOptions {
   readonly pipeline: Pipeline
@@ -18,40 +18,16 @@ export interface FileBackendOptions {
 }
 
 /** What the API sees of a control plane whose resources stand in files, which is where changes go. */
-export class FileBackend implements Backend {
+export class FileBackend extends PipelineView implements Backend {
   readonly #options: FileBackendOptions
   readonly #writer: FileWriter
   #lastWrite: Promise<unknown> = Promise.resolve()
 
   constructor(options: FileBackendOptions) {
-    const { source } = options
+    const { pipeline, server, source } = options
+    super(pipeline, server)
     this.#options = options
     this.#writer = new FileWriter({ path: source.name, fileOf: (key) => source.fileOf(key) })
-  }
-
-  isReady(): boolean {
-    return this.#options.pipeline.isReady
-  }
-
-  resources(): ReadonlyMap<ResourceKey, StoredResource> {
-    return this.#options.pipeline.book.resources
-  }
-
-  problems(): readonly Problem[] {
-    return this.#options.pipeline.book.problems
-  }
-
-  subscribe(listener: (change: BackendChange) => void): () => void {
-    return this.#options.pipeline.book.subscribe(listener)
-  }
-
-  proxies(): readonly ProxyStatus[] {
-    return this.#options.server.proxies()
-  }
-
-  snapshotOf(nodeId: string): Snapshot | undefined {
-    const proxy = this.proxies().find(({ node }) => node.id === nodeId)
-    return proxy === undefined ? undefined : this.#options.pipeline.snapshotFor(proxy.node)
   }
 
   async write(write: ResourceWrite): Promise<WriteOutcome> {

@@ -1,7 +1,12 @@
 export type { RunningApi } from './admin/api.ts'
 export type { Backend, BackendChange, ResourceEvent, ResourceStatus, StoredResource } from './admin/backend.ts'
 export { type AnalyzeOptions, analyze } from './analyze.ts'
-export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts'
+export {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  type KubernetesOptions,
+  startControlPlane,
+} from './control-plane.ts'
 export { type ServiceTable, serviceTables } from './service-tables.ts'
 export type { Source, SourceSink } from './sources/source.ts'
 export type { DefaultProtocol } from './store/protocol-table.ts'

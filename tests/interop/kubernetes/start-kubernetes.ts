@@ -3,7 +3,7 @@
  * free ports of loopback with their files in a folder that goes with them. `scripts/setup-interop.sh kubernetes` brings them.
  * There are no nodes and no controllers: what a test wants to be there, such as EndpointSlices, it writes itself.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,6 +17,7 @@ import { freePort } from '../../harness/index.ts'
 const ETCD = join(ROOT, '.tmp/bin/etcd')
 const API_SERVER = join(ROOT, '.tmp/bin/kube-apiserver')
 const START_MS = 60_000
+const KUBECTL_MS = 60_000
 const LOG_CHARS = 4000
 
 export interface Kubernetes extends AsyncDisposable {
@@ -27,6 +28,8 @@ export interface Kubernetes extends AsyncDisposable {
   readonly kubeconfig: string
   /** PEM of who signed the server's certificate. */
   readonly ca: string
+  /** What kubectl prints; throws what it says when it fails. `input`: for `-f -`. */
+  kubectl(args: readonly string[], input?: string): string
   /** Writes a kubeconfig for another token: of a ServiceAccount for example. Returns its path. */
   kubeconfigFor(token: string): string
   /** Ends the API server (SIGKILL), as when a machine goes; etcd stays. */
@@ -67,16 +70,25 @@ export async function startKubernetes(): Promise<Kubernetes> {
     await stop()
     throw error
   }
+  const kubeconfig = kubeconfigFor(token)
   return {
     url,
     token,
-    kubeconfig: kubeconfigFor(token),
+    kubeconfig,
+    kubectl: (args, input) => runKubectl(kubeconfig, args, input),
     ca: readFileSync(join(folder, 'certs/apiserver.crt'), 'utf8'),
     kubeconfigFor,
     killServer: () => end(server),
     restartServer: startServer,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+function runKubectl(kubeconfig: string, args: readonly string[], input = ''): string {
+  const options = { encoding: 'utf8', input, timeout: KUBECTL_MS } as const
+  const { status, stdout, stderr } = spawnSync('kubectl', ['--kubeconfig', kubeconfig, ...args], options)
+  if (status !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`)
+  return stdout
 }
 
 function etcdArguments(folder: string, port: number, peerPort: number): string[] {

@@ -82,13 +82,15 @@ export function addControlPlaneOptions(command: Command): Command {
     )
 }
 
-/** `path`: where the resources are. */
-export function toControlPlaneOptions(path: string, flags: ControlPlaneFlags): ControlPlaneOptions {
+export function toControlPlaneOptions(
+  resources: ControlPlaneOptions['resources'],
+  flags: ControlPlaneFlags,
+): ControlPlaneOptions {
   const { xdsAddress, apiAddress, tokenFile, debounceMs, debounceMaxMs, listenHost, domain, trustDomains, logLevel } =
     flags
   const token = process.env['MELTEMI_TOKEN'] || undefined
   return {
-    path,
+    resources,
     xds: xdsAddress,
     api: { address: apiAddress, version: readVersion(), token, tokenFile },
     defaultProtocols: defaultProtocols(),

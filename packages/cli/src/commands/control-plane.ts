@@ -1,5 +1,6 @@
 /** `meltemi control-plane`: resources in, configuration for proxies out. */
 
+import type { ControlPlaneOptions } from '@meltemi/control-plane'
 import { Command } from 'commander'
 import type { Console } from '../console.ts'
 import {
@@ -20,6 +21,13 @@ Examples:
   See what is there; the same is at http://127.0.0.1:15080/ for people:
     $ meltemi get metarouters,serviceentries -A
     $ meltemi proxy-status
+  Serve the resources of a cluster, whose definitions are in deploy/crds:
+    $ meltemi control-plane --kubernetes
+
+Kubernetes:
+  With --kubernetes resources come from the API server that kubectl would ask, or in a pod from that of its cluster: all of
+  the kinds that it knows, in all namespaces, as they change. Workloads of Services have the labels of their pods. While the
+  API server cannot be asked, what it said stays. Changes are made there: the API here only shows them.
 
 Signals:
   SIGTERM or SIGINT ends it; proxies keep what they have. A second one exits at once.
@@ -30,20 +38,42 @@ Exit code: 0 when it was asked to end, 1 for anything wrong, with one line on st
 /** The command with its options; what they mean is said in `--help`. */
 export function createControlPlaneCommand(console: Console, result: { exitCode: number }): Command {
   const command = new Command('control-plane')
-    .description('Serves the resources of a folder to proxies, with an API and a live page.')
-    .argument('<directory>', 'folder with resources, or one file')
+    .description('Serves the resources of a folder, or of a cluster, to proxies, with an API and a live page.')
+    .argument('[directory]', 'folder with resources, or one file')
+    .option('--kubernetes', "resources come from Kubernetes' API server instead", false)
+    .option('--kubeconfig <file>', 'which API server, and as whom (default: as kubectl finds it)')
   return addControlPlaneOptions(command)
     .addHelpText('after', HELP)
-    .action(async (directory: string, flags: ControlPlaneFlags) => {
-      result.exitCode = await runControlPlane(directory, flags, console)
+    .action(async (directory: string | undefined, flags: Flags) => {
+      result.exitCode = await runControlPlane(resourcesOf(directory, flags, command), flags, console)
     })
 }
 
-async function runControlPlane(directory: string, flags: ControlPlaneFlags, console: Console): Promise<number> {
+interface Flags extends ControlPlaneFlags {
+  readonly kubernetes: boolean
+  readonly kubeconfig?: string
+}
+
+function resourcesOf(
+  directory: string | undefined,
+  { kubernetes, kubeconfig }: Flags,
+  command: Command,
+): ControlPlaneOptions['resources'] {
+  if (kubernetes && directory === undefined) return { kubeconfig }
+  if (!kubernetes && directory !== undefined && kubeconfig === undefined) return directory
+  if (directory !== undefined) command.error('error: resources come from a folder, or with --kubernetes from a cluster')
+  return command.error('error: where do resources come from? Name a folder, or use --kubernetes')
+}
+
+async function runControlPlane(
+  resources: ControlPlaneOptions['resources'],
+  flags: ControlPlaneFlags,
+  console: Console,
+): Promise<number> {
   const { startControlPlane } = await import('@meltemi/control-plane')
   const { serveUntilSignal } = await import('./serve-until-signal.ts')
   return serveUntilSignal(async () => {
-    const controlPlane = await startControlPlane(toControlPlaneOptions(directory, flags))
+    const controlPlane = await startControlPlane(toControlPlaneOptions(resources, flags))
     console.write(`ready: ${describeControlPlane(controlPlane, flags)}\n`)
     const done = Promise.withResolvers<number>()
     const end = (): void => void controlPlane.close().then(() => done.resolve(0), done.reject)

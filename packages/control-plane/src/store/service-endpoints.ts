@@ -135,18 +135,17 @@ function noSuchPort({ key, path }: Workload, { name, target }: TargetPort): Stat
 function sliceEndpoints(slice: EndpointSlice, ports: readonly TargetPort[]): EndpointsResult {
   if (slice.addressType === 'FQDN') return { endpoints: [], notes: [namesInSlice(slice)] }
   const mapped = slicePorts(slice, ports)
-  // Labels of pods are not known here: those of the slice stand for them.
-  const { labels } = slice.metadata
-  const ready = slice.endpoints.map(({ addresses: [address = ''], conditions, zone }, index) => ({
+  const ready = slice.endpoints.map(({ addresses: [address = ''], conditions, zone, labels }, index) => ({
     address,
+    labels: labels ?? slice.metadata.labels,
     path: ['endpoints', index, 'addresses', 0] as const,
     isReady: conditions?.ready !== false,
-    locality: workloadLocality(labels, { zone }),
+    locality: workloadLocality(slice.metadata.labels, { zone }),
   }))
   const usable = ready.filter(({ address, isReady }) => isReady && isIP(address) !== 0)
   const wrong = ready.filter(({ address }) => isIP(address) === 0)
   return {
-    endpoints: usable.map(({ address, locality }) => ({
+    endpoints: usable.map(({ address, labels, locality }) => ({
       address,
       ports: mapped,
       labels,

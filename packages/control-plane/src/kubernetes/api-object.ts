@@ -1,0 +1,32 @@
+import { apiVersionOf, type KindDefinition, type PlacedResource, type Resource, withoutPlace } from '@meltemi/api'
+
+/** An object as the API server has it, of any kind. */
+export interface ApiObject {
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+    readonly resourceVersion?: string
+    readonly creationTimestamp?: string
+  }
+}
+
+/** Objects in lists do not say of which kind they are. What `status` says is nobody's wish, and left out. */
+export function toResource(kind: KindDefinition, version: string, object: ApiObject): PlacedResource {
+  const { metadata, ...rest } = object
+  const { status: _, ...words } = rest as Readonly<Record<string, unknown>>
+  const { name, namespace = '', labels = {}, annotations = {}, creationTimestamp = '' } = metadata
+  const resource = {
+    ...words,
+    apiVersion: apiVersionOf(kind, version),
+    kind: kind.kind,
+    metadata: { name, namespace, labels, annotations, resourceVersion: '', creationTimestamp },
+  }
+  return withoutPlace(resource as unknown as Resource) // what `spec` holds is validated later
+}
+
+/** How pods are named among themselves. */
+export function podKey(namespace: string, name: string): string {
+  return `${namespace}/${name}`
+}

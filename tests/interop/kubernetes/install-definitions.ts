@@ -1,0 +1,11 @@
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../../../scripts/workspace.ts'
+import type { Kubernetes } from './start-kubernetes.ts'
+
+/** Our definitions of resources, and those of Istio's that stand in for a mesh. Returns when they can be used. */
+export function installDefinitions({ kubectl }: Kubernetes): void {
+  const files = globSync('deploy/crds/**/*.yaml', { cwd: ROOT }).flatMap((file) => ['-f', join(ROOT, file)])
+  kubectl(['apply', '--server-side', ...files])
+  kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+}
