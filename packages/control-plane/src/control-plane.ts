@@ -4,6 +4,7 @@ import { type ApiOptions, type RunningApi, startApi } from './admin/api.ts'
 import type { Backend, StoredResource } from './admin/backend.ts'
 import { FileBackend, type FileBackendOptions } from './file-backend.ts'
 import { KubernetesBackend } from './kubernetes/backend.ts'
+import { ClusterWriter } from './kubernetes/cluster-writer.ts'
 import { type Cluster, connectCluster } from './kubernetes/connect-cluster.ts'
 import { KubernetesSource } from './kubernetes/source.ts'
 import { Pipeline } from './pipeline.ts'
@@ -47,6 +48,8 @@ export interface ControlPlaneOptions {
 export interface KubernetesOptions {
   /** A kubeconfig; undefined: as kubectl finds it, or that of the pod. */
   readonly kubeconfig: string | undefined
+  /** Where the Lease is that replicas elect their leader by; undefined: that of the pod, or of the kubeconfig's context. */
+  readonly namespace: string | undefined
 }
 
 /** A control plane at work. */
@@ -67,8 +70,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { defaultProtocols, moduleCache, quietMs = 100, maxDelayMs = 1_000, logsProblems = true } = options
   const { trustDomains = ['cluster.local'] } = options
   // first, for a kubeconfig that cannot be read leaves nothing behind
-  const resources =
-    typeof options.resources === 'string' ? options.resources : await connectCluster(options.resources.kubeconfig)
+  const { resources } = options
+  const cluster = typeof resources === 'string' ? undefined : await connectCluster(resources.kubeconfig)
   const own = { domain, defaultProtocols, listenHost, trustDomains, moduleCache, quietMs, maxDelayMs, logsProblems }
   const parts = { ...own, logger, metrics, clock }
   const pipeline = new Pipeline(parts)
@@ -85,15 +88,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   })
   pipeline.serve(server)
   const trial = () => ({ domain, defaultProtocols, listenHost, modules: pipeline.modules })
-  const { source, backend } =
+  const { source, backend, writer } =
     typeof resources === 'string'
       ? fromFiles(resources, { pipeline, server, trial, clock, logger })
-      : fromCluster(resources, { pipeline, server, clock, logger })
+      : fromCluster(cluster as Cluster, { ...resources, pipeline, server, clock, logger, metrics })
   const running = runSource(source, pipeline, logger)
   let api: RunningApi | undefined
   const close = async () => {
     await api?.close()
     await server.close()
+    await writer?.stop()
     await running.stop()
     pipeline.close()
   }
@@ -102,6 +106,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const { port } = await listen(server, options.xds)
     const apiParts = { backend, traffic, codecs, metrics, logger }
     api = options.api === undefined ? undefined : await startApi({ ...options.api, ...apiParts })
+    writer?.start()
     return {
       xdsPort: port,
       api,
@@ -119,6 +124,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 interface Origin {
   readonly source: Source
   readonly backend: Backend
+  /** What is said of resources where they come from. */
+  readonly writer?: ClusterWriter
 }
 
 interface OriginParts {
@@ -133,9 +140,16 @@ function fromFiles(path: string, parts: OriginParts & Pick<FileBackendOptions, '
   return { source, backend: new FileBackend({ ...parts, source }) }
 }
 
-function fromCluster(cluster: Cluster, parts: OriginParts): Origin {
-  const { pipeline, server } = parts
-  return { source: new KubernetesSource({ cluster, ...parts }), backend: new KubernetesBackend(pipeline, server) }
+interface ClusterParts extends OriginParts {
+  readonly namespace: string | undefined
+  readonly metrics: MetricRegistry
+}
+
+function fromCluster(cluster: Cluster, parts: ClusterParts): Origin {
+  const { pipeline, server, logger } = parts
+  const own = { ...parts, cluster, logger: logger.child('kubernetes') }
+  const backend = new KubernetesBackend(pipeline, server)
+  return { source: new KubernetesSource(own), backend, writer: new ClusterWriter({ ...own, backend }) }
 }
 
 async function listen(server: XdsServer, address: XdsAddress): Promise<{ readonly port: number }> {

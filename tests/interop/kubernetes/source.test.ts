@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { awesomerpc } from '@meltemi/codecs/awesomerpc'
 import { type ControlPlaneProcess, startControlPlaneProcess } from '../../harness/control-plane-process.ts'
 import {
@@ -13,10 +12,10 @@ import {
   startEchoServer,
 } from '../../harness/index.ts'
 import { type MeshProxy, startMeshProxy } from '../../harness/mesh-proxy.ts'
+import { eventually } from './eventually.ts'
 import { installDefinitions } from './install-definitions.ts'
 import { type Kubernetes, startKubernetes } from './start-kubernetes.ts'
 
-const REACH_MS = 60_000
 const POD_HOST = 'shop.default.svc.cluster.local'
 
 /** A headless Service with one pod, as controllers of a cluster would have it; nothing runs there. */
@@ -48,15 +47,6 @@ kind: MetaRouter
 metadata: { name: shop }
 spec: { hosts: [${POD_HOST}], routes: [{ route: [{ destination: { host: ${POD_HOST}, subset: v7 } }] }] }
 `
-
-/** Resolves when it holds; what fails on the way is asked again. */
-async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + REACH_MS
-  while (!(await holds().catch(() => false))) {
-    assert.ok(performance.now() < endMs, what)
-    await sleep(100)
-  }
-}
 
 describe('a control plane with the resources of a cluster', { timeout: 240_000 }, () => {
   const stack = new AsyncDisposableStack()

@@ -27,7 +27,8 @@ Examples:
 Kubernetes:
   With --kubernetes resources come from the API server that kubectl would ask, or in a pod from that of its cluster: all of
   the kinds that it knows, in all namespaces, as they change. Workloads of Services have the labels of their pods. While the
-  API server cannot be asked, what it said stays. Changes are made there: the API here only shows them.
+  API server cannot be asked, what it said stays. Changes are made there: the API here only shows them. What became of
+  a resource is written into its status, by one of several replicas: that which holds the Lease meltemi-control-plane.
 
 Signals:
   SIGTERM or SIGINT ends it; proxies keep what they have. A second one exits at once.
@@ -42,6 +43,7 @@ export function createControlPlaneCommand(console: Console, result: { exitCode: 
     .argument('[directory]', 'folder with resources, or one file')
     .option('--kubernetes', "resources come from Kubernetes' API server instead", false)
     .option('--kubeconfig <file>', 'which API server, and as whom (default: as kubectl finds it)')
+    .option('--namespace <name>', 'where the Lease is that elects who writes status (default: the own one)')
   return addControlPlaneOptions(command)
     .addHelpText('after', HELP)
     .action(async (directory: string | undefined, flags: Flags) => {
@@ -52,15 +54,16 @@ export function createControlPlaneCommand(console: Console, result: { exitCode: 
 interface Flags extends ControlPlaneFlags {
   readonly kubernetes: boolean
   readonly kubeconfig?: string
+  readonly namespace?: string
 }
 
 function resourcesOf(
   directory: string | undefined,
-  { kubernetes, kubeconfig }: Flags,
+  { kubernetes, kubeconfig, namespace }: Flags,
   command: Command,
 ): ControlPlaneOptions['resources'] {
-  if (kubernetes && directory === undefined) return { kubeconfig }
-  if (!kubernetes && directory !== undefined && kubeconfig === undefined) return directory
+  if (kubernetes && directory === undefined) return { kubeconfig, namespace }
+  if (!kubernetes && directory !== undefined && kubeconfig === undefined && namespace === undefined) return directory
   if (directory !== undefined) command.error('error: resources come from a folder, or with --kubernetes from a cluster')
   return command.error('error: where do resources come from? Name a folder, or use --kubernetes')
 }

@@ -1,7 +1,9 @@
 import type { Clock, Logger } from '@meltemi/runtime'
 import type { ApiObject } from './api-object.ts'
+import { ApiError } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
-import { ApiError, listObjects } from './list-objects.ts'
+import { listObjects } from './list-objects.ts'
+import { type OnWatchEvent, type WatchEventType, watchObjects } from './watch-objects.ts'
 
 export interface KindSink {
   /** All there is, anew each time. `path`: under which of the paths it was found. */
@@ -23,8 +25,6 @@ export interface KindWatchOptions {
 
 const FIRST_WAIT_MS = 250
 const MAX_WAIT_MS = 30_000
-/** The server ends a watch after so many seconds; a connection that is silent for longer than the library waits is given up. */
-const WATCH_SECONDS = 300
 const NOT_FOUND = 404
 const GONE = 410
 
@@ -94,30 +94,16 @@ export class KindWatch {
   }
 
   async #watch(path: string, signal: AbortSignal): Promise<WatchEnd> {
-    const { library, config } = this.#options.cluster
-    const query = { resourceVersion: this.#version, allowWatchBookmarks: true, timeoutSeconds: WATCH_SECONDS }
-    const ended = Promise.withResolvers<WatchEnd>()
     let isGone = false
-    const onEvent = (type: string, object: ApiObject) => {
+    const onEvent: OnWatchEvent = (type, object) => {
       if (type === 'ERROR') isGone = true
       else this.#onEvent(type, object)
     }
-    const watch = await new library.Watch(config).watch(path, query, onEvent, (error: unknown) => {
-      if (isGone) ended.resolve('gone')
-      else if (error === null || error === undefined || isSilence(error)) ended.resolve('ended')
-      else ended.reject(error)
-    })
-    const abort = () => watch.abort()
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      return await ended.promise
-    } finally {
-      signal.removeEventListener('abort', abort)
-    }
+    await watchObjects(this.#options.cluster, path, this.#version, onEvent, signal)
+    return isGone ? 'gone' : 'ended'
   }
 
-  #onEvent(type: string, object: ApiObject): void {
+  #onEvent(type: WatchEventType, object: ApiObject): void {
     const { sink, logger } = this.#options
     this.#failures = 0
     this.#version = object.metadata.resourceVersion ?? this.#version
@@ -155,9 +141,4 @@ export class KindWatch {
       signal.addEventListener('abort', end, { once: true })
     })
   }
-}
-
-/** Nothing has come for a while: as good as an end. */
-function isSilence(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError'
 }
