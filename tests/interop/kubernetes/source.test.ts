@@ -118,7 +118,7 @@ describe('a control plane with the resources of a cluster', { timeout: 240_000 }
     await eventually('requests reach v0', () => alone(0))
     await kubernetes.killServer()
     assert.ok(await answers(0))
-    // resolves when it has its first configuration, whose listener both proxies share
+    // resolves when it has its first configuration
     await using _late = await startMeshProxy({ xdsPort: controlPlane.xdsPort, arguments: ['--node-id', 'late'] })
     await kubernetes.restartServer()
     route(1)

@@ -1,4 +1,12 @@
-import { apiVersionOf, type KindDefinition, type PlacedResource, type Resource, withoutPlace } from '@meltemi/api'
+import {
+  apiVersionOf,
+  describeResource,
+  type KindDefinition,
+  type PlacedResource,
+  type Resource,
+  withoutPlace,
+} from '@meltemi/api'
+import { knownFields } from './known-fields.ts'
 
 /** An object as the API server has it, of any kind. */
 export interface ApiObject {
@@ -18,12 +26,14 @@ export function toResource(kind: KindDefinition, version: string, object: ApiObj
   const { status: _, ...words } = rest as Readonly<Record<string, unknown>>
   const { name, namespace = '', labels = {}, annotations = {}, creationTimestamp = '' } = metadata
   const resource = {
-    ...words,
+    ...knownFields(kind.kind, words),
     apiVersion: apiVersionOf(kind, version),
     kind: kind.kind,
     metadata: { name, namespace, labels, annotations, resourceVersion: '', creationTimestamp },
   }
-  return withoutPlace(resource as unknown as Resource) // what `spec` holds is validated later
+  const placed = withoutPlace(resource as unknown as Resource) // what `spec` holds is validated later
+  // what is said of it should say of what
+  return { ...placed, file: describeResource(placed.resource) }
 }
 
 /** How pods are named among themselves. */

@@ -69,7 +69,8 @@ export class PodLabels {
     const endpoints = (slice.endpoints ?? []).map((endpoint) => {
       const pod = podOf(endpoint as PodTarget, slice)
       const labels = pod === undefined ? undefined : this.#labels.get(pod)
-      return labels === undefined ? endpoint : { ...endpoint, labels }
+      const { targetRef: _, ...own } = endpoint as PodTarget & typeof endpoint
+      return labels === undefined ? own : { ...own, labels }
     })
     return { ...placed, resource: { ...slice, endpoints } }
   }

@@ -131,8 +131,7 @@ function problemOf(note: StatusNote, entry: StoreEntry | undefined): readonly Pr
 
 function originOf({ placed, source }: StoreEntry): string {
   const { line } = placed.source.place
-  if (placed.file === '') return source
-  return line > 0 ? `${placed.file}:${line}` : placed.file
+  return line > 0 ? `${placed.file}:${line}` : source
 }
 
 function isSame(a: StoredResource, b: StoredResource): boolean {
