@@ -24,6 +24,7 @@ export function convertListener(listener: ConfigMessage, context: ConvertContext
   if (listener.flag('enable_reuse_port') === false)
     listener.error('enable_reuse_port', 'false is not supported, workers share the port')
   if (listener.flag('bind_to_port') === false) listener.error('bind_to_port', 'false is not supported yet')
+  if (header !== undefined) refuseHeaderTimes(listener)
   const chain = convertChain(listener, context)
   if (header?.identityTlv !== undefined && chain?.tls !== undefined)
     listener.error('listener_filters', 'a PROXY header cannot say who clients are that show certificates of their own')
@@ -64,6 +65,12 @@ function convertListenerFilters(listener: ConfigMessage): ProxyHeaderConfig | un
     else header = convertProxyProtocol(config.message)
   }
   return header
+}
+
+/** How long a PROXY header may take, and what happens then, is not up to anybody. */
+function refuseHeaderTimes(listener: ConfigMessage): void {
+  for (const field of ['listener_filters_timeout', 'continue_on_listener_filters_timeout'])
+    if (listener.has(field)) listener.refuse(field, `${field} is not supported with the proxy_protocol listener filter`)
 }
 
 function convertChain(listener: ConfigMessage, context: ConvertContext) {

@@ -11,10 +11,14 @@ export type ProxyHeaderConfig = Pick<ListenerConfig, 'proxyProtocol' | 'identity
 export function convertProxyProtocol(filter: ConfigMessage): ProxyHeaderConfig {
   const [rule, another] = filter.messages('rules')
   if (another !== undefined) another.problems.error(another, 'more than one rule is not supported')
+  another?.handOver()
   if (rule === undefined) return { proxyProtocol: true }
   const target = rule.message('on_tlv_present')
   const [namespace, key] = [target?.text('metadata_namespace') ?? '', target?.text('key') ?? '']
   if (namespace !== NAMESPACE || key !== KEY)
-    rule.error('on_tlv_present', `expected metadata_namespace ${NAMESPACE} and key ${KEY}: other TLVs are properties anyway`)
+    rule.error(
+      'on_tlv_present',
+      `expected metadata_namespace ${NAMESPACE} and key ${KEY}: other TLVs are properties anyway`,
+    )
   return { proxyProtocol: true, identityTlv: rule.number('tlv_type') ?? 0 }
 }
