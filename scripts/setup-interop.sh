@@ -178,6 +178,16 @@ setup_kubernetes() {
   (cd "$kubernetes_peer" && go build -trimpath -gcflags "$unoptimised" -ldflags "-s -w $stamp" -o "$tmp/bin/kube-apiserver" .)
 }
 
+# Istio's control plane and the definitions of its resources, from its module: the commit that go.mod names.
+setup_istiod() {
+  istiod_peer="$root/tests/interop/istio/server"
+  command -v go >/dev/null || apt_install golang-go
+  if [ -x "$tmp/bin/pilot-discovery" ] && [ -z "$(find "$istiod_peer" -newer "$tmp/bin/pilot-discovery" -type f)" ]; then return; fi
+  module=$(cd "$istiod_peer" && go mod download istio.io/istio && go list -m -f '{{.Dir}}' istio.io/istio)
+  install -m 644 "$module/manifests/charts/base/files/crd-all.gen.yaml" "$tmp/istio-crds.yaml"
+  (cd "$istiod_peer" && go build -trimpath -gcflags "$unoptimised" -ldflags '-s -w' -o "$tmp/bin/pilot-discovery" .)
+}
+
 # A collector of spans made of OpenTelemetry's own receiver.
 setup_otel_collector() {
   otel_peer="$root/tests/interop/tracing"
@@ -219,7 +229,7 @@ setup_ratelimit() {
   (cd "$ratelimit_peer/peer" && go build -o "$ratelimit_peer/gen/config-check" github.com/envoyproxy/ratelimit/src/config_check_cmd && go build -o "$ratelimit_peer/gen/peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane crds otel_collector zipkin redis ratelimit kubernetes; fi
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane crds otel_collector zipkin redis ratelimit kubernetes istiod; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

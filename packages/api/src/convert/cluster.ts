@@ -7,6 +7,7 @@ import { convertEndpoints } from './endpoint.ts'
 import { convertHealthChecks } from './health-check.ts'
 import { convertBalance } from './load-balancer.ts'
 import { convertOutlierDetection } from './outlier-detection.ts'
+import { checkClusterFilters } from './peer-exchange.ts'
 import { convertUpstreamTls } from './tls.ts'
 import { convertTransportMatches } from './transport-matches.ts'
 
@@ -26,6 +27,7 @@ export function convertCluster(
 ): ClusterConfig {
   const name = cluster.text('name')
   const discovery = convertDiscovery(cluster)
+  checkClusterFilters(cluster)
   return {
     name,
     statName: cluster.text('alt_stat_name') || name,

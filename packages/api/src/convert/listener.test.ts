@@ -7,6 +7,11 @@ const TCP = '"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_p
 const ADDRESS = 'address: {socket_address: {address: 127.0.0.1, port_value: 9}}'
 const chains = (config: string) => `filter_chains: [{filters: [{name: any, typed_config: {${config}}}]}]`
 
+const PROXY_FILTER = 'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol'
+const proxyFilter = (config: string) => `[{name: p, typed_config: {"@type": ${PROXY_FILTER}, ${config}}}]`
+const identityRule = (type: number, key = 'principal') =>
+  `{tlv_type: ${type}, on_tlv_present: {metadata_namespace: meltemi.client, key: ${key}}}`
+
 describe('a listener', () => {
   test('carries tcp_proxy with one cluster, trying once and idling for an hour at most', () => {
     assert.deepEqual(accept(`${ADDRESS}, ${chains(`${TCP}, cluster: c`)}`).filter, {
@@ -32,6 +37,22 @@ describe('a listener', () => {
   test('may say what is so anyway', () => {
     const text = `${ADDRESS}, ${chains(`${TCP}, cluster: c`)}`
     assert.deepEqual(accept(`${text}, enable_reuse_port: true, bind_to_port: true`), accept(text))
+  })
+
+  test('may believe one TLV of a PROXY header, whatever its type, that says who the client is', () => {
+    const text = `${ADDRESS}, ${chains(`${TCP}, cluster: c`)}, listener_filters: `
+    assert.equal(accept(text + proxyFilter('')).identityTlv, undefined)
+    for (const type of [0, 208, 255]) {
+      const { proxyProtocol, identityTlv } = accept(text + proxyFilter(`rules: [${identityRule(type)}]`))
+      assert.deepEqual([proxyProtocol, identityTlv], [true, type])
+    }
+  })
+
+  test('may have times for listener filters that it does not have, and for a handshake that it does not have', () => {
+    const text = `${ADDRESS}, ${chains(`${TCP}, cluster: c`)}`
+    const times = 'listener_filters_timeout: 0s, continue_on_listener_filters_timeout: true'
+    const timed = text.replace('{filters', '{transport_socket_connect_timeout: 15s, filters')
+    assert.deepEqual(accept(`${timed}, ${times}, max_connections_to_accept_per_socket_event: 1`), accept(text))
   })
 
   test('knows its direction', () => {
@@ -86,6 +107,18 @@ describe('a wrong or unsupported listener is refused', () => {
     [
       `${ADDRESS}, ${good}, listener_filters: [{name: x, typed_config: {"@type": a/b.C}}]`,
       'listener_filters[0].typed_config: listener filter b.C is not supported yet',
+    ],
+    [
+      `${ADDRESS}, ${good}, listener_filters: ${proxyFilter(`rules: [${identityRule(208, 'name')}]`)}`,
+      'listener_filters[0].typed_config.rules[0].on_tlv_present: expected metadata_namespace meltemi.client and key principal: other TLVs are properties anyway',
+    ],
+    [
+      `${ADDRESS}, ${good}, listener_filters: ${proxyFilter(`rules: [${identityRule(208)}, ${identityRule(209)}]`)}`,
+      'listener_filters[0].typed_config.rules[1]: more than one rule is not supported',
+    ],
+    [
+      `${ADDRESS}, ${good}, listener_filters: ${proxyFilter('')}, listener_filters_timeout: 0s`,
+      'listener_filters_timeout: listener_filters_timeout is not supported with the proxy_protocol listener filter',
     ],
     [
       `${ADDRESS.replace('{address', '{protocol: UDP, address')}, ${good}`,

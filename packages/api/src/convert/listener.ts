@@ -3,6 +3,7 @@ import type { ConfigMessage } from '../schema/config-message.ts'
 import { convertAddress } from './address.ts'
 import type { ConvertContext } from './convert-context.ts'
 import { convertMetaProtocolProxy } from './meta-protocol-proxy.ts'
+import { convertProxyProtocol, type ProxyHeaderConfig } from './proxy-protocol.ts'
 import { convertTcpProxy } from './tcp-proxy.ts'
 import { convertDownstreamTls } from './tls.ts'
 
@@ -18,12 +19,15 @@ const NETWORK_FILTERS = new Map<string, (config: ConfigMessage, context: Convert
 export function convertListener(listener: ConfigMessage, context: ConvertContext): ListenerConfig | undefined {
   const address = convertAddress(listener, 'address', 'ip')
   const direction = DIRECTION[listener.enumName('traffic_direction')] ?? 'unspecified'
-  const proxyProtocol = convertListenerFilters(listener)
+  const header = convertListenerFilters(listener)
   const bufferLimitBytes = listener.number('per_connection_buffer_limit_bytes') ?? 1024 * 1024
   if (listener.flag('enable_reuse_port') === false)
     listener.error('enable_reuse_port', 'false is not supported, workers share the port')
   if (listener.flag('bind_to_port') === false) listener.error('bind_to_port', 'false is not supported yet')
+  if (header !== undefined) refuseHeaderTimes(listener)
   const chain = convertChain(listener, context)
+  if (header?.identityTlv !== undefined && chain?.tls !== undefined)
+    listener.error('listener_filters', 'a PROXY header cannot say who clients are that show certificates of their own')
   const givenName = listener.text('name')
   if (address === undefined || chain?.filter === undefined) return undefined
   const name = givenName || `${address.host}_${address.port}`
@@ -31,7 +35,7 @@ export function convertListener(listener: ConfigMessage, context: ConvertContext
     name,
     address,
     direction,
-    proxyProtocol,
+    ...(header ?? { proxyProtocol: false }),
     bufferLimitBytes,
     maxConnections: context.connectionLimits.get(name)?.limit ?? 0,
     ...(chain.tls === undefined ? {} : { tls: chain.tls }),
@@ -50,17 +54,23 @@ function warnOfNobody(listener: ConfigMessage, config: ListenerConfig): void {
   }
 }
 
-function convertListenerFilters(listener: ConfigMessage): boolean {
-  let proxyProtocol = false
+function convertListenerFilters(listener: ConfigMessage): ProxyHeaderConfig | undefined {
+  let header: ProxyHeaderConfig | undefined
   for (const entry of listener.messages('listener_filters')) {
     const config = entry.any('typed_config')
     if (config === undefined) entry.reportMissing('typed_config')
-    else if (config.typeName !== PROXY_PROTOCOL_TYPE) {
+    else if (config.typeName !== PROXY_PROTOCOL_TYPE || config.message === undefined) {
       entry.problems.refuse(config, `listener filter ${config.typeName} is not supported yet`)
-    } else if (proxyProtocol) entry.problems.error(entry, 'the proxy_protocol listener filter is there twice')
-    else proxyProtocol = true
+    } else if (header !== undefined) entry.problems.error(entry, 'the proxy_protocol listener filter is there twice')
+    else header = convertProxyProtocol(config.message)
   }
-  return proxyProtocol
+  return header
+}
+
+/** How long a PROXY header may take, and what happens then, is not up to anybody. */
+function refuseHeaderTimes(listener: ConfigMessage): void {
+  for (const field of ['listener_filters_timeout', 'continue_on_listener_filters_timeout'])
+    if (listener.has(field)) listener.refuse(field, `${field} is not supported with the proxy_protocol listener filter`)
 }
 
 function convertChain(listener: ConfigMessage, context: ConvertContext) {

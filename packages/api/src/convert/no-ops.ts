@@ -53,6 +53,36 @@ export const noOps: readonly NoOp[] = [
     field: 'name',
     why: 'A label: listener filters are found by their type URL.',
   },
+  {
+    message: 'envoy.config.listener.v3.Listener',
+    field: 'listener_filters_timeout',
+    why: 'Without listener filters: there is nothing to wait for.',
+  },
+  {
+    message: 'envoy.config.listener.v3.Listener',
+    field: 'continue_on_listener_filters_timeout',
+    why: 'Without listener filters: there is nothing to wait for.',
+  },
+  {
+    message: 'envoy.config.listener.v3.Listener',
+    field: 'max_connections_to_accept_per_socket_event',
+    why: 'How many connections are accepted at a time is up to Node; all of them are.',
+  },
+  {
+    message: 'envoy.config.listener.v3.FilterChain',
+    field: 'transport_socket_connect_timeout',
+    why: 'Without TLS: there is no handshake to wait for.',
+  },
+  {
+    message: 'envoy.config.cluster.v3.Cluster',
+    field: 'filters',
+    why: "Istio's `MetadataExchange` alone: its `istio-peer-exchange` is never agreed on, messages carry what it would tell.",
+  },
+  {
+    message: 'envoy.config.cluster.v3.Filter',
+    field: 'name',
+    why: 'A label: filters of clusters are found by their type URL.',
+  },
   { message: 'envoy.config.listener.v3.FilterChain', field: 'name', why: 'A label: a listener has one filter chain.' },
   {
     message: 'envoy.config.listener.v3.FilterChain',

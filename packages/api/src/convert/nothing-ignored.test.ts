@@ -122,7 +122,8 @@ function everyAcceptedMessage(): Json {
     admin: admin(),
     stats_config: statsConfig(),
     static_resources: {
-      listeners: [metaProtocolListener(), rdsListener(), tcpListener(), tlsListener()],
+      // the last one has neither listener filters nor TLS
+      listeners: [metaProtocolListener(), rdsListener(), tlsListener(), tcpListener()],
       secrets: secrets(),
       clusters: [
         cluster('one', {
@@ -296,6 +297,7 @@ function metaProtocolListener(): Json {
         name: 'envoy.filters.listener.proxy_protocol',
         typed_config: {
           '@type': 'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
+          rules: [{ tlv_type: 208, on_tlv_present: { metadata_namespace: 'meltemi.client', key: 'principal' } }],
         },
       },
     ],
@@ -556,7 +558,13 @@ function edsCluster(): Json {
     '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
     explicit_http_config: { http2_protocol_options: {} },
   }
-  return { ...rest, type: 'EDS', eds_cluster_config, typed_extension_protocol_options: { http: http2 } }
+  const metadataExchange = {
+    '@type': 'type.googleapis.com/udpa.type.v1.TypedStruct',
+    type_url: 'type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange',
+    value: { protocol: 'istio-peer-exchange' },
+  }
+  const filters = [{ name: 'istio.metadata_exchange', typed_config: metadataExchange }]
+  return { ...rest, type: 'EDS', eds_cluster_config, typed_extension_protocol_options: { http: http2 }, filters }
 }
 
 /** STATIC, the default: the one type that may have sockets of the machine. */

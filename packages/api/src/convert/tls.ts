@@ -12,6 +12,7 @@ import { isIpAddress } from './address.ts'
 import { convertConfigSource } from './config-source.ts'
 import type { SourceContext } from './convert-context.ts'
 import { refuseOldVersion } from './grpc-service.ts'
+import { PEER_EXCHANGE } from './peer-exchange.ts'
 import { convertCertificate, convertValidation } from './tls-secrets.ts'
 
 const DOWNSTREAM = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext'
@@ -105,7 +106,7 @@ function convertAlpn(common: ConfigMessage): readonly string[] {
     if (bytes === 0 || bytes > MAX_ALPN_BYTES)
       common.error('alpn_protocols', `expected names of 1 to ${MAX_ALPN_BYTES} bytes, got one of ${bytes}`)
   }
-  return names
+  return names.filter((name) => name !== PEER_EXCHANGE)
 }
 
 function convertPeer(common: ConfigMessage, sources: SourceContext): Peer {

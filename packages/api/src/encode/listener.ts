@@ -12,6 +12,8 @@ import { downstreamTlsInit } from './tls.ts'
 
 const HANDSHAKE_TIMEOUT_MS = 15_000
 const MEBIBYTE = 1024 * 1024
+/** What a TLV that says who the client is is called. */
+const IDENTITY_RULE = { metadataNamespace: 'meltemi.client', key: 'principal' }
 const DIRECTION: Readonly<Record<ListenerConfig['direction'], TrafficDirection>> = {
   unspecified: TrafficDirection.UNSPECIFIED,
   inbound: TrafficDirection.INBOUND,
@@ -33,7 +35,7 @@ function listenerInit(listener: ListenerConfig): Init<typeof ListenerSchema> {
     address: addressInit(listener.address),
     trafficDirection: DIRECTION[listener.direction],
     filterChains: [{ filters: [networkFilter(listener.filter)], ...tlsInit(listener.tls) }],
-    listenerFilters: listener.proxyProtocol ? [proxyProtocolFilter()] : [],
+    listenerFilters: listener.proxyProtocol ? [proxyProtocolFilter(listener.identityTlv)] : [],
     ...(listener.bufferLimitBytes === MEBIBYTE ? {} : { perConnectionBufferLimitBytes: listener.bufferLimitBytes }),
   }
 }
@@ -55,8 +57,10 @@ function networkFilter(filter: ListenerConfig['filter']) {
   return named('envoy.filters.network.meta_protocol_proxy', metaProtocolProxyAny(filter))
 }
 
-function proxyProtocolFilter() {
-  return named('envoy.filters.listener.proxy_protocol', anyPack(ProxyProtocolSchema, create(ProxyProtocolSchema)))
+function proxyProtocolFilter(identityTlv: number | undefined) {
+  const rules = identityTlv === undefined ? [] : [{ tlvType: identityTlv, onTlvPresent: IDENTITY_RULE }]
+  const filter = create(ProxyProtocolSchema, { rules })
+  return named('envoy.filters.listener.proxy_protocol', anyPack(ProxyProtocolSchema, filter))
 }
 
 function named(name: string, value: Any) {

@@ -70,6 +70,11 @@ export interface ListenerConfig {
   readonly direction: 'unspecified' | 'inbound' | 'outbound'
   /** `envoy.filters.listener.proxy_protocol` is present: connections start with a PROXY protocol header. */
   readonly proxyProtocol: boolean
+  /**
+   * Type of the TLV of a PROXY v2 header that says who the client is, 0 to 255, which is believed whoever connects;
+   * undefined: none is believed.
+   */
+  readonly identityTlv?: number
   /** Bytes waiting toward one client above which it is no longer read; default 1 MiB. */
   readonly bufferLimitBytes: number
   /** Per listener, over all workers; 0: no limit of its own. */

@@ -13,7 +13,7 @@ const MAX_DEPTH = 64
  */
 export function needsIdentity(listener: ListenerConfig): readonly string[] {
   const { filter } = listener
-  if (knowsClients(listener) || filter.kind !== 'meta-protocol') return []
+  if (knowsClients(listener) || listener.identityTlv !== undefined || filter.kind !== 'meta-protocol') return []
   return filter.filters.filter(({ config }) => asksForIdentity(config)).map(({ name }) => name)
 }
 

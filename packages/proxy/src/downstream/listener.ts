@@ -9,6 +9,7 @@ import type { ThreadContext } from '../upstream/context.ts'
 import { LimitKind, type Limits } from '../upstream/limits.ts'
 import { DownstreamConnection } from './connection.ts'
 import { EarlyClient } from './early-client.ts'
+import { identifyClient } from './identify-client.ts'
 import type { ListenerService } from './listener-service.ts'
 import { type ListenerStats, listenerStats } from './listener-stats.ts'
 import { OldServices } from './old-services.ts'
@@ -205,7 +206,7 @@ export class Listener {
     const reader = new ProxyHeaderReader(socket, this.#parts.thread.timers, {
       onHeader: (properties, rest) => {
         this.#unnamed.delete(reader)
-        return this.#secure(socket, properties, rest)
+        return this.#secure(socket, identifyClient(properties, this.config.identityTlv), rest)
       },
       onRefused: (reason) => {
         this.#unnamed.delete(reader)
