@@ -26,8 +26,7 @@ export function convertListener(listener: ConfigMessage, context: ConvertContext
   if (listener.flag('bind_to_port') === false) listener.error('bind_to_port', 'false is not supported yet')
   if (header !== undefined) refuseHeaderTimes(listener)
   const chain = convertChain(listener, context)
-  if (header?.identityTlv !== undefined && chain?.tls !== undefined)
-    listener.error('listener_filters', 'a PROXY header cannot say who clients are that show certificates of their own')
+  if (header?.identityTlv !== undefined && chain?.tls !== undefined) refuseTwoIdentities(listener)
   const givenName = listener.text('name')
   if (address === undefined || chain?.filter === undefined) return undefined
   const name = givenName || `${address.host}_${address.port}`
@@ -71,6 +70,11 @@ function convertListenerFilters(listener: ConfigMessage): ProxyHeaderConfig | un
 function refuseHeaderTimes(listener: ConfigMessage): void {
   for (const field of ['listener_filters_timeout', 'continue_on_listener_filters_timeout'])
     if (listener.has(field)) listener.refuse(field, `${field} is not supported with the proxy_protocol listener filter`)
+}
+
+function refuseTwoIdentities(listener: ConfigMessage): void {
+  listener.error('listener_filters', 'a PROXY header cannot say who clients are that show certificates of their own')
+  listener.messages('filter_chains')[0]?.error('transport_socket', 'the PROXY header says who clients are already')
 }
 
 function convertChain(listener: ConfigMessage, context: ConvertContext) {

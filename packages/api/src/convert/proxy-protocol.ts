@@ -2,8 +2,7 @@ import type { ListenerConfig } from '../model/index.ts'
 import type { ConfigMessage } from '../schema/config-message.ts'
 
 /** Where Envoy would put a TLV among its metadata; here it means that the TLV says who the client is. */
-const NAMESPACE = 'meltemi.client'
-const KEY = 'principal'
+const TARGET = { metadata_namespace: 'meltemi.client', key: 'principal' }
 
 export type ProxyHeaderConfig = Pick<ListenerConfig, 'proxyProtocol' | 'identityTlv'>
 
@@ -14,11 +13,12 @@ export function convertProxyProtocol(filter: ConfigMessage): ProxyHeaderConfig {
   another?.handOver()
   if (rule === undefined) return { proxyProtocol: true }
   const target = rule.message('on_tlv_present')
-  const [namespace, key] = [target?.text('metadata_namespace') ?? '', target?.text('key') ?? '']
-  if (namespace !== NAMESPACE || key !== KEY)
-    rule.error(
-      'on_tlv_present',
-      `expected metadata_namespace ${NAMESPACE} and key ${KEY}: other TLVs are properties anyway`,
-    )
+  if (target === undefined) rule.reportMissing('on_tlv_present')
+  else for (const [field, expected] of Object.entries(TARGET)) check(target, field, expected)
   return { proxyProtocol: true, identityTlv: rule.number('tlv_type') ?? 0 }
+}
+
+function check(target: ConfigMessage, field: string, expected: string): void {
+  if (target.text(field) === expected) return
+  target.error(field, `expected ${expected}: other TLVs are properties anyway`)
 }

@@ -36,6 +36,12 @@ type Element = {
   readonly scalar?: number | undefined
 }
 
+/** Of fields whose empty value would be refused for itself, by name of the message, or of the field. */
+const VALID: ReadonlyMap<string, readonly unknown[]> = new Map<string, readonly unknown[]>([
+  ['envoy.config.core.v3.WatchedDirectory', [{ path: '/' }]],
+  ['max_connections_to_accept_per_socket_event', [1]],
+])
+
 export class EveryField {
   readonly base: Outcome
   readonly #subject: Subject
@@ -63,9 +69,8 @@ export class EveryField {
     const instance = this.#instances.findLast(({ type }) => type.typeName === noOp.message)
     const field = instance?.type.fields.find((each) => each.name === noOp.field)
     if (instance === undefined || field === undefined) return undefined
-    // an empty folder would be refused for itself
-    const isFolder = field.message?.typeName === 'envoy.config.core.v3.WatchedDirectory'
-    const values = isFolder ? [{ path: '/' }] : this.#otherValues(field, undefined)
+    const values =
+      VALID.get(field.message?.typeName ?? '') ?? VALID.get(field.name) ?? this.#otherValues(field, undefined)
     return values.map((value) => this.#subject.parse(this.#change(instance, field, value)).config)
   }
 
