@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { ROOT, type WorkspacePackage } from './workspace.ts'
 
 /**
- * The first version that the `engines` of all packages allow, such as `22.18.0`. Throws when they differ. Left out is
+ * The first version that the `engines` of all packages allow, such as `22.19.0`. Throws when they differ. Left out is
  * what only creates projects: that runs on whatever Node a machine has.
  */
 export function oldestNodeVersion(units: readonly WorkspacePackage[]): string {

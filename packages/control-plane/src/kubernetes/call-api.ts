@@ -10,6 +10,8 @@ export interface ApiCall {
   readonly body?: unknown
   /** Of the body; default: JSON. */
   readonly contentType?: string
+  /** Of the answer; default: JSON. */
+  readonly accept?: string
   readonly signal: AbortSignal
   readonly timeoutMs?: number
 }
@@ -33,6 +35,7 @@ export class SilenceError extends Error {
 
 /** Server-side apply, whose bodies may be JSON as well. */
 export const APPLY = 'application/apply-patch+yaml'
+const JSON_TYPE = 'application/json'
 const TIMEOUT_MS = 60_000
 
 /** Rejects with an ApiError, or with what is wrong with the connection. */
@@ -47,11 +50,11 @@ export async function callApi<T>(cluster: Cluster, path: string, call: ApiCall):
 export async function openCall(
   { config }: Cluster,
   path: string,
-  { method = 'GET', body, contentType = 'application/json', signal, timeoutMs = TIMEOUT_MS }: ApiCall,
+  { method = 'GET', body, contentType = JSON_TYPE, accept = JSON_TYPE, signal, timeoutMs = TIMEOUT_MS }: ApiCall,
 ): Promise<IncomingMessage> {
   const cluster = config.getCurrentCluster()
   if (cluster === null) throw new Error('the kubeconfig has no current cluster')
-  const headers = { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': contentType }) }
+  const headers = { accept, ...(body === undefined ? {} : { 'content-type': contentType }) }
   const options: RequestOptions = { method, headers, signal, timeout: timeoutMs }
   await config.applyToHTTPSOptions(options)
   const url = new URL(cluster.server + path)

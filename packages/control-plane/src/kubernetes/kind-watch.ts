@@ -2,7 +2,7 @@ import type { Clock, Logger } from '@meltemi/runtime'
 import type { ApiObject } from './api-object.ts'
 import { ApiError } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
-import { listObjects } from './list-objects.ts'
+import { listObjects, type ObjectsCall } from './list-objects.ts'
 import { type OnWatchEvent, type WatchEventType, watchObjects } from './watch-objects.ts'
 
 export interface KindSink {
@@ -16,6 +16,8 @@ export interface KindWatchOptions {
   readonly cluster: Cluster
   /** Of the kind, in each version that would do, the best one first. */
   readonly paths: readonly string[]
+  /** Only their `metadata` is wanted. */
+  readonly isMetadataOnly?: boolean
   readonly sink: KindSink
   readonly logger: Logger
   readonly clock: Clock
@@ -63,7 +65,11 @@ export class KindWatch {
     const { cluster, paths, sink } = this.#options
     for (const path of paths) {
       try {
-        const { items, resourceVersion } = await listObjects(cluster, path, signal)
+        const { items, resourceVersion } = await listObjects(
+          cluster,
+          path,
+          this.#call('PartialObjectMetadataList', signal),
+        )
         this.#failures = 0
         this.#version = resourceVersion
         sink.onList(items, path)
@@ -99,8 +105,14 @@ export class KindWatch {
       if (type === 'ERROR') isGone = true
       else this.#onEvent(type, object)
     }
-    await watchObjects(this.#options.cluster, path, this.#version, onEvent, signal)
+    const call = this.#call('PartialObjectMetadata', signal)
+    await watchObjects(this.#options.cluster, path, this.#version, onEvent, call)
     return isGone ? 'gone' : 'ended'
+  }
+
+  #call(kind: string, signal: AbortSignal): ObjectsCall {
+    if (!this.#options.isMetadataOnly) return { signal }
+    return { signal, accept: `application/json;as=${kind};g=meta.k8s.io;v=v1` }
   }
 
   #onEvent(type: WatchEventType, object: ApiObject): void {

@@ -13,17 +13,24 @@ interface Page {
   readonly items?: readonly ApiObject[]
 }
 
+/** How much of objects is asked for. */
+export interface ObjectsCall {
+  readonly signal: AbortSignal
+  /** Their `metadata` alone: other parts may be large, and nobody's business. */
+  readonly accept?: string
+}
+
 const PAGE = 500
 /** Of one kind. */
 const MAX_OBJECTS = 200_000
 
 /** All objects under a path, page by page. Rejects with an ApiError, or with what is wrong with the connection. */
-export async function listObjects(cluster: Cluster, path: string, signal: AbortSignal): Promise<ObjectList> {
+export async function listObjects(cluster: Cluster, path: string, call: ObjectsCall): Promise<ObjectList> {
   const items: ApiObject[] = []
   let next = ''
   for (;;) {
     const query = new URLSearchParams({ limit: String(PAGE), ...(next === '' ? {} : { continue: next }) })
-    const page = await callApi<Page>(cluster, `${path}?${query}`, { signal })
+    const page = await callApi<Page>(cluster, `${path}?${query}`, call)
     items.push(...(page.items ?? []))
     if (items.length > MAX_OBJECTS) throw new Error(`${path}: there are more than ${MAX_OBJECTS} objects`)
     next = page.metadata.continue ?? ''

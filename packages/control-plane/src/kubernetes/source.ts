@@ -12,7 +12,6 @@ export interface KubernetesSourceOptions {
   readonly clock?: Clock
 }
 
-/** Kinds that are there in every cluster; the others come with definitions that may be installed later. */
 const PODS_PATH = '/api/v1/pods'
 
 /** The resources of a cluster, as they change. Workloads have the labels of their pods. */
@@ -69,6 +68,7 @@ export class KubernetesSource implements Source {
     const watch = new KindWatch({
       ...this.#options,
       paths: [PODS_PATH],
+      isMetadataOnly: true,
       sink: {
         onList: (pods) => {
           changed(this.#pods.replace(pods))

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import type { ApiObject } from './api-object.ts'
 import { openCall, SilenceError } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
+import type { ObjectsCall } from './list-objects.ts'
 
 /** `BOOKMARK`: only its version means something; `ERROR`: a `Status`. */
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
@@ -18,11 +19,11 @@ export async function watchObjects(
   path: string,
   resourceVersion: string,
   onEvent: OnWatchEvent,
-  signal: AbortSignal,
+  call: ObjectsCall,
 ): Promise<void> {
   const query = new URLSearchParams({ watch: 'true', resourceVersion, allowWatchBookmarks: 'true' })
   query.set('timeoutSeconds', String(WATCH_SECONDS))
-  const response = await openCall(cluster, `${path}?${query}`, { signal, timeoutMs: SILENCE_MS })
+  const response = await openCall(cluster, `${path}?${query}`, { ...call, timeoutMs: SILENCE_MS })
   try {
     for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
       const event = JSON.parse(line) as { readonly type: WatchEventType; readonly object: ApiObject }
