@@ -83,7 +83,7 @@ const NO_POLICIES: Readonly<Record<string, string>> = {
   ClusterConfig: `name statName discovery eds dnsRefreshMs dnsLookupFamily dnsFailureRefresh respectDnsTtl dnsServers
     endpoints connectTimeoutMs loadBalancer localityLb subsets panicThresholdPercent bufferLimitBytes
     closesConnectionsOfUnhealthy ignoresHealthOnRemoval ignoresUncheckedHosts http2 transportMatches`,
-  ListenerConfig: 'name address direction proxyProtocol bufferLimitBytes maxConnections filter',
+  ListenerConfig: 'name address direction proxyProtocol identityTlv bufferLimitBytes maxConnections filter',
   MetaProtocolConfig: `kind statPrefix applicationProtocol codec multiplexing filters routes rds idleTimeoutMs
     maxMessageBytes maxInFlightPerConnection maxDownstreamBufferBytes partialMessageTimeoutMs generateRequestId tracing
     accessLogs`,
