@@ -147,7 +147,7 @@ test('the manifest tells name, version, digest, size and what the module brings'
     codecs: [{ name: 'test.mine', contract: 1, correlation: 'id' }],
     filters: [{ name: 'f', typeUrl: 'test.F' }],
     sdk: json(resolve(import.meta.dirname, '../../package.json'))['version'],
-    engines: { node: '>=22.18' },
+    engines: { node: '>=22.19' },
     sbom: 'acme-my-codec-1.2.3.cdx.json',
   })
   const line = `${packed.sha256}  ${packed.files.module}\n`
