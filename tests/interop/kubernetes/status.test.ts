@@ -54,6 +54,9 @@ test('status says what became of resources; one replica writes it, and when that
     assert.equal(version(), before, 'a status is written once')
     assert.equal(holderOf(kubernetes), leader, 'the second one leads only when the first does not')
 
+    kubernetes.kubectl(['replace', '--force', '-f', '-'], greeterRouter({ v1: 100 }))
+    await eventually('one that was made anew is accepted too', () => isAccepted(kubernetes, 'greeter'))
+
     await first[Symbol.asyncDispose]()
     await eventually('the second leads', () => holderOf(kubernetes) !== '' && holderOf(kubernetes) !== leader)
     kubernetes.kubectl(['apply', '-f', '-'], greeterRouter({ v1: 100 }, 'another'))

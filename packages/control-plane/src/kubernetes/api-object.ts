@@ -12,6 +12,8 @@ import { knownFields } from './known-fields.ts'
 export interface ApiObject {
   readonly metadata: {
     readonly name: string
+    /** Of this object, and of none of the same name before it or after it. */
+    readonly uid?: string
     readonly namespace?: string
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
@@ -24,12 +26,12 @@ export interface ApiObject {
 export function toResource(kind: KindDefinition, version: string, object: ApiObject): PlacedResource {
   const { metadata, ...rest } = object
   const { status: _, ...words } = rest as Readonly<Record<string, unknown>>
-  const { name, namespace = '', labels = {}, annotations = {}, creationTimestamp = '' } = metadata
+  const { name, uid, namespace = '', labels = {}, annotations = {}, creationTimestamp = '' } = metadata
   const resource = {
     ...knownFields(kind.kind, words),
     apiVersion: apiVersionOf(kind, version),
     kind: kind.kind,
-    metadata: { name, namespace, labels, annotations, resourceVersion: '', creationTimestamp },
+    metadata: { name, uid, namespace, labels, annotations, resourceVersion: '', creationTimestamp },
   }
   const placed = withoutPlace(resource as unknown as Resource) // what `spec` holds is validated later
   // what is said of it should say of what

@@ -145,3 +145,19 @@ test('an API server that refuses is asked again, and tells nothing', { timeout: 
   const { told } = await follow([PATH], [status(403), status(500), (response) => response.destroy(), list(1)])
   assert.deepEqual(told, ['list '])
 })
+
+const BRIEF: readonly (readonly [what: string, answer: Answer])[] = [
+  ['end at once', (response) => void response.end()],
+  ['are answered by 410', status(410)],
+  ['say at once that all is forgotten', (response) => void response.end('{"type":"ERROR","object":{"code":410}}\n')],
+]
+for (const [what, brief] of BRIEF) {
+  test(`watches that ${what} are asked for less and less often`, { timeout: 30_000 }, async () => {
+    const startedMs = performance.now()
+    const isForgotten = what !== BRIEF[0]?.[0]
+    const round = isForgotten ? [list(5), brief] : [brief]
+    await follow([PATH], [...(isForgotten ? [] : [list(5)]), ...round, ...round, ...round])
+    // at least half of 0.5, 1 and 2 s
+    assert.ok(performance.now() - startedMs > 1_700)
+  })
+}

@@ -30,7 +30,8 @@ const MAX_WAIT_MS = 30_000
 const NOT_FOUND = 404
 const GONE = 410
 
-type WatchEnd = 'ended' | 'gone'
+/** `empty`: before anything came. */
+type WatchEnd = 'ended' | 'empty' | 'gone'
 
 /**
  * One kind of objects, from now on:
@@ -70,7 +71,6 @@ export class KindWatch {
           path,
           this.#call('PartialObjectMetadataList', signal),
         )
-        this.#failures = 0
         this.#version = resourceVersion
         sink.onList(items, path)
         return path
@@ -90,24 +90,27 @@ export class KindWatch {
   async #follow(path: string, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        if ((await this.#watch(path, signal)) === 'gone') return
+        const end = await this.#watch(path, signal)
+        if (end !== 'ended') await this.#pause(signal)
+        if (end === 'gone') return
       } catch (error: unknown) {
         const { statusCode } = error as { readonly statusCode?: number }
-        if (statusCode === GONE || statusCode === NOT_FOUND) return
+        if (statusCode === GONE || statusCode === NOT_FOUND) return this.#pause(signal)
         await this.#failed(error, signal)
       }
     }
   }
 
   async #watch(path: string, signal: AbortSignal): Promise<WatchEnd> {
-    let isGone = false
+    let end: WatchEnd = 'empty'
     const onEvent: OnWatchEvent = (type, object) => {
-      if (type === 'ERROR') isGone = true
-      else this.#onEvent(type, object)
+      if (type === 'ERROR') end = 'gone'
+      else if (end !== 'gone') end = 'ended'
+      if (type !== 'ERROR') this.#onEvent(type, object)
     }
     const call = this.#call('PartialObjectMetadata', signal)
     await watchObjects(this.#options.cluster, path, this.#version, onEvent, call)
-    return isGone ? 'gone' : 'ended'
+    return end
   }
 
   #call(kind: string, signal: AbortSignal): ObjectsCall {
@@ -137,6 +140,12 @@ export class KindWatch {
       message,
     })
     await this.#wait(signal)
+  }
+
+  /** Whoever answers, but never with an event, is not asked without end either. */
+  #pause(signal: AbortSignal): Promise<void> {
+    this.#failures++
+    return this.#wait(signal)
   }
 
   /** Twice as long each time, and not all at the same moment. */

@@ -90,7 +90,8 @@ export class StatusWriter {
     const stored = key === undefined ? undefined : this.#options.backend.resources().get(key)
     if (key === undefined) return PACE_MS
     this.#waiting.delete(key)
-    const text = JSON.stringify(stored?.status)
+    // with the version, for a resource that was made anew has no status
+    const text = JSON.stringify([stored?.resource.metadata.resourceVersion, stored?.status])
     if (stored === undefined || this.#written.get(key) === text) return 0
     try {
       await this.#write(stored)
