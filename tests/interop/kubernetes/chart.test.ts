@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { CHART, MANIFEST, renderManifest, runHelm } from '../../../scripts/render-manifest.ts'
+import { ROOT } from '../../../scripts/workspace.ts'
+import { IMAGE_CODEC, MAP_CODEC, PROXY, render, renderText, VALUE_SETS, type Values } from './chart-values.ts'
+import { installDefinitions } from './install-definitions.ts'
+import { type Kubernetes, startKubernetes } from './start-kubernetes.ts'
+
+const STRICT = ['--server-side', '--validate=strict', '--warnings-as-errors']
+
+for (const [title, values] of Object.entries(VALUE_SETS)) {
+  test(`helm lint --strict finds nothing: ${title}`, () => {
+    const said = runHelm(['lint', '--strict', CHART, '--values', '-'], JSON.stringify(values))
+    assert.match(said, /1 chart\(s\) linted, 0 chart\(s\) failed/)
+    assert.doesNotMatch(said, /WARNING|ERROR/)
+  })
+}
+
+const { image: _image, ...withoutSource } = IMAGE_CODEC
+const refused: Readonly<Record<string, Values>> = {
+  'a codec image by a tag alone': { codecs: [{ ...IMAGE_CODEC, image: 'registry.example/mine:v1' }] },
+  'a codec from two places': { codecs: [{ ...IMAGE_CODEC, configMap: 'mine' }] },
+  'a codec from nowhere': { codecs: [withoutSource] },
+  'a codec without a digest of its file': { codecs: [{ ...MAP_CODEC, sha256: '' }] },
+  'a codec whose file is elsewhere': { codecs: [{ ...MAP_CODEC, file: '../codec.mjs' }] },
+  'proxies that serve nothing': { proxy: { enabled: true } },
+  'a port that needs privileges': { proxy: { ...PROXY, ports: [{ name: 'greeter', port: 80 }] } },
+  'a value that there is none of': { controlPlane: { replica: 3 } },
+}
+for (const [what, values] of Object.entries(refused)) {
+  test(`the chart refuses ${what}`, () => {
+    assert.throws(() => render(values), /values don't meet the specifications of the schema/)
+  })
+}
+
+test('the chart refuses a release whose names would be cut off', () => {
+  assert.throws(() => render({}, { release: 'm'.repeat(41) }), /at most 40 characters/)
+  assert.ok(render({}, { release: 'm'.repeat(40) }).length > 0)
+})
+
+test('releases have no object in common, whatever they and their namespaces are called', () => {
+  const places = [
+    { release: 'a', namespace: 'b' },
+    { release: 'b', namespace: 'b' },
+    { release: 'a', namespace: 'a' },
+    { release: 'b-c', namespace: 'a' },
+    { release: 'c', namespace: 'a-b' },
+  ]
+  const values = VALUE_SETS['codecs from an OCI image and from a ConfigMap, and proxies'] as Values
+  const objects = places.flatMap((place) =>
+    render(values, place).map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`),
+  )
+  assert.deepEqual(
+    objects.filter((name, index) => objects.indexOf(name) !== index),
+    [],
+  )
+})
+
+test('what is made of the chart is up to date: npm run manifests makes it again', () => {
+  assert.equal(readFileSync(MANIFEST, 'utf8'), renderManifest())
+  const files = (folder: string) =>
+    Object.fromEntries(globSync(join(folder, '*.yaml')).map((file) => [basename(file), readFileSync(file, 'utf8')]))
+  assert.deepEqual(files(join(CHART, 'crds')), files(join(ROOT, 'deploy/crds')))
+})
+
+test('the chart has the version of the packages', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  const text = readFileSync(join(CHART, 'Chart.yaml'), 'utf8')
+  assert.deepEqual(
+    [...text.matchAll(/^(?:version|appVersion): (.*)$/gm)].map(([, found]) => found),
+    [version, version],
+  )
+})
+
+describe('a real API server, in a namespace that warns of pods that are not restricted', { timeout: 240_000 }, () => {
+  let kubernetes: Kubernetes
+
+  before(async () => {
+    kubernetes = await startKubernetes({ featureGates: ['ImageVolume'] })
+    installDefinitions(kubernetes)
+    const modes = ['enforce', 'warn'].map((mode) => `pod-security.kubernetes.io/${mode}=restricted`)
+    for (const namespace of Object.keys(VALUE_SETS).map((_, index) => `mesh-${index}`)) {
+      kubernetes.kubectl(['create', 'namespace', namespace])
+      kubernetes.kubectl(['label', 'namespace', namespace, ...modes])
+    }
+  })
+
+  after(() => kubernetes[Symbol.asyncDispose]())
+
+  for (const [index, [title, values]] of Object.entries(VALUE_SETS).entries()) {
+    const namespace = `mesh-${index}`
+    test(`takes the chart without a warning: ${title}`, () => {
+      kubernetes.kubectl(['apply', ...STRICT, '-f', '-'], renderText(values, { namespace }))
+    })
+
+    test(`lets its pods be: ${title}`, () => {
+      for (const { kind, metadata, spec } of render(values, { namespace })) {
+        if (kind !== 'Deployment') continue
+        const pod = { ...spec?.template, metadata: { name: metadata.name, namespace }, apiVersion: 'v1', kind: 'Pod' }
+        kubernetes.kubectl(['create', '--validate=strict', '--warnings-as-errors', '-f', '-'], JSON.stringify(pod))
+      }
+    })
+  }
+
+  test('would not take it without a warning if the pods were less restricted', () => {
+    const text = renderText({}, { namespace: 'mesh-0', release: 'other' })
+    const lessStrict = text.replace('allowPrivilegeEscalation: false', 'allowPrivilegeEscalation: true')
+    assert.notEqual(lessStrict, text)
+    const apply = () => kubernetes.kubectl(['apply', ...STRICT, '-f', '-'], lessStrict)
+    assert.throws(apply, /would violate PodSecurity "restricted:latest": allowPrivilegeEscalation/)
+  })
+
+  test('takes the plain manifests', () => {
+    kubernetes.kubectl(['apply', ...STRICT, '-f', MANIFEST])
+  })
+
+  test('has Helm install, upgrade and remove it', () => {
+    const helm = (...args: string[]) => runHelm([...args, '--kubeconfig', kubernetes.kubeconfig, '--namespace', 'helm'])
+    helm('install', 'mesh', CHART, '--create-namespace')
+    const upgraded = helm('upgrade', 'mesh', CHART, '--set', 'controlPlane.replicas=3')
+    assert.match(upgraded, /mesh-control-plane\.helm:15010/, 'the notes say where proxies come')
+    const replicas = ['get', 'deployment', 'mesh-control-plane', '-n', 'helm', '-o', 'jsonpath={.spec.replicas}']
+    assert.equal(kubernetes.kubectl(replicas), '3')
+    helm('uninstall', 'mesh')
+    const kinds = 'deployments,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets'
+    assert.equal(
+      kubernetes.kubectl(['get', kinds, '-n', 'helm', '-o', 'name', '-l', 'app.kubernetes.io/name=meltemi']),
+      '',
+    )
+    // the definitions, with all resources of the cluster, are not the chart's to remove
+    assert.match(kubernetes.kubectl(['get', 'crd', '-o', 'name']), /metarouters/)
+  })
+})
