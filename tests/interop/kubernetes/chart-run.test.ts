@@ -53,7 +53,7 @@ describe('what the chart starts', { timeout: 240_000 }, () => {
     servicePort = await freePort()
     replace = (text) =>
       text
-        .replaceAll('mesh-control-plane.shop:15010', `127.0.0.1:${xds}`)
+        .replaceAll('mesh-control-plane.shop.svc.cluster.local:15010', `127.0.0.1:${xds}`)
         .replaceAll('0.0.0.0:15010', `127.0.0.1:${xds}`)
         .replaceAll(':15080', `:${api}`)
         .replaceAll(':15000', `:${admin}`)
