@@ -107,7 +107,7 @@ describe('what the chart starts', { timeout: 240_000 }, () => {
     await eventually('it is ready', () => holds(readinessProbe))
     assert.ok(await holds(livenessProbe))
     const condition = '{.status.conditions[0].type}={.status.conditions[0].status}'
-    const accepted = ['get', 'applicationprotocol', 'mesh-mine', ...OWN, '-o', `jsonpath=${condition}`]
+    const accepted = ['get', 'applicationprotocol', 'shop.mesh.mine', '-o', `jsonpath=${condition}`]
     await eventually('it takes the codec', () => kubernetes.kubectl(accepted) === 'Accepted=True')
     assert.doesNotMatch(process.errors, /forbidden|"level":"(?:error|warn)/)
   })

@@ -35,27 +35,11 @@ for (const [what, values] of Object.entries(refused)) {
   })
 }
 
-test('the chart refuses a release whose names would be cut off', () => {
-  assert.throws(() => render({}, { release: 'm'.repeat(41) }), /at most 40 characters/)
+test('the chart refuses a release that its Services could not be called after', () => {
+  for (const release of ['m'.repeat(41), '1mesh', 'mesh.one']) {
+    assert.throws(() => render({}, { release }), /the release should be called by at most 40 small letters/)
+  }
   assert.ok(render({}, { release: 'm'.repeat(40) }).length > 0)
-})
-
-test('releases have no object in common, whatever they and their namespaces are called', () => {
-  const places = [
-    { release: 'a', namespace: 'b' },
-    { release: 'b', namespace: 'b' },
-    { release: 'a', namespace: 'a' },
-    { release: 'b-c', namespace: 'a' },
-    { release: 'c', namespace: 'a-b' },
-  ]
-  const values = VALUE_SETS['codecs from an OCI image and from a ConfigMap, and proxies'] as Values
-  const objects = places.flatMap((place) =>
-    render(values, place).map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`),
-  )
-  assert.deepEqual(
-    objects.filter((name, index) => objects.indexOf(name) !== index),
-    [],
-  )
 })
 
 test('what is made of the chart is up to date: npm run manifests makes it again', () => {
@@ -104,12 +88,30 @@ describe('a real API server, in a namespace that warns of pods that are not rest
     })
   }
 
+  test('mounts the image of a codec by its digest', () => {
+    // an API server without image volumes takes the Deployment too, and leaves them out
+    const volume = '{.spec.template.spec.volumes[?(@.name=="codec-mine")].image.reference}'
+    const get = ['get', 'deployment', 'mesh-control-plane', '-n', 'mesh-2', '-o', `jsonpath=${volume}`]
+    assert.equal(kubernetes.kubectl(get), IMAGE_CODEC['image'])
+  })
+
   test('would not take it without a warning if the pods were less restricted', () => {
     const text = renderText({}, { namespace: 'mesh-0', release: 'other' })
     const lessStrict = text.replace('allowPrivilegeEscalation: false', 'allowPrivilegeEscalation: true')
     assert.notEqual(lessStrict, text)
     const apply = () => kubernetes.kubectl(['apply', ...STRICT, '-f', '-'], lessStrict)
     assert.throws(apply, /would violate PodSecurity "restricted:latest": allowPrivilegeEscalation/)
+  })
+
+  test('has room for several releases, whatever they and their namespaces are called', () => {
+    const places = ['a/b', 'b/b', 'a/a', 'b-c/a', 'c/a-b'].map((place) => place.split('/') as [string, string])
+    for (const namespace of new Set(places.map(([, each]) => each)))
+      kubernetes.kubectl(['create', 'namespace', namespace])
+    const values = VALUE_SETS['codecs from an OCI image and from a ConfigMap, and proxies'] as Values
+    for (const [release, namespace] of places) {
+      // which fails for what is there already
+      kubernetes.kubectl(['create', '-f', '-'], renderText(values, { release, namespace }))
+    }
   })
 
   test('takes the plain manifests', () => {

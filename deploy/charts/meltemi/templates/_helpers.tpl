@@ -1,6 +1,8 @@
-{{/* What all names begin with. Longer ones would be cut off, and could then be those of another release. */}}
+{{/* What all names begin with, those of Services too. Longer ones would be cut off, and could be another release's then. */}}
 {{- define "meltemi.name" -}}
-{{- if gt (len .Release.Name) 40 }}{{ fail "the name of the release should have at most 40 characters" }}{{ end -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$" .Release.Name) }}
+{{- fail "the release should be called by at most 40 small letters, digits and hyphens, beginning with a letter" }}
+{{- end -}}
 {{ .Release.Name }}
 {{- end }}
 
