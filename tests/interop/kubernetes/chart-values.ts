@@ -24,11 +24,14 @@ export interface Rendered {
 
 export interface PodSpec {
   readonly containers: readonly Container[]
+  readonly terminationGracePeriodSeconds: number
 }
 
 export interface Container {
   readonly args: readonly string[]
   readonly env: readonly { readonly name: string; readonly value?: string }[]
+  readonly securityContext: { readonly readOnlyRootFilesystem?: boolean }
+  readonly resources: { readonly requests: Values; readonly limits: Values }
   readonly readinessProbe: Probe
   readonly livenessProbe: Probe
 }

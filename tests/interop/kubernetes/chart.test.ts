@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { CHART, MANIFEST, renderManifest, runHelm } from '../../../scripts/render-manifest.ts'
 import { ROOT } from '../../../scripts/workspace.ts'
-import { IMAGE_CODEC, MAP_CODEC, PROXY, render, renderText, VALUE_SETS, type Values } from './chart-values.ts'
+import { IMAGE_CODEC, MAP_CODEC, PROXY, podOf, render, renderText, VALUE_SETS, type Values } from './chart-values.ts'
 import { installDefinitions } from './install-definitions.ts'
 import { type Kubernetes, startKubernetes } from './start-kubernetes.ts'
 
@@ -40,6 +40,21 @@ test('the chart refuses a release that its Services could not be called after', 
     assert.throws(() => render({}, { release }), /the release should be called by at most 40 small letters/)
   }
   assert.ok(render({}, { release: 'm'.repeat(40) }).length > 0)
+})
+
+test('containers cannot write into their image, ask for what they need, and have time to end', () => {
+  const rendered = render({ proxy: { ...PROXY, drainTimeS: 60 } })
+  for (const component of ['control-plane', 'proxy']) {
+    const { containers, terminationGracePeriodSeconds } = podOf(rendered, component)
+    assert.equal(containers.length, 1)
+    for (const { securityContext, resources } of containers) {
+      assert.equal(securityContext.readOnlyRootFilesystem, true)
+      assert.deepEqual(Object.keys(resources.requests), ['cpu', 'memory'])
+      assert.ok(resources.limits['memory'] !== undefined)
+    }
+    // 5 s of the preStop hook, the drain, and 5 s for clients to leave
+    assert.ok(terminationGracePeriodSeconds >= (component === 'proxy' ? 70 : 30), component)
+  }
 })
 
 test('what is made of the chart is up to date: npm run manifests makes it again', () => {
