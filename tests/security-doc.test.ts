@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parseAllDocuments } from 'yaml'
+import { ROOT } from '../scripts/workspace.ts'
+import { hasTest, parsePromises } from './promises/table.ts'
+
+interface Role {
+  readonly kind: string
+  readonly rules?: readonly {
+    readonly resources: readonly string[]
+    readonly verbs: readonly string[]
+  }[]
+}
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const PAGE = read('docs/security.md')
+
+/** Rows of the table below a heading, as lists of cells. */
+function rowsOf(heading: string): readonly (readonly string[])[] {
+  const [, rest = ''] = PAGE.split(`\n## ${heading}\n`)
+  const [section = ''] = rest.split('\n## ')
+  const lines = section.split('\n').filter((line) => line.startsWith('| '))
+  return lines.slice(1).map((line) => line.slice(2, -2).split(' | '))
+}
+
+test('every "cannot" of docs/security.md names tests that exist', () => {
+  const { proven, proofs, faults } = parsePromises(PAGE)
+  assert.deepEqual(faults, [])
+  assert.deepEqual(
+    proven,
+    proven.map((_, at) => `S.${at + 1}`),
+  )
+  assert.ok(proven.length >= 20)
+  const missing = proofs.filter(({ file, title }) => !existsSync(join(ROOT, file)) || !hasTest(read(file), title))
+  assert.deepEqual(missing, [])
+})
+
+test('its permissions are those of the manifest', () => {
+  const stated = rowsOf('Permissions').flatMap(([what = '', verbs = '']) =>
+    [...what.matchAll(/`([^`]+)`/g)].flatMap(([, resource]) => verbs.split(' ').map((verb) => `${verb} ${resource}`)),
+  )
+  const documents = parseAllDocuments(read('deploy/manifests/permissions.yaml')).map((one) => one.toJS() as Role)
+  const rules = documents.flatMap(({ rules = [] }) => rules)
+  const given = rules.flatMap(({ resources, verbs }) =>
+    resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`)),
+  )
+  assert.deepEqual(stated.toSorted(), [...new Set(given)].toSorted())
+})
+
+test('its ports are the defaults of the commands, on loopback', () => {
+  const commands = join('packages/cli/src/commands')
+  const sources = ['proxy.ts', 'control-plane-options.ts', 'control-plane.ts', 'up.ts', 'ratelimit.ts']
+  const defaults = sources.flatMap((file) => [
+    ...read(join(commands, file)).matchAll(/host: '([\d.]+)', port: ([\d_]+)/g),
+  ])
+  assert.deepEqual([...new Set(defaults.map(([, host]) => host))], ['127.0.0.1'])
+  const ports = new Set(defaults.map(([, , port]) => (port as string).replace('_', '')))
+  const stated = rowsOf('Ports').flatMap(([port = '']) => (/^\d+$/.test(port) ? [port] : []))
+  assert.deepEqual(stated.toSorted(), [...ports].toSorted())
+})
