@@ -10,7 +10,12 @@ import { installDefinitions } from './install-definitions.ts'
 import { type Kubernetes, startKubernetes } from './start-kubernetes.ts'
 
 interface Status {
-  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[]
+  readonly conditions?: readonly {
+    readonly type: string
+    readonly status: string
+    readonly message: string
+    readonly observedGeneration?: number
+  }[]
 }
 
 function statusOf({ kubectl }: Kubernetes, name: string): Status {
@@ -53,6 +58,11 @@ test('status says what became of resources; one replica writes it, and when that
     assert.equal(statusOf(kubernetes, 'refused').conditions?.[0]?.status, 'False')
     assert.equal(version(), before, 'a status is written once')
     assert.equal(holderOf(kubernetes), leader, 'the second one leads only when the first does not')
+
+    kubernetes.kubectl(['apply', '-f', '-'], greeterRouter({ v1: 60, v2: 40 }))
+    await eventually('a condition says of which generation it is', () => {
+      return statusOf(kubernetes, 'greeter').conditions?.[0]?.observedGeneration === 2
+    })
 
     kubernetes.kubectl(['replace', '--force', '-f', '-'], greeterRouter({ v1: 100 }))
     await eventually('one that was made anew is accepted too', () => isAccepted(kubernetes, 'greeter'))

@@ -14,6 +14,8 @@ export interface ApiObject {
     readonly name: string
     /** Of this object, and of none of the same name before it or after it. */
     readonly uid?: string
+    /** Grows with each change of what is wanted. */
+    readonly generation?: number
     readonly namespace?: string
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
@@ -26,12 +28,12 @@ export interface ApiObject {
 export function toResource(kind: KindDefinition, version: string, object: ApiObject): PlacedResource {
   const { metadata, ...rest } = object
   const { status: _, ...words } = rest as Readonly<Record<string, unknown>>
-  const { name, uid, namespace = '', labels = {}, annotations = {}, creationTimestamp = '' } = metadata
+  const { name, uid, generation, namespace = '', labels = {}, annotations = {}, creationTimestamp = '' } = metadata
   const resource = {
     ...knownFields(kind.kind, words),
     apiVersion: apiVersionOf(kind, version),
     kind: kind.kind,
-    metadata: { name, uid, namespace, labels, annotations, resourceVersion: '', creationTimestamp },
+    metadata: { name, uid, generation, namespace, labels, annotations, resourceVersion: '', creationTimestamp },
   }
   const placed = withoutPlace(resource as unknown as Resource) // what `spec` holds is validated later
   // what is said of it should say of what

@@ -30,6 +30,8 @@ interface Lease {
 const LEASE_SECONDS = 15
 const RENEW_DEADLINE_MS = 10_000
 const RETRY_MS = 2_000
+/** Of each call: both that a renewal takes are over within its deadline. */
+const TIMEOUT_MS = 5_000
 const RELEASE_MS = 2_000
 const NOT_FOUND = 404
 const CONFLICT = 409
@@ -97,7 +99,7 @@ export class LeaderElection {
     const { name, identity, clock } = this.#options
     const { signal } = this.#stopping
     try {
-      const lease = await callApi<Lease>(this.#cluster, `${this.#path}/${name}`, { signal })
+      const lease = await callApi<Lease>(this.#cluster, `${this.#path}/${name}`, { signal, timeoutMs: TIMEOUT_MS })
       const { holderIdentity = '', leaseDurationSeconds = LEASE_SECONDS } = lease.spec
       const said = `${holderIdentity} ${lease.metadata.resourceVersion}`
       if (said !== this.#seen) this.#seenMs = clock.now()
@@ -105,7 +107,12 @@ export class LeaderElection {
       const isOld = clock.now() - this.#seenMs > leaseDurationSeconds * 1000
       if (holderIdentity !== identity && holderIdentity !== '' && !isOld) return false
       const body = { ...lease, spec: this.#spec(lease) }
-      await callApi(this.#cluster, `${this.#path}/${name}`, { method: 'PUT', body, signal })
+      await callApi(this.#cluster, `${this.#path}/${name}`, {
+        method: 'PUT',
+        body,
+        signal,
+        timeoutMs: TIMEOUT_MS,
+      })
       return true
     } catch (error: unknown) {
       if (isAnswer(error, CONFLICT)) return false
@@ -119,7 +126,8 @@ export class LeaderElection {
     const lease: Lease = { metadata: { name, namespace }, spec: this.#spec(undefined) }
     const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...lease }
     try {
-      await callApi(this.#cluster, this.#path, { method: 'POST', body, signal: this.#stopping.signal })
+      const { signal } = this.#stopping
+      await callApi(this.#cluster, this.#path, { method: 'POST', body, signal, timeoutMs: TIMEOUT_MS })
       return true
     } catch (error: unknown) {
       if (isAnswer(error, CONFLICT)) return false

@@ -1,6 +1,6 @@
-import { apiVersionOf, kindOf, type ResourceKey, type ResourceKind } from '@meltemi/api'
+import { apiVersionOf, kindOf, type Resource, type ResourceKey, type ResourceKind } from '@meltemi/api'
 import type { Clock, Logger, MetricRegistry, Timer } from '@meltemi/runtime'
-import type { Backend, StoredResource } from '../admin/backend.ts'
+import type { Backend, ResourceStatus, StoredResource } from '../admin/backend.ts'
 import { APPLY, ApiError, callApi } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
 
@@ -20,14 +20,24 @@ const KINDS: ReadonlySet<ResourceKind> = new Set([
 ])
 /** Between two writes: 20 a second, so that a thousand proxies that come do not keep the API server busy. */
 const PACE_MS = 50
-/** After one that has failed. */
+/** After one to which nobody answered, or only that it is too much. */
 const RETRY_MS = 2_000
+/** One that the API server refuses, for example because it may not be written, is tried again so much later. */
+const REFUSED_MS = 30_000
+/** So that no write is under way any more when the Lease may be another one's. */
+const TIMEOUT_MS = 5_000
+const NOT_FOUND = 404
+const TOO_MANY = 429
 const FIELD_MANAGER = 'meltemi'
 
-/** Writes what became of resources into their `status`, by server-side apply. A resource waits at most once. */
+/**
+ * Writes what became of resources into their `status`, by server-side apply. A resource waits at most once, and one that is
+ * refused holds up no other.
+ */
 export class StatusWriter {
   readonly #options: StatusWriterOptions
   readonly #waiting = new Set<ResourceKey>()
+  readonly #refused = new Set<ResourceKey>()
   /** As written last. */
   readonly #written = new Map<ResourceKey, string>()
   readonly #stopping = new AbortController()
@@ -35,6 +45,7 @@ export class StatusWriter {
   readonly #writes: { add(n: number): void }
   readonly #failures: { add(n: number): void }
   #timer: Timer | undefined
+  #refusedTimer: Timer | undefined
   #turn: Promise<void> = Promise.resolve()
 
   constructor(options: StatusWriterOptions) {
@@ -59,6 +70,7 @@ export class StatusWriter {
     this.#unsubscribe()
     this.#stopping.abort()
     this.#timer?.cancel()
+    this.#refusedTimer?.cancel()
     await this.#turn
   }
 
@@ -70,6 +82,7 @@ export class StatusWriter {
 
   #forget(key: ResourceKey): void {
     this.#waiting.delete(key)
+    this.#refused.delete(key)
     this.#written.delete(key)
   }
 
@@ -105,14 +118,24 @@ export class StatusWriter {
 
   #failed(key: ResourceKey, error: unknown): number {
     const { logger } = this.#options
-    // it is gone
-    if (error instanceof ApiError && error.statusCode === 404) return PACE_MS
-    if (this.#stopping.signal.aborted) return PACE_MS
+    const code = error instanceof ApiError ? error.statusCode : 0
+    if (code === NOT_FOUND || this.#stopping.signal.aborted) return PACE_MS
     this.#failures.add(1)
-    this.#waiting.add(key)
     const message = error instanceof Error ? error.message : String(error)
     logger.limited('status', 1)?.warn('a status could not be written, it is tried again', { resource: key, message })
+    if (code >= 400 && code < 500 && code !== TOO_MANY) return this.#wantLater(key)
+    this.#waiting.add(key)
     return RETRY_MS
+  }
+
+  #wantLater(key: ResourceKey): number {
+    this.#refused.add(key)
+    this.#refusedTimer ??= this.#options.clock.setTimer(REFUSED_MS, () => {
+      this.#refusedTimer = undefined
+      for (const each of this.#refused) this.#want(each)
+      this.#refused.clear()
+    })
+    return PACE_MS
   }
 
   async #write({ resource, status }: StoredResource): Promise<void> {
@@ -123,12 +146,19 @@ export class StatusWriter {
     const folder = namespace === '' ? '' : `/namespaces/${namespace}`
     const path = `/apis/${apiVersion}${folder}/${definition.plural}/${name}/status?fieldManager=${FIELD_MANAGER}&force=true`
     const metadata = { name, ...(namespace === '' ? {} : { namespace }) }
-    const body = { apiVersion, kind: resource.kind, metadata, status }
+    const body = { apiVersion, kind: resource.kind, metadata, status: observed(status, resource) }
     await callApi(this.#options.cluster, path, {
       method: 'PATCH',
       contentType: APPLY,
       body,
       signal: this.#stopping.signal,
+      timeoutMs: TIMEOUT_MS,
     })
   }
+}
+
+/** With the generation that it is said of, as those who wait for a condition want to know. */
+function observed(status: ResourceStatus, { metadata }: Resource): object {
+  const { generation: observedGeneration } = metadata as { readonly generation?: number }
+  return { ...status, conditions: status.conditions.map((condition) => ({ ...condition, observedGeneration })) }
 }
