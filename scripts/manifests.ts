@@ -5,7 +5,7 @@
 
 import { cpSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { CHART, MANIFEST, renderManifest } from './render-manifest.ts'
+import { CHART, MANIFEST, renderManifest, renderWebhookManifest, WEBHOOK_MANIFEST } from './render-manifest.ts'
 import { ROOT } from './workspace.ts'
 
 const copy = join(CHART, 'crds')
@@ -13,3 +13,4 @@ rmSync(copy, { recursive: true, force: true })
 mkdirSync(copy)
 for (const file of globSync('deploy/crds/*.yaml', { cwd: ROOT })) cpSync(join(ROOT, file), join(copy, basename(file)))
 writeFileSync(MANIFEST, renderManifest())
+writeFileSync(WEBHOOK_MANIFEST, renderWebhookManifest())

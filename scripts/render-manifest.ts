@@ -7,6 +7,8 @@ import { ROOT } from './workspace.ts'
 export const CHART: string = join(ROOT, 'deploy/charts/meltemi')
 export const MANIFEST: string = join(ROOT, 'deploy/manifests/meltemi.yaml')
 
+export const WEBHOOK_MANIFEST: string = join(ROOT, 'deploy/manifests/webhook.yaml')
+
 const HELM = join(ROOT, '.tmp/bin/helm')
 const HEADER = `# Meltemi in a cluster, without Helm: a control plane in the namespace meltemi. docs/install.md tells how.
 # Rendered from deploy/charts/meltemi by \`npm run manifests\`: change the chart instead.
@@ -16,6 +18,10 @@ metadata:
   name: meltemi
   labels:
     pod-security.kubernetes.io/enforce: restricted
+`
+
+const WEBHOOK_HEADER = `# What \`meltemi control-plane --webhook-address\` needs besides permissions.yaml. docs/install.md tells how.
+# Rendered from deploy/charts/meltemi by \`npm run manifests\`: change the chart instead.
 `
 
 /** What Helm prints, on whichever stream; throws it when Helm fails. */
@@ -28,6 +34,15 @@ export function runHelm(args: readonly string[], input = ''): string {
 
 /** Text of `deploy/manifests/meltemi.yaml`. */
 export function renderManifest(): string {
-  const rendered = runHelm(['template', 'meltemi', CHART, '--namespace', 'meltemi'])
-  return HEADER + rendered.replaceAll(/^# Source: .*\n/gm, '')
+  return HEADER + render()
+}
+
+/** Text of `deploy/manifests/webhook.yaml`. */
+export function renderWebhookManifest(): string {
+  return WEBHOOK_HEADER + render('--set', 'webhook.enabled=true', '--show-only', 'templates/webhook.yaml')
+}
+
+function render(...options: readonly string[]): string {
+  const rendered = runHelm(['template', 'meltemi', CHART, '--namespace', 'meltemi', ...options])
+  return rendered.replaceAll(/^# Source: .*\n/gm, '')
 }

@@ -15,7 +15,10 @@ const PACKAGES: Readonly<Record<string, PackageRule>> = {
   api: { own: [], libraries: ['@bufbuild/protobuf', 'yaml', 're2js'] },
   runtime: { own: [], libraries: ['@bufbuild/protobuf', '@grpc/grpc-js', 'pino'] },
   proxy: { own: ['sdk', 'api', 'runtime'], libraries: ['xxhash-wasm', 're2js'] },
-  'control-plane': { own: ['api', 'runtime'], libraries: ['@kubernetes/client-node', 'ajv', 'yaml'] },
+  'control-plane': {
+    own: ['api', 'runtime'],
+    libraries: ['@kubernetes/client-node', '@peculiar/x509', 'ajv', 'reflect-metadata', 'yaml'],
+  },
   ratelimit: { own: ['api', 'runtime'], libraries: ['ioredis'] },
   console: { own: ['api/model'], libraries: ['preact', '@preact/signals', 'uplot', '@dagrejs/dagre'] },
   cli: {
@@ -30,6 +33,7 @@ const HIDDEN_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   'xxhash-wasm': ['packages/proxy/src/util/hash'],
   re2js: ['packages/proxy/src/routing/match', 'packages/api/src/convert/match'],
   '@kubernetes/client-node': ['packages/control-plane/src/kubernetes/'],
+  '@peculiar/x509': ['packages/control-plane/src/webhook/'],
   ioredis: ['packages/ratelimit/src/counters/redis'],
   esbuild: ['packages/cli/src/pack/bundle'],
 }

@@ -4,6 +4,7 @@ import { type ApiOptions, type RunningApi, startApi } from './admin/api.ts'
 import type { Backend, StoredResource } from './admin/backend.ts'
 import { FileBackend, type FileBackendOptions } from './file-backend.ts'
 import { KubernetesBackend } from './kubernetes/backend.ts'
+import { ClusterWebhook, type WebhookOptions } from './kubernetes/cluster-webhook.ts'
 import { ClusterWriter } from './kubernetes/cluster-writer.ts'
 import { type Cluster, connectCluster } from './kubernetes/connect-cluster.ts'
 import { KubernetesSource } from './kubernetes/source.ts'
@@ -50,11 +51,15 @@ export interface KubernetesOptions {
   readonly kubeconfig: string | undefined
   /** Where the Lease is that replicas elect their leader by; undefined: that of the pod, or of the kubeconfig's context. */
   readonly namespace: string | undefined
+  /** Answers the API server's questions whether resources may be stored; default: none. */
+  readonly webhook?: WebhookOptions | undefined
 }
 
 /** A control plane at work. */
 export interface ControlPlane {
   readonly xdsPort: number
+  /** undefined: there is no webhook. */
+  readonly webhookPort: number | undefined
   readonly api: RunningApi | undefined
   readonly backend: Backend
   world(): World
@@ -88,7 +93,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   })
   pipeline.serve(server)
   const trial = () => ({ domain, defaultProtocols, listenHost, modules: pipeline.modules })
-  const { source, backend, writer } =
+  const { source, backend, writer, webhook } =
     typeof resources === 'string'
       ? fromFiles(resources, { pipeline, server, trial, clock, logger })
       : fromCluster(cluster as Cluster, { ...resources, pipeline, server, clock, logger, metrics })
@@ -97,6 +102,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const close = async () => {
     await api?.close()
     await server.close()
+    await webhook?.stop()
     await writer?.stop()
     await running.stop()
     pipeline.close()
@@ -106,9 +112,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     const { port } = await listen(server, options.xds)
     const apiParts = { backend, traffic, codecs, metrics, logger }
     api = options.api === undefined ? undefined : await startApi({ ...options.api, ...apiParts })
+    const webhookPort = await webhook?.start()
     writer?.start()
     return {
       xdsPort: port,
+      webhookPort,
       api,
       backend,
       world: () => pipeline.world,
@@ -126,6 +134,7 @@ interface Origin {
   readonly backend: Backend
   /** What is said of resources where they come from. */
   readonly writer?: ClusterWriter
+  readonly webhook?: ClusterWebhook | undefined
 }
 
 interface OriginParts {
@@ -142,6 +151,7 @@ function fromFiles(path: string, parts: OriginParts & Pick<FileBackendOptions, '
 
 interface ClusterParts extends OriginParts {
   readonly namespace: string | undefined
+  readonly webhook?: WebhookOptions | undefined
   readonly metrics: MetricRegistry
 }
 
@@ -149,7 +159,10 @@ function fromCluster(cluster: Cluster, parts: ClusterParts): Origin {
   const { pipeline, server, logger } = parts
   const own = { ...parts, cluster, logger: logger.child('kubernetes') }
   const backend = new KubernetesBackend(pipeline, server)
-  return { source: new KubernetesSource(own), backend, writer: new ClusterWriter({ ...own, backend }) }
+  const writer = new ClusterWriter({ ...own, backend })
+  const isLeader = () => writer.isLeader
+  const webhook = parts.webhook === undefined ? undefined : new ClusterWebhook({ ...own, ...parts.webhook, isLeader })
+  return { source: new KubernetesSource(own), backend, writer, webhook }
 }
 
 async function listen(server: XdsServer, address: XdsAddress): Promise<{ readonly port: number }> {

@@ -57,6 +57,7 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
     codecs: [IMAGE_CODEC, MAP_CODEC],
     proxy: PROXY,
     networkPolicy: { enabled: true },
+    webhook: { enabled: true, failurePolicy: 'Ignore' },
   },
 }
 

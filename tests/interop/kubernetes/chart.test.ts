@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { CHART, MANIFEST, renderManifest, runHelm } from '../../../scripts/render-manifest.ts'
+import {
+  CHART,
+  MANIFEST,
+  renderManifest,
+  renderWebhookManifest,
+  runHelm,
+  WEBHOOK_MANIFEST,
+} from '../../../scripts/render-manifest.ts'
 import { ROOT } from '../../../scripts/workspace.ts'
 import { IMAGE_CODEC, MAP_CODEC, PROXY, podOf, render, renderText, VALUE_SETS, type Values } from './chart-values.ts'
 import { installDefinitions } from './install-definitions.ts'
@@ -59,6 +66,7 @@ test('containers cannot write into their image, ask for what they need, and have
 
 test('what is made of the chart is up to date: npm run manifests makes it again', () => {
   assert.equal(readFileSync(MANIFEST, 'utf8'), renderManifest())
+  assert.equal(readFileSync(WEBHOOK_MANIFEST, 'utf8'), renderWebhookManifest())
   const files = (folder: string) =>
     Object.fromEntries(globSync(join(folder, '*.yaml')).map((file) => [basename(file), readFileSync(file, 'utf8')]))
   assert.deepEqual(files(join(CHART, 'crds')), files(join(ROOT, 'deploy/crds')))

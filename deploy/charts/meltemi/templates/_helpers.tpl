@@ -11,6 +11,11 @@
 {{ .Release.Namespace }}:{{ include "meltemi.name" . }}-control-plane
 {{- end }}
 
+{{/* Of the webhook, which belongs to no namespace, and of its Secret: no release has a dot in its name. */}}
+{{- define "meltemi.webhook" -}}
+{{ include "meltemi.name" . }}-webhook.{{ .Release.Namespace }}
+{{- end }}
+
 {{/* By which pods are found; they never change. Takes (list root component). */}}
 {{- define "meltemi.selector" -}}
 {{- $root := index . 0 -}}

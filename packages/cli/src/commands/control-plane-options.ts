@@ -106,10 +106,14 @@ export function toControlPlaneOptions(
 }
 
 /** Where it is, in one line. */
-export function describeControlPlane({ xdsPort, api }: ControlPlane, { xdsAddress }: ControlPlaneFlags): string {
+export function describeControlPlane(
+  { xdsPort, webhookPort, api }: ControlPlane,
+  { xdsAddress }: ControlPlaneFlags,
+): string {
   const token = api?.tokenFile === undefined ? 'with the token that was given' : `token in ${api.tokenFile}`
   const page = api === undefined ? '' : `page and API ${formatHttp(api.address)} (${token}), `
-  return `${page}xDS ${formatHostPort({ host: xdsAddress.host, port: xdsPort })}`
+  const webhook = webhookPort === undefined ? '' : `webhook port ${webhookPort}, `
+  return `${page}${webhook}xDS ${formatHostPort({ host: xdsAddress.host, port: xdsPort })}`
 }
 
 /** Codecs that come with the program need no resource: their protocols are called like them. */

@@ -1,5 +1,6 @@
 /** `meltemi control-plane`: resources in, configuration for proxies out. */
 
+import type { SocketAddress } from '@meltemi/api'
 import type { ControlPlaneOptions } from '@meltemi/control-plane'
 import { Command } from 'commander'
 import type { Console } from '../console.ts'
@@ -10,6 +11,7 @@ import {
   describeControlPlane,
   toControlPlaneOptions,
 } from './control-plane-options.ts'
+import { parseAddress } from './option-values.ts'
 
 const HELP = `${CONTROL_PLANE_HELP}
 An option that names a variable (env) takes it from the environment when it is not given itself.
@@ -29,6 +31,9 @@ Kubernetes:
   the kinds that it knows, in all namespaces, as they change. Workloads of Services have the labels of their pods. While the
   API server cannot be asked, what it said stays. Changes are made there: the API here only shows them. What became of
   a resource is written into its status, by one of several replicas: that which holds the Lease meltemi-control-plane.
+  With --webhook-address the API server can ask before it stores a resource whether it is valid. The certificate for that
+  is made here, renewed in time, and shared by replicas in a Secret; the ValidatingWebhookConfiguration has to be there
+  (deploy/manifests/webhook.yaml), and is told whom to trust.
 
 Signals:
   SIGTERM or SIGINT ends it; proxies keep what they have. A second one exits at once.
@@ -44,6 +49,8 @@ export function createControlPlaneCommand(console: Console, result: { exitCode: 
     .option('--kubernetes', "resources come from Kubernetes' API server instead", false)
     .option('--kubeconfig <file>', 'which API server, and as whom (default: as kubectl finds it)')
     .option('--namespace <name>', 'where the Lease is that elects who writes status (default: the own one)')
+    .option('--webhook-address <host:port>', 'where the API server asks whether resources are valid', parseAddress)
+    .option('--webhook-configuration <name>', 'its registration (default: meltemi-webhook.NAMESPACE)')
   return addControlPlaneOptions(command)
     .addHelpText('after', HELP)
     .action(async (directory: string | undefined, flags: Flags) => {
@@ -55,14 +62,15 @@ interface Flags extends ControlPlaneFlags {
   readonly kubernetes: boolean
   readonly kubeconfig?: string
   readonly namespace?: string
+  readonly webhookAddress?: SocketAddress
+  readonly webhookConfiguration?: string
 }
 
-function resourcesOf(
-  directory: string | undefined,
-  { kubernetes, kubeconfig, namespace }: Flags,
-  command: Command,
-): ControlPlaneOptions['resources'] {
-  if (kubernetes && directory === undefined) return { kubeconfig, namespace }
+function resourcesOf(directory: string | undefined, flags: Flags, command: Command): ControlPlaneOptions['resources'] {
+  const { kubernetes, kubeconfig, namespace, webhookAddress: address, webhookConfiguration: configuration } = flags
+  if (!kubernetes && address !== undefined) command.error('error: only with --kubernetes is there who asks a webhook')
+  const webhook = address === undefined ? undefined : { address, configuration }
+  if (kubernetes && directory === undefined) return { kubeconfig, namespace, webhook }
   if (!kubernetes && directory !== undefined && kubeconfig === undefined && namespace === undefined) return directory
   if (directory !== undefined) command.error('error: resources come from a folder, or with --kubernetes from a cluster')
   return command.error('error: where do resources come from? Name a folder, or use --kubernetes')

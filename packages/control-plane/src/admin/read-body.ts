@@ -3,14 +3,14 @@ import { StatusError } from './status-error.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
-/** The body as text. Throws a StatusError when it is too large or no UTF-8. */
-export async function readBody(request: IncomingMessage): Promise<string> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge()
+/** The body as text, of at most 1 MiB by default. Throws a StatusError when it is too large or no UTF-8. */
+export async function readBody(request: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<string> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     bytes += (chunk as Buffer).length
-    if (bytes > MAX_BODY_BYTES) throw tooLarge()
+    if (bytes > maxBytes) throw tooLarge(maxBytes)
     chunks.push(chunk as Buffer)
   }
   try {
@@ -20,7 +20,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
   }
 }
 
-function tooLarge(): StatusError {
-  const message = `the body is too large: at most ${MAX_BODY_BYTES} bytes are taken`
+function tooLarge(maxBytes: number): StatusError {
+  const message = `the body is too large: at most ${maxBytes} bytes are taken`
   return new StatusError(413, 'RequestEntityTooLarge', message)
 }

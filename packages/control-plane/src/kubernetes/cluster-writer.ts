@@ -39,6 +39,10 @@ export class ClusterWriter {
     })
   }
 
+  get isLeader(): boolean {
+    return this.#election.isLeader
+  }
+
   start(): void {
     this.#election.start()
   }
