@@ -167,10 +167,12 @@ function schemasOf(kinds) {
 
 /**
  * Fields that are not described are faults, also where the API server tolerates them: what comes of it depends on
- * `x-kubernetes-preserve-unknown-fields`, which stays. Descriptions and formats of numbers go.
+ * `x-kubernetes-preserve-unknown-fields`, which stays. Descriptions and formats of numbers go, and so do rules in CEL and
+ * defaults, which are for the API server: our own validation has the same rules in words of its own.
  */
 function toJsonSchema(schema) {
-  const { description, format, exclusiveMinimum, properties, items, additionalProperties, ...rest } = schema
+  const { description, format, exclusiveMinimum, properties, items, additionalProperties, ...more } = schema
+  const { 'x-kubernetes-validations': _, default: __, ...rest } = more
   return {
     ...rest,
     ...(exclusiveMinimum ? { minimum: undefined, exclusiveMinimum: schema.minimum } : {}),

@@ -31,8 +31,11 @@ function isAccepted(kubernetes: Kubernetes, name: string): boolean {
   return statusOf(kubernetes, name).conditions?.[0]?.status === 'True'
 }
 
-/** Weights of several destinations make 100 together. */
-const REFUSED = greeterRouter({ v1: 20, v2: 30 }, 'refused')
+/** That is no regular expression, which the API server does not know. */
+const REFUSED = greeterRouter({ v1: 100 }, 'refused').replace(
+  'route:',
+  'match: { attributes: { method: { regex: "(" } } }\n      route:',
+)
 
 test('status says what became of resources; one replica writes it, and when that dies another one does', async () => {
   await using kubernetes = await startKubernetes()

@@ -31,6 +31,8 @@ export interface TableRow {
   }
 }
 
+type KindColumn = KindDefinition['columns'][number]
+
 interface Column {
   readonly definition: TableColumn
   /** `nowMs`: what ages are counted to. */
@@ -52,7 +54,9 @@ export class TablePrinter {
   readonly #columns: readonly Column[]
 
   constructor(kind: KindDefinition) {
-    const own = kind.columns.filter(({ type }) => type !== 'date').map(ownColumn)
+    // those of status are for kubectl and an API server, which cannot put two numbers into one
+    const fromSpec = ({ type, jsonPath }: KindColumn) => type !== 'date' && !jsonPath.startsWith('.status.')
+    const own = kind.columns.filter(fromSpec).map(ownColumn)
     this.#columns = [NAME, ...own, ACCEPTED, PROXIES, WHY, AGE]
   }
 
@@ -99,7 +103,7 @@ function withRest(count: number, unit: string, rest: number, restUnit: string): 
   return rest === 0 ? `${count}${unit}` : `${count}${unit}${rest}${restUnit}`
 }
 
-function ownColumn({ name, type, description, jsonPath, priority }: KindDefinition['columns'][number]): Column {
+function ownColumn({ name, type, description, jsonPath, priority }: KindColumn): Column {
   const find = compileJsonPath(jsonPath)
   return {
     definition: { name, type, format: '', description, priority },
