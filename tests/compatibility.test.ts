@@ -7,8 +7,10 @@ import { CONTRACT, CONTRACT_VERSIONS, loadModules } from '@meltemi/proxy'
 import * as sdk from '@meltemi/sdk'
 import { ROOT } from '../scripts/workspace.ts'
 import { FROZEN, type FrozenModule, frozenModule, manifestOf } from './compatibility/frozen.ts'
+import { MODES, versions } from './compatibility/mesh.ts'
 import { compatibilityPage } from './compatibility/page.ts'
 import { PROMISED_MEMBERS, PROMISED_NAMES } from './compatibility/promised.ts'
+import { hasTest } from './promises/table.ts'
 
 const PAGE = join(ROOT, 'docs/compatibility.md')
 const SDK = join(ROOT, 'packages/sdk/src')
@@ -94,4 +96,13 @@ test('docs/compatibility.md says what happens when these modules are loaded', as
   const page = compatibilityPage({ outcomes, optionalHooks, optionalFields })
   if (process.env['UPDATE_DOCS'] !== undefined) writeFileSync(PAGE, page)
   assert.equal(readFileSync(PAGE, 'utf8'), page, 'UPDATE_DOCS=1 writes the page again')
+})
+
+test('every trial with Kubernetes and Istio that docs/compatibility.md claims is a test', () => {
+  const trials = MODES.flatMap(({ kubernetes, istio }) => [kubernetes, istio])
+  const claimed = trials.flatMap((trial) => ('untried' in trial ? [] : [trial]))
+  assert.ok(claimed.length > 8)
+  for (const { file, title } of claimed) assert.ok(hasTest(readFileSync(join(ROOT, file), 'utf8'), title), title)
+  assert.match(versions().kubernetes, /^1\.\d+\.\d+$/)
+  assert.match(versions().istio, /^its master of \d{4}-\d\d-\d\d \([0-9a-f]{12}\), before /)
 })

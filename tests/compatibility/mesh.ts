@@ -15,16 +15,25 @@ export interface Mode {
   readonly istio: Trial
 }
 
+// biome-ignore lint/suspicious/noTemplateCurlyInString: as they stand there
+const CARRIES = "carries thrift and dubbo, with routes of Meltemi: ${delta ? 'delta' : 'state of the world'}"
+// biome-ignore lint/suspicious/noTemplateCurlyInString: the same
+const SENDS = 'sends what was recorded: ${name}'
 const NONE: Trial = { untried: 'takes no part' }
 const at = (file: string, title: string): Trial => ({ file: `tests/interop/${file}`, title })
 
 export const MODES: readonly Mode[] = [
   {
-    mode: 'a control plane that has its resources from the API server',
+    mode: 'a control plane has its resources from the API server',
     kubernetes: at(
       'kubernetes/source.test.ts',
       'what is applied there gets to proxies, and so do changes and deletions',
     ),
+    istio: NONE,
+  },
+  {
+    mode: 'definitions, and the webhook',
+    kubernetes: at('kubernetes/webhook.test.ts', 'has what is wrong refused, in the words of meltemi validate'),
     istio: NONE,
   },
   {
@@ -33,12 +42,42 @@ export const MODES: readonly Mode[] = [
     istio: NONE,
   },
   {
-    mode: 'a proxy that is configured by istiod, with routes of ours',
-    kubernetes: NONE,
+    mode: 'in the place of Aeraki: EnvoyFilters',
+    kubernetes: at(
+      'kubernetes/envoy-filters.test.ts',
+      'each service has its filters, those of Aeraki are taken over as they are, and those of others stay',
+    ),
     istio: at(
-      'istio/proxy.test.ts',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: as it stands there
-      "carries thrift and dubbo, with routes of Meltemi: ${delta ? 'delta' : 'state of the world'}",
+      'kubernetes/envoy-filters.test.ts',
+      'Istio puts them in front of clients and of workloads, where these listen',
+    ),
+  },
+  {
+    mode: 'a proxy is configured by istiod, with routes of ours',
+    kubernetes: at('istio/proxy.test.ts', CARRIES),
+    istio: at('istio/proxy.test.ts', CARRIES),
+  },
+  {
+    mode: '[front](packet-paths.md#front)',
+    kubernetes: { untried: 'untried: a pod with pilot-agent needs nodes' },
+    istio: at('istio/mtls.test.ts', 'a client is who its certificate says, and the service lets us in'),
+  },
+  {
+    mode: '[gateway](packet-paths.md#gateway)',
+    kubernetes: { untried: 'untried: the same' },
+    istio: at('istio/sends.test.ts', SENDS),
+  },
+  {
+    mode: '[sidecar](packet-paths.md#sidecar), inbound',
+    kubernetes: { untried: 'untried: the same, with iptables' },
+    istio: at('istio/sidecar.test.ts', 'it says who a client is by its certificate: one is served, another is denied'),
+  },
+  {
+    mode: '[waypoint](packet-paths.md#waypoint)',
+    kubernetes: { untried: 'untried: ztunnel needs nodes' },
+    istio: at(
+      'istio/waypoint.test.ts',
+      'ztunnel says who a client is: one is served, another is denied in its protocol',
     ),
   },
 ]
@@ -46,26 +85,36 @@ export const MODES: readonly Mode[] = [
 /** What cannot be had on a small machine without wider access to networks, what was seen when it was tried, what stands in. */
 export const ABSENT: readonly { readonly what: string; readonly why: string; readonly instead: string }[] = [
   {
-    what: 'a cluster with nodes: kubelet, containers, kube-proxy, a network that heeds NetworkPolicies',
-    why: 'no container runtime: `docker` is not there, and images come from registries that cannot be reached',
+    what: 'a cluster with nodes: kubelet, pods, kube-proxy, networks that heed NetworkPolicies',
+    why: 'not built: its images, and those of a network, come from registries that cannot be reached',
     instead:
-      'the real API server over a real etcd; the commands of the chart run as processes, with its accounts, as a user who is not root; the steps of the Dockerfile run without it',
+      'the real API server over a real etcd; the commands of the chart as processes, with its accounts, as a user who is not root',
   },
   {
-    what: 'pulling an image, and mounting one as a volume',
+    what: 'Docker, in the tests',
+    why: 'the base image cannot be had from its registry. By hand (2026-11-27, Docker 20.10 of Debian, a base of Debian 12 with Node 24) the Dockerfile was built, and control plane and proxy ran, read-only, without capabilities, as user 65532',
+    instead: 'the steps of the Dockerfile, and what they make started as such a user',
+  },
+  {
+    what: 'pulling the image of a codec, and mounting it',
     why: 'the same; the API server takes the Deployment with the feature gate `ImageVolume`',
-    instead: 'the file of a codec in the folder where its volume would be',
+    instead: 'the file of the codec in the folder where its volume would be',
   },
   {
     what: "Istio's own proxy, and the reference's with MetaProtocol in C++",
-    why: 'neither is on npm, PyPI, Maven Central, Go’s module proxy, crates.io or Debian, and each takes hours to build',
+    why: 'neither is on PyPI, npm, Maven Central, Go’s module proxy, crates.io or in Debian, and both take hours to build',
     instead:
-      'an upstream Envoy from PyPI; a client of xDS with the metadata of such a node, which shows what it would get',
+      'an upstream Envoy from PyPI, and a client of xDS with the metadata of such a node, which shows what it would get',
   },
   {
-    what: 'ztunnel, pilot-agent and the CNI plugin of Istio',
-    why: 'the same: ztunnel is no published crate',
-    instead: 'an Envoy that sends the PROXY header a ztunnel would send',
+    what: 'ztunnel, pilot-agent in a pod, and Istio’s iptables',
+    why: 'ztunnel is no published crate; the others need nodes. A network namespace and a rule of iptables can be made here, but no pod in it',
+    instead: 'an Envoy that writes the PROXY header of a ztunnel, with certificates that the real istiod signs',
+  },
+  {
+    what: 'istiod with files in the place of an API server',
+    why: 'it panics in this version when it has no API server',
+    instead: 'istiod beside the real API server',
   },
 ]
 

@@ -2,6 +2,7 @@
 
 import { CONTRACT, CONTRACT_VERSIONS } from '@meltemi/proxy'
 import type { FrozenModule } from './frozen.ts'
+import { ABSENT, MODES, type Trial, versions } from './mesh.ts'
 import { PROMISED_MEMBERS, PROMISED_NAMES } from './promised.ts'
 
 export interface CompatibilityFacts {
@@ -16,8 +17,9 @@ export interface CompatibilityFacts {
 export function compatibilityPage({ outcomes, optionalHooks, optionalFields }: CompatibilityFacts): string {
   return `# Compatibility
 
-Which codecs run on which proxy. \`tests/compatibility.test.ts\` writes this page from what happens when codecs that were
-built long ago are loaded, and fails when the page says anything else:
+Which codecs run on which proxy, and what was tried with [Kubernetes and Istio](#kubernetes-and-istio).
+\`tests/compatibility.test.ts\` writes this page from what happens when codecs that were built long ago are loaded, and fails
+when the page says anything else:
 \`UPDATE_DOCS=1 npm test -- tests/compatibility.test.ts\` writes it again.
 
 ## Contracts
@@ -74,7 +76,33 @@ ${Object.entries(PROMISED_MEMBERS)
 
 Whatever else is there belongs to the proxy, and may change in any version. So may \`@meltemi/sdk/testing\`: it judges codecs
 by today's rules.
+
+${meshSection()}`
+}
+
+function meshSection(): string {
+  const { kubernetes, istio } = versions()
+  return `## Kubernetes and Istio
+
+Tried are Kubernetes ${kubernetes} and of Istio ${istio}: \`scripts/setup-interop.sh\` builds
+both from their modules. All other versions are untried. [How packets reach Meltemi](packet-paths.md) tells what each way needs.
+
+| mode | Kubernetes ${kubernetes} | Istio |
+|---|---|---|
+${MODES.map(({ mode, kubernetes: first, istio: second }) => `| ${mode} | ${trialText(first)} | ${trialText(second)} |`).join('\n')}
+
+## What could not be tried
+
+On a small machine that reaches npm, PyPI, Maven Central, Go's module proxy, crates.io and Debian, and nothing else:
+
+| what | why not | what stands in for it |
+|---|---|---|
+${ABSENT.map(({ what, why, instead }) => `| ${what} | ${why} | ${instead} |`).join('\n')}
 `
+}
+
+function trialText(trial: Trial): string {
+  return 'untried' in trial ? trial.untried : `tried: \`${trial.file}\``
 }
 
 function listOf(names: readonly string[]): string {
