@@ -18,6 +18,8 @@ export interface MeshService {
   readonly protocol: string
   /** Port of a workload on loopback → its version. */
   readonly workloads: Readonly<Record<number, string>>
+  /** Label of its workloads besides their version. Istio believes it, and not what a node says, where it knows the address. */
+  readonly app?: string
 }
 
 /** A node of Istio, as Envoy says it: the sidecar of a workload. */
@@ -35,20 +37,28 @@ export function istioNode(id: string, interception: 'REDIRECT' | 'NONE', { addre
   }
 }
 
+/** A gateway of Istio. */
+export function gatewayNode(address: string): object {
+  const { id, metadata } = istioNode('gateway', 'NONE', { address })
+  const labels = { istio: 'ingressgateway' }
+  return { id: id.replace('sidecar', 'router'), cluster: 'gateway', metadata: { ...metadata, LABELS: labels } }
+}
+
 /** The service, and its versions as subsets. */
-export function serviceResources({ host, address, port, protocol, workloads }: MeshService): readonly object[] {
+export function serviceResources(service: MeshService): readonly object[] {
+  const { host, address, port, protocol, workloads, app } = service
   const name = `tcp-metaprotocol-${protocol}`
   const endpoints = Object.entries(workloads).map(([each, version]) => ({
     address: '127.0.0.1',
     ports: { [name]: Number(each) },
-    labels: { version },
+    labels: { version, ...(app === undefined ? {} : { app }) },
   }))
   const ports = [{ number: port, name, protocol: 'TCP' }]
   const subsets = [...new Set(Object.values(workloads))].map((version) => ({ name: version, labels: { version } }))
   const metadata = { name: host, namespace: NAMESPACE }
-  const service = { hosts: [host], addresses: [address], location: 'MESH_INTERNAL', resolution: 'STATIC' }
+  const spec = { hosts: [host], addresses: [address], location: 'MESH_INTERNAL', resolution: 'STATIC' }
   return [
-    { apiVersion: API, kind: 'ServiceEntry', metadata, spec: { ...service, ports, endpoints } },
+    { apiVersion: API, kind: 'ServiceEntry', metadata, spec: { ...spec, ports, endpoints } },
     { apiVersion: API, kind: 'DestinationRule', metadata, spec: { host, subsets } },
   ]
 }
@@ -89,8 +99,8 @@ function typedStruct(value: object) {
   }
 }
 
-/** The same before the service itself, in front of workloads with this label, with the reference's rate limit. */
-export function inboundEnvoyFilter({ host, port, protocol }: MeshService, app: string): object {
+/** The same before its workloads, with the reference's rate limit. */
+export function inboundEnvoyFilter({ host, port, protocol, app = '' }: MeshService): object {
   const filter = { name: 'envoy.filters.network.tcp_proxy' }
   const match = { listener: { name: 'virtualInbound', filterChain: { destinationPort: port, filter } } }
   const metadata = {

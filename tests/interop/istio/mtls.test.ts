@@ -20,6 +20,7 @@ import {
   startEchoServer,
 } from '../../harness/index.ts'
 import { type EnvoyProcess, runEnvoy } from '../xds/envoy-process.ts'
+import { envoyBootstrap, staticCluster, tcpListener, tlsSocket, typeUrl } from './envoy-parts.ts'
 import { issueByIstio } from './istio-certificate.ts'
 import { packetPath } from './packet-path.ts'
 import { startIstiod } from './start-istiod.ts'
@@ -28,14 +29,6 @@ const { codec, answer, request } = DUBBO
 const ACCOUNTS = ['web', 'front', 'greeter'] as const
 const FRONT_SNI = 'outbound_.9090_._.meltemi-front.shop.svc.cluster.local'
 const WAIT_MS = 20_000
-
-const at = (port_value: number) => ({ socket_address: { address: '127.0.0.1', port_value } })
-const type = (name: string) => `type.googleapis.com/envoy.extensions.${name}`
-
-function tls(side: 'Upstream' | 'Downstream', common_tls_context: object, more: object): object {
-  const typed_config = { '@type': type(`transport_sockets.tls.v3.${side}TlsContext`), common_tls_context, ...more }
-  return { name: 'envoy.transport_sockets.tls', typed_config }
-}
 
 describe('STRICT mTLS of Istio', () => {
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-mtls-'))
@@ -89,13 +82,8 @@ describe('STRICT mTLS of Istio', () => {
       [`${certificates}/root-cert.pem`]: join(folder, 'roots.crt'),
     })
     write('front.yaml', text)
-    return new MeltemiProcess([
-      'proxy',
-      '-c',
-      join(folder, 'front.yaml'),
-      '--admin-address',
-      `127.0.0.1:${ports.admin}`,
-    ])
+    const config = join(folder, 'front.yaml')
+    return new MeltemiProcess(['proxy', '-c', config, '--admin-address', `127.0.0.1:${ports.admin}`])
   }
 
   const shown = (name: string) => [{ certificate_chain: file(`${name}.crt`), private_key: file(`${name}.key`) }]
@@ -108,7 +96,7 @@ describe('STRICT mTLS of Istio', () => {
 
   /** What Istio gives a client's sidecar for the front. */
   const towardFront = (name: string | undefined) =>
-    tls(
+    tlsSocket(
       'Upstream',
       {
         alpn_protocols: ['istio-peer-exchange', 'istio'],
@@ -125,7 +113,7 @@ describe('STRICT mTLS of Istio', () => {
       application_protocols: ['istio-peer-exchange', 'istio'],
       server_names: ['outbound_.9090_._.greeter.shop.svc.cluster.local'],
     },
-    transport_socket: tls(
+    transport_socket: tlsSocket(
       'Downstream',
       {
         alpn_protocols: ['istio-peer-exchange', 'h2', 'http/1.1'],
@@ -137,34 +125,22 @@ describe('STRICT mTLS of Istio', () => {
   }
 
   function sidecars(): object {
-    const tlsInspector = { '@type': type('filters.listener.tls_inspector.v3.TlsInspector') }
-    const listener = (name: string, port: number, cluster: string, chain = {}, more = {}) => {
-      const typed_config = { '@type': type('filters.network.tcp_proxy.v3.TcpProxy'), stat_prefix: name, cluster }
-      const filter_chains = [{ filters: [{ name: 'tcp', typed_config }], ...chain }]
-      return { name, address: at(port), filter_chains, ...more }
-    }
-    const cluster = (name: string, port: number, transport_socket?: object) => ({
-      name,
-      load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address: at(port) } }] }] },
-      ...(transport_socket === undefined ? {} : { transport_socket }),
+    const typed_config = { '@type': typeUrl('filters.listener.tls_inspector.v3.TlsInspector') }
+    const more = { listener_filters: [{ name: 'tls_inspector', typed_config }] }
+    return envoyBootstrap({
+      listeners: [
+        tcpListener(ports.web, 'front-web'),
+        tcpListener(ports.stranger, 'front-stranger'),
+        tcpListener(ports.nobody, 'front-nobody'),
+        tcpListener(ports.greeter, 'greeter', { chain: fromFront, more }),
+      ],
+      clusters: [
+        staticCluster('front-web', ports.front, towardFront('web')),
+        staticCluster('front-stranger', ports.front, towardFront('stranger')),
+        staticCluster('front-nobody', ports.front, towardFront(undefined)),
+        staticCluster('greeter', server.port),
+      ],
     })
-    const inspecting = { listener_filters: [{ name: 'tls_inspector', typed_config: tlsInspector }] }
-    return {
-      static_resources: {
-        listeners: [
-          listener('web', ports.web, 'front-web'),
-          listener('stranger', ports.stranger, 'front-stranger'),
-          listener('nobody', ports.nobody, 'front-nobody'),
-          listener('greeter', ports.greeter, 'greeter', fromFront, inspecting),
-        ],
-        clusters: [
-          cluster('front-web', ports.front, towardFront('web')),
-          cluster('front-stranger', ports.front, towardFront('stranger')),
-          cluster('front-nobody', ports.front, towardFront(undefined)),
-          cluster('greeter', server.port),
-        ],
-      },
-    }
   }
 
   async function attempt(port: number): Promise<number> {

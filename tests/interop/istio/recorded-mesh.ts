@@ -1,19 +1,17 @@
 /** A mesh in which every address is fixed, so that what istiod sends is the same each time: see tests/fixtures/istio. */
 
 import { join } from 'node:path'
-import { parseAllDocuments } from 'yaml'
 import { ROOT } from '../../../scripts/workspace.ts'
 import {
   envoyFilter,
+  gatewayNode,
   inboundEnvoyFilter,
   istioNode,
   type MeshService,
   NAMESPACE,
   serviceResources,
-  sidecar,
-  withoutPassthrough,
 } from './istio-resources.ts'
-import { packetPath } from './packet-path.ts'
+import { type PathResource, packetPathResources } from './packet-path.ts'
 
 export const RECORDED: string = join(ROOT, 'tests/fixtures/istio')
 
@@ -28,14 +26,26 @@ const DUBBO: MeshService = {
   port: 20_880,
   protocol: 'dubbo',
   workloads: { 20880: 'v1' },
+  app: PROVIDER,
 }
 
-/** Two sidecars whose connections iptables leads to them, and a proxy that has to listen itself. */
-export const NODES = {
-  client: istioNode('client', 'REDIRECT', { address: '10.244.0.5', app: 'client' }),
-  provider: istioNode('provider', 'REDIRECT', { address: PROVIDER_ADDRESS, app: PROVIDER }),
-  plain: istioNode('plain', 'NONE'),
-} as const
+export interface RecordedNode {
+  readonly node: object
+  /** Of what it is sent only this is recorded; undefined: all. */
+  readonly only?: RegExp
+}
+
+/** Sidecars whose connections iptables leads to them, a proxy that has to listen itself, and a gateway. */
+export const NODES: Readonly<Record<string, RecordedNode>> = {
+  client: { node: istioNode('client', 'REDIRECT', { address: '10.244.0.5', app: 'client' }) },
+  provider: { node: istioNode('provider', 'REDIRECT', { address: PROVIDER_ADDRESS, app: PROVIDER }) },
+  served: {
+    node: istioNode('served', 'REDIRECT', { address: '10.244.0.20', app: 'greeter' }),
+    only: /^(?:inbound\||virtualIn)/,
+  },
+  plain: { node: istioNode('plain', 'NONE') },
+  gateway: { node: gatewayNode('10.244.0.40'), only: /_9090$|meltemi-front/ },
+}
 
 /** Of their endpoints. */
 export const SERVICES: readonly string[] = [
@@ -48,11 +58,12 @@ export function recordedMesh(): readonly object[] {
     ...serviceResources(DUBBO).map(atProvider),
     envoyFilter('240.240.0.2_20880', DUBBO),
     envoyFilter('127.0.0.1_20880', DUBBO),
-    inboundEnvoyFilter(DUBBO, PROVIDER),
-    sidecar([DUBBO]),
-    withoutPassthrough(),
+    inboundEnvoyFilter(DUBBO),
+    ...packetPathResources('outbound-resources.yaml'),
     service('greeter', '10.96.0.10'),
     ...front(),
+    ...packetPathResources('gateway-resources.yaml'),
+    ...packetPathResources('sidecar-resources.yaml'),
   ]
 }
 
@@ -66,10 +77,11 @@ function service(name: string, clusterIP: string): object {
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: NAMESPACE }, spec: { clusterIP, ports } }
 }
 
-/** What the page says, and what a cluster with nodes would make of it. */
+/** The front's resources, and what a cluster with nodes would make of it. */
 function front(): readonly object[] {
-  const page = parseAllDocuments(packetPath('front-resources.yaml', {})).map((document) => document.toJS())
-  const template = page.find(({ kind }) => kind === 'Deployment')?.spec.template
+  const page = packetPathResources('front-resources.yaml')
+  const deployment = page.find(({ kind }) => kind === 'Deployment') as PathResource
+  const { metadata, spec } = deployment.spec['template'] as { readonly metadata: object; readonly spec: object }
   const named = { name: FRONT, namespace: NAMESPACE }
   const endpoint = { addresses: [FRONT_ADDRESS], conditions: { ready: true }, targetRef: { kind: 'Pod', ...named } }
   const labels = { 'kubernetes.io/service-name': FRONT }
@@ -77,7 +89,7 @@ function front(): readonly object[] {
     ...page.map((each) =>
       each.kind === 'Service' ? { ...each, spec: { ...each.spec, clusterIP: '10.96.0.11' } } : each,
     ),
-    { apiVersion: 'v1', kind: 'Pod', metadata: { ...template.metadata, ...named }, spec: template.spec },
+    { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, ...named }, spec },
     {
       apiVersion: 'discovery.k8s.io/v1',
       kind: 'EndpointSlice',

@@ -12,7 +12,7 @@ import { parseCluster, parseEndpoints, parseListener } from '@meltemi/api'
 import { receiveAll } from './ads-client.ts'
 import { istioContext } from './istio-context.ts'
 import { NAMESPACE } from './istio-resources.ts'
-import { FRONT, FRONT_ADDRESS, NODES, RECORDED, recordedMesh, SERVICES } from './recorded-mesh.ts'
+import { FRONT, FRONT_ADDRESS, NODES, RECORDED, type RecordedNode, recordedMesh, SERVICES } from './recorded-mesh.ts'
 import { type Istiod, startIstiod } from './start-istiod.ts'
 
 const PARSE = { cluster: parseCluster, endpoint: parseEndpoints, listener: parseListener } as const
@@ -47,7 +47,7 @@ describe('a real istiod', () => {
   })
   after(async () => istiod?.[Symbol.asyncDispose]())
 
-  async function receive(node: object): Promise<Recording> {
+  async function receive({ node, only = /^/ }: RecordedNode): Promise<Recording> {
     const received = await receiveAll(istiod.port, node, SERVICES)
     const context = istioContext()
     const entries = Object.entries(PARSE).map(([type, parse]) => {
@@ -55,13 +55,13 @@ describe('a real istiod', () => {
         parse(bytes, context).name,
         Buffer.from(bytes).toString('base64'),
       ])
-      return [type, Object.fromEntries(all.sort())]
+      return [type, Object.fromEntries(all.filter(([name = '']) => only.test(name)).sort())]
     })
     return Object.fromEntries(entries)
   }
 
   /** When it is the same twice. */
-  async function settled(node: object): Promise<Recording> {
+  async function settled(node: RecordedNode): Promise<Recording> {
     for (let last = await receive(node); ; ) {
       await sleep(SETTLE_MS)
       const next = await receive(node)

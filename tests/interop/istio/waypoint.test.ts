@@ -17,6 +17,7 @@ import {
   THRIFT,
 } from '../../harness/index.ts'
 import { type EnvoyProcess, runEnvoy } from '../xds/envoy-process.ts'
+import { envoyBootstrap, proxyHeaderSocket, staticCluster, tcpListener } from './envoy-parts.ts'
 import { packetPath } from './packet-path.ts'
 
 const { codec, answer, request } = THRIFT
@@ -37,35 +38,14 @@ interface Tunnel {
 }
 
 function ztunnel(tunnels: readonly Tunnel[]): object {
-  const at = (address: string, port_value: number) => ({ socket_address: { address, port_value } })
-  const type = (name: string) => `type.googleapis.com/envoy.extensions.${name}`
-  return {
-    static_resources: {
-      listeners: tunnels.map(({ port }) => {
-        const typed_config = { '@type': type('filters.network.tcp_proxy.v3.TcpProxy'), stat_prefix: 'tunnel' }
-        const filter = { name: 'tcp', typed_config: { ...typed_config, cluster: `waypoint-${port}` } }
-        return { name: `tunnel-${port}`, address: at(SERVICE, port), filter_chains: [{ filters: [filter] }] }
-      }),
-      clusters: tunnels.map(({ port, identity, waypointPort }) => {
-        const endpoints = [{ lb_endpoints: [{ endpoint: { address: at('127.0.0.1', waypointPort) } }] }]
-        const value = Buffer.from(identity ?? '').toString('base64')
-        const added_tlvs = identity === undefined ? [] : [{ type: IDENTITY_TLV, value }]
-        const typed_config = {
-          '@type': type('transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport'),
-          config: { version: 'V2', added_tlvs },
-          transport_socket: {
-            name: 'envoy.transport_sockets.raw_buffer',
-            typed_config: { '@type': type('transport_sockets.raw_buffer.v3.RawBuffer') },
-          },
-        }
-        return {
-          name: `waypoint-${port}`,
-          load_assignment: { cluster_name: `waypoint-${port}`, endpoints },
-          transport_socket: { name: 'envoy.transport_sockets.upstream_proxy_protocol', typed_config },
-        }
-      }),
-    },
-  }
+  return envoyBootstrap({
+    listeners: tunnels.map(({ port }) => tcpListener(port, `waypoint-${port}`, { address: SERVICE })),
+    clusters: tunnels.map(({ port, identity, waypointPort }) => {
+      const value = Buffer.from(identity ?? '').toString('base64')
+      const added_tlvs = identity === undefined ? [] : [{ type: IDENTITY_TLV, value }]
+      return staticCluster(`waypoint-${port}`, waypointPort, proxyHeaderSocket({ added_tlvs }))
+    }),
+  })
 }
 
 describe('a sandwiched waypoint', () => {
