@@ -28,7 +28,7 @@ export interface Istiod extends AsyncDisposable {
   debug(path: string): Promise<string>
 }
 
-/** Resolves when it serves these resources. `signs`: its authority too, to holders of tokens of ServiceAccounts. */
+/** Resolves when it serves these resources; without any it knows no definitions either. `signs`: its authority too, to holders of tokens of ServiceAccounts. */
 export async function startIstiod(resources: readonly object[], { signs = false } = {}): Promise<Istiod> {
   for (const file of [PROGRAM, DEFINITIONS]) {
     if (!existsSync(file)) throw new Error(`${file} is missing: run scripts/setup-interop.sh istiod`)
@@ -37,8 +37,7 @@ export async function startIstiod(resources: readonly object[], { signs = false 
   const kubernetes = stack.use(await startKubernetes())
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-istiod-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
-  kubectl(kubernetes, ['apply', '--server-side', '-f', DEFINITIONS])
-  kubectl(kubernetes, ['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  if (resources.length > 0) define(kubernetes)
   for (const namespace of NAMESPACES) kubectl(kubernetes, ['create', 'namespace', namespace])
   const apply = (all: readonly object[]) => kubectl(kubernetes, APPLY, JSON.stringify(listOf(all)))
   if (resources.length > 0) apply(resources)
@@ -49,6 +48,11 @@ export async function startIstiod(resources: readonly object[], { signs = false 
   const debug = async (path: string) => (await get(`http://127.0.0.1:${ports.http}${path}`)).text()
   const all = stack.move()
   return { port: ports.grpc, kubernetes, apply, debug, [Symbol.asyncDispose]: () => all.disposeAsync() }
+}
+
+function define(kubernetes: Kubernetes): void {
+  kubectl(kubernetes, ['apply', '--server-side', '-f', DEFINITIONS])
+  kubectl(kubernetes, ['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
 }
 
 const NAMESPACES = ['istio-system', 'shop']
