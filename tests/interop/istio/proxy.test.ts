@@ -16,9 +16,9 @@ import {
   type TestedProtocol,
   THRIFT,
 } from '../../harness/index.ts'
+import { istioBootstrap } from './istio-bootstrap.ts'
 import {
   envoyFilter,
-  istioNode,
   type MeshService,
   NAMESPACE,
   serviceResources,
@@ -55,34 +55,6 @@ function routes(host: string, hello: string, others: string): object {
       routes: [
         { name: 'hello', match: { attributes: { method: { exact: 'hello' } } }, route: to(hello) },
         { name: 'others', route: to(others) },
-      ],
-    },
-  }
-}
-
-/** Listeners, clusters and endpoints come from Istio, routes of our filters from Meltemi. */
-function bootstrap(istioPort: number, meltemiPort: number, delta: boolean): object {
-  const cluster = (name: string, port: number) => {
-    const address = { socket_address: { address: '127.0.0.1', port_value: port } }
-    const endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }]
-    return { name, http2_protocol_options: {}, load_assignment: { cluster_name: name, endpoints } }
-  }
-  const socket = { pipe: { path: '/var/run/secrets/workload-spiffe-uds/socket' } }
-  const agent = { cluster_name: 'sds-grpc', endpoints: [{ lb_endpoints: [{ endpoint: { address: socket } }] }] }
-  const source = { ads: {}, resource_api_version: 'V3' }
-  const grpc_services = [{ envoy_grpc: { cluster_name: 'xds-grpc' } }]
-  return {
-    node: istioNode(delta ? 'delta' : 'whole', 'NONE'),
-    dynamic_resources: {
-      ads_config: { api_type: delta ? 'DELTA_GRPC' : 'GRPC', transport_api_version: 'V3', grpc_services },
-      lds_config: source,
-      cds_config: source,
-    },
-    static_resources: {
-      clusters: [
-        cluster('xds-grpc', istioPort),
-        cluster('aeraki-xds', meltemiPort),
-        { name: 'sds-grpc', http2_protocol_options: {}, load_assignment: agent },
       ],
     },
   }
@@ -132,7 +104,8 @@ describe('a proxy with its configuration from a real istiod', () => {
       writeMesh('v1', 'v2')
       istiod.apply(serviceResources(dubbo))
       const file = join(folder, 'proxy.yaml')
-      writeFileSync(file, JSON.stringify(bootstrap(istiod.port, controlPlane.xdsPort, delta)))
+      const ports = { istioPort: istiod.port, meltemiPort: controlPlane.xdsPort }
+      writeFileSync(file, JSON.stringify(istioBootstrap({ ...ports, delta })))
       const args = ['proxy', '-c', file, '--admin-address', '127.0.0.1:0', '--no-xds-cache-dir']
       await using proxy = new MeltemiProcess(args)
       const until = async (protocol: TestedProtocol, { port }: MeshService, value: string, service: number) => {

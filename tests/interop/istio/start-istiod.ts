@@ -28,8 +28,8 @@ export interface Istiod extends AsyncDisposable {
   debug(path: string): Promise<string>
 }
 
-/** Resolves when it serves these resources. */
-export async function startIstiod(resources: readonly object[]): Promise<Istiod> {
+/** Resolves when it serves these resources; without any it knows no definitions either. `signs`: its authority too, to holders of tokens of ServiceAccounts. */
+export async function startIstiod(resources: readonly object[], { signs = false } = {}): Promise<Istiod> {
   for (const file of [PROGRAM, DEFINITIONS]) {
     if (!existsSync(file)) throw new Error(`${file} is missing: run scripts/setup-interop.sh istiod`)
   }
@@ -37,18 +37,22 @@ export async function startIstiod(resources: readonly object[]): Promise<Istiod>
   const kubernetes = stack.use(await startKubernetes())
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-istiod-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
-  kubectl(kubernetes, ['apply', '--server-side', '-f', DEFINITIONS])
-  kubectl(kubernetes, ['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  if (resources.length > 0) define(kubernetes)
   for (const namespace of NAMESPACES) kubectl(kubernetes, ['create', 'namespace', namespace])
   const apply = (all: readonly object[]) => kubectl(kubernetes, APPLY, JSON.stringify(listOf(all)))
   if (resources.length > 0) apply(resources)
   const ports: Ports = { grpc: await freePort(), http: await freePort(), monitoring: await freePort() }
-  const child = start(folder, kubernetes, ports)
+  const child = start(folder, kubernetes, ports, signs)
   stack.defer(() => end(child))
   await whenReady(child, `http://127.0.0.1:${ports.http}/ready`, join(folder, 'log'))
   const debug = async (path: string) => (await get(`http://127.0.0.1:${ports.http}${path}`)).text()
   const all = stack.move()
   return { port: ports.grpc, kubernetes, apply, debug, [Symbol.asyncDispose]: () => all.disposeAsync() }
+}
+
+function define(kubernetes: Kubernetes): void {
+  kubectl(kubernetes, ['apply', '--server-side', '-f', DEFINITIONS])
+  kubectl(kubernetes, ['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
 }
 
 const NAMESPACES = ['istio-system', 'shop']
@@ -69,7 +73,7 @@ interface Ports {
   readonly monitoring: number
 }
 
-function start(folder: string, { kubeconfig }: Kubernetes, ports: Ports): ChildProcess {
+function start(folder: string, { kubeconfig }: Kubernetes, ports: Ports, signs: boolean): ChildProcess {
   const programArguments = [
     'discovery',
     `--kubeconfig=${kubeconfig}`,
@@ -86,7 +90,7 @@ function start(folder: string, { kubeconfig }: Kubernetes, ports: Ports): ChildP
   const child = spawn('/bin/sh', ['-c', command, PROGRAM, ...programArguments], {
     cwd: folder,
     stdio: 'ignore',
-    env: { ...process.env, ...SETTINGS },
+    env: { ...process.env, ...SETTINGS, ...(signs ? SIGNING : NOT_SIGNING) },
   })
   // it must not outlive a test that is killed
   process.once('exit', () => child.kill('SIGKILL'))
@@ -94,12 +98,15 @@ function start(folder: string, { kubeconfig }: Kubernetes, ports: Ports): ChildP
 }
 
 const SETTINGS: Readonly<Record<string, string>> = {
-  // nobody signs anything, nobody has to show who he is, and no webhook is called
-  ENABLE_CA_SERVER: 'false',
-  XDS_AUTH: 'false',
+  // no webhook is called
   INJECTION_WEBHOOK_CONFIG_NAME: '',
   VALIDATION_WEBHOOK_CONFIG_NAME: '',
 }
+
+// nobody has to show who he is
+const NOT_SIGNING = { ENABLE_CA_SERVER: 'false', XDS_AUTH: 'false' }
+// it takes tokens from loopback without TLS
+const SIGNING = { ENABLE_CA_SERVER: 'true', XDS_AUTH: 'true', XDS_AUTH_PLAINTEXT: 'true' }
 
 async function whenReady(child: ChildProcess, url: string, logFile: string): Promise<void> {
   const log = () => readFileSync(logFile, 'utf8').slice(-LOG_CHARS)
