@@ -6,6 +6,7 @@ import { FileBackend, type FileBackendOptions } from './file-backend.ts'
 import { KubernetesBackend } from './kubernetes/backend.ts'
 import { ClusterWriter } from './kubernetes/cluster-writer.ts'
 import { type Cluster, connectCluster } from './kubernetes/connect-cluster.ts'
+import type { MeshOptions } from './kubernetes/mesh-options.ts'
 import { KubernetesSource } from './kubernetes/source.ts'
 import { Pipeline } from './pipeline.ts'
 import { FilesSource } from './sources/files.ts'
@@ -50,6 +51,8 @@ export interface KubernetesOptions {
   readonly kubeconfig: string | undefined
   /** Where the Lease is that replicas elect their leader by; undefined: that of the pod, or of the kubeconfig's context. */
   readonly namespace: string | undefined
+  /** What is written into the cluster in the place of Aeraki; default: nothing. */
+  readonly mesh?: MeshOptions | undefined
 }
 
 /** A control plane at work. */
@@ -91,7 +94,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { source, backend, writer } =
     typeof resources === 'string'
       ? fromFiles(resources, { pipeline, server, trial, clock, logger })
-      : fromCluster(cluster as Cluster, { ...resources, pipeline, server, clock, logger, metrics })
+      : fromCluster(cluster as Cluster, { ...resources, domain, pipeline, server, clock, logger, metrics })
   const running = runSource(source, pipeline, logger)
   let api: RunningApi | undefined
   const close = async () => {
@@ -142,14 +145,17 @@ function fromFiles(path: string, parts: OriginParts & Pick<FileBackendOptions, '
 
 interface ClusterParts extends OriginParts {
   readonly namespace: string | undefined
+  readonly mesh?: MeshOptions | undefined
+  readonly domain: string
   readonly metrics: MetricRegistry
 }
 
 function fromCluster(cluster: Cluster, parts: ClusterParts): Origin {
-  const { pipeline, server, logger } = parts
+  const { pipeline, server, logger, mesh } = parts
   const own = { ...parts, cluster, logger: logger.child('kubernetes') }
   const backend = new KubernetesBackend(pipeline, server)
-  return { source: new KubernetesSource(own), backend, writer: new ClusterWriter({ ...own, backend }) }
+  const writer = new ClusterWriter({ ...own, mesh, backend, world: () => pipeline.world })
+  return { source: new KubernetesSource(own), backend, writer }
 }
 
 async function listen(server: XdsServer, address: XdsAddress): Promise<{ readonly port: number }> {

@@ -7,6 +7,7 @@ export {
   type KubernetesOptions,
   startControlPlane,
 } from './control-plane.ts'
+export type { MeshOptions } from './kubernetes/mesh-options.ts'
 export { type ServiceTable, serviceTables } from './service-tables.ts'
 export type { Source, SourceSink } from './sources/source.ts'
 export type { DefaultProtocol } from './store/protocol-table.ts'

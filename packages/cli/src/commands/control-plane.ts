@@ -10,6 +10,7 @@ import {
   describeControlPlane,
   toControlPlaneOptions,
 } from './control-plane-options.ts'
+import { addMeshOptions, MESH_HELP, type MeshFlags, toMeshOptions, usesMesh } from './mesh-options.ts'
 
 const HELP = `${CONTROL_PLANE_HELP}
 An option that names a variable (env) takes it from the environment when it is not given itself.
@@ -30,6 +31,7 @@ Kubernetes:
   API server cannot be asked, what it said stays. Changes are made there: the API here only shows them. What became of
   a resource is written into its status, by one of several replicas: that which holds the Lease meltemi-control-plane.
 
+${MESH_HELP}
 Signals:
   SIGTERM or SIGINT ends it; proxies keep what they have. A second one exits at once.
 
@@ -44,25 +46,23 @@ export function createControlPlaneCommand(console: Console, result: { exitCode: 
     .option('--kubernetes', "resources come from Kubernetes' API server instead", false)
     .option('--kubeconfig <file>', 'which API server, and as whom (default: as kubectl finds it)')
     .option('--namespace <name>', 'where the Lease is that elects who writes status (default: the own one)')
-  return addControlPlaneOptions(command)
+  return addControlPlaneOptions(addMeshOptions(command))
     .addHelpText('after', HELP)
     .action(async (directory: string | undefined, flags: Flags) => {
       result.exitCode = await runControlPlane(resourcesOf(directory, flags, command), flags, console)
     })
 }
 
-interface Flags extends ControlPlaneFlags {
+interface Flags extends ControlPlaneFlags, MeshFlags {
   readonly kubernetes: boolean
   readonly kubeconfig?: string
   readonly namespace?: string
 }
 
-function resourcesOf(
-  directory: string | undefined,
-  { kubernetes, kubeconfig, namespace }: Flags,
-  command: Command,
-): ControlPlaneOptions['resources'] {
-  if (kubernetes && directory === undefined) return { kubeconfig, namespace }
+function resourcesOf(directory: string | undefined, flags: Flags, command: Command): ControlPlaneOptions['resources'] {
+  const { kubernetes, kubeconfig, namespace } = flags
+  if (!kubernetes && usesMesh(flags)) command.error('error: only with --kubernetes is there something to write into')
+  if (kubernetes && directory === undefined) return { kubeconfig, namespace, mesh: toMeshOptions(flags) }
   if (!kubernetes && directory !== undefined && kubeconfig === undefined && namespace === undefined) return directory
   if (directory !== undefined) command.error('error: resources come from a folder, or with --kubernetes from a cluster')
   return command.error('error: where do resources come from? Name a folder, or use --kubernetes')

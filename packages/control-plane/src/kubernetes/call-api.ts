@@ -6,7 +6,7 @@ import type { Cluster } from './connect-cluster.ts'
 
 export interface ApiCall {
   /** Default: GET. */
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
   /** Of the body; default: JSON. */
   readonly contentType?: string

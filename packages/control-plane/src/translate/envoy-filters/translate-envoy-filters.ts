@@ -122,9 +122,11 @@ function namespacesOf({ router, namespace }: ServiceView, options: EnvoyFiltersO
   return [...new Set(names.map((name) => (name === '*' ? options.rootNamespace : name)))]
 }
 
+/** As it comes back from an API server, so that what is the same compares as the same. */
 function envoyFilterOf(name: string, namespace: string, spec: EnvoyFilterSpec): EnvoyFilter {
   const metadata = { name, namespace, labels: MANAGER_LABELS }
-  return { apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata, spec }
+  const plain = JSON.parse(JSON.stringify(spec)) as EnvoyFilterSpec
+  return { apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata, spec: plain }
 }
 
 /** Ports by whose name a protocol is meant, and which are none of the view's. */
