@@ -35,6 +35,7 @@ export class SilenceError extends Error {
 
 /** Server-side apply, whose bodies may be JSON as well. */
 export const APPLY = 'application/apply-patch+yaml'
+export const MERGE_PATCH = 'application/merge-patch+json'
 const JSON_TYPE = 'application/json'
 const TIMEOUT_MS = 60_000
 

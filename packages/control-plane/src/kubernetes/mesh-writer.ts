@@ -3,9 +3,11 @@ import type { Backend, StoredResource } from '../admin/backend.ts'
 import { Debouncer } from '../store/debouncer.ts'
 import { plainHost, serviceHost } from '../store/host-name.ts'
 import type { World } from '../store/world.ts'
+import { BootstrapWriter } from './bootstrap-writer.ts'
 import type { Cluster } from './connect-cluster.ts'
 import { EnvoyFilterWriter } from './envoy-filter-writer.ts'
 import type { MeshOptions } from './mesh-options.ts'
+import { VipWriter } from './vip-writer.ts'
 import { WriteRound } from './write-round.ts'
 
 export interface MeshWriterOptions {
@@ -110,8 +112,16 @@ export class MeshWriter {
 }
 
 function stepsOf(options: MeshWriterOptions): readonly Step[] {
-  const { mesh, world } = options
+  const { mesh, world, cluster, backend } = options
   const steps: Step[] = []
+  if (mesh.bootstrapXds !== undefined) {
+    const writer = new BootstrapWriter(cluster, mesh.bootstrapXds)
+    steps.push({ name: 'ConfigMaps for sidecars', run: (round) => writer.run(round) })
+  }
+  if (mesh.allocatesVips) {
+    const writer = new VipWriter(cluster)
+    steps.push({ name: 'addresses', run: (round) => writer.run(backend.resources(), world().resources, round) })
+  }
   if (mesh.envoyFilters !== undefined) {
     const writer = new EnvoyFilterWriter({ ...options, ...mesh, ...mesh.envoyFilters })
     const run = (round: WriteRound) => writer.run({ world: world(), refusedHosts: refusedHosts(options) }, round)

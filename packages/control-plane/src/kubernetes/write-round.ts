@@ -1,5 +1,4 @@
 import type { Counter, Logger, MetricRegistry } from '@meltemi/runtime'
-import { ApiError } from './call-api.ts'
 
 export interface WriteRoundOptions {
   /** Whoever is not writes nothing. */
@@ -53,12 +52,9 @@ export class WriteRound {
   fail(what: string, error: unknown): void {
     if (this.signal.aborted) return
     this.#failed++
-    // somebody was faster: what there is now is looked at again
-    const isConflict = error instanceof ApiError && error.statusCode === 409
-    if (!isConflict) this.#failures.add(1)
+    this.#failures.add(1)
     const message = error instanceof Error ? error.message : String(error)
     const log = this.#options.logger.limited('mesh-writes', LINES_PER_SECOND)
-    if (isConflict) log?.info('somebody else has written, it is tried again', { what, message })
-    else log?.warn('the API server was not written to, it is tried again', { what, message })
+    log?.warn('the cluster is not as it should be, it is tried again', { what, message })
   }
 }
