@@ -116,6 +116,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   let kubernetes: Kubernetes
   let folder: string
   let plane: ControlPlaneProcess
+  let rounds = 0
 
   before(async () => {
     assert.ok(existsSync(ISTIO), `${ISTIO} is missing: run scripts/setup-interop.sh istiod`)
@@ -130,7 +131,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     apply(filter('aeraki-outbound-cache.shop-10.9.0.1-6379', OURS, 'envoy.filters.network.redis_proxy'))
     apply(filter('aeraki-outbound-gone.shop-10.9.0.1-9090', OURS, OUR_FILTER))
     apply(filter('aeraki-outbound-strange.shop-10.9.0.1-9090', OURS, OUR_FILTER))
-    apply(entry('strange', '', 'tcp-metaprotocol-unheard-of'), entry('hello'), entry('free', ''))
+    apply(entry('strange', 'addresses: [10.9.0.1]', 'tcp-metaprotocol-unheard-of'), entry('hello'), entry('free', ''))
     plane = await start()
     await eventually('the first filters are there', () => filters().has('aeraki-inbound-hello.shop-9090'))
   })
@@ -165,17 +166,15 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     return kubernetes.kubectl(['get', kind, name, '--namespace', namespace, '-o', `jsonpath={${path}}`])
   }
 
-  /** All that is to be written has been when the filters of a service are there that came last. */
-  async function nextRound(marker: string): Promise<void> {
-    apply(entry(marker, 'addresses: [10.2.0.1]'))
-    // of a round the last writes are those that delete: so one more
-    await eventually(`filters of ${marker}`, () => filters().has(`aeraki-inbound-${marker}.shop-9090`))
-    kubernetes.kubectl(['delete', 'serviceentry', marker, '--namespace', 'shop'])
-    await eventually(`no filters of ${marker}`, () => ![...filters().keys()].some((name) => name.includes(marker)))
+  /** Has a round begin, whose last write deletes a filter; resolves when that is gone. */
+  async function nextRound(): Promise<void> {
+    const marker = `aeraki-outbound-zz-${++rounds}`
+    apply(filter(marker, OURS, OUR_FILTER), entry('trigger', `addresses: [10.2.0.${rounds}]`, 'tcp-plain'))
+    await eventually('the round is over', () => !filters().has(marker))
   }
 
   test('each service has its filters, those of Aeraki are taken over as they are, and those of others stay', async () => {
-    await nextRound('first')
+    await nextRound()
     assert.deepEqual([...filters().keys()].sort(), [
       'aeraki-gateway-outbound-gateway.shop-9090',
       'aeraki-inbound-free.shop-9090',
@@ -196,27 +195,29 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   })
 
   test('another control plane that takes over writes nothing', async () => {
-    await nextRound('second')
+    await nextRound()
     const versions = filters()
     const config = () => get('configmap', 'aeraki-bootstrap-config', 'shop', '.metadata.resourceVersion')
     const [configVersion, entryVersion] = [config(), get('serviceentry', 'free', 'shop', '.metadata.resourceVersion')]
-    await plane[Symbol.asyncDispose]()
+    // it gives back its Lease
+    plane.process.child.kill('SIGTERM')
+    await plane.process.exited()
     plane = await start()
-    await nextRound('third')
+    await nextRound()
     assert.deepEqual(filters(), versions)
     assert.equal(config(), configVersion)
     assert.equal(get('serviceentry', 'free', 'shop', '.metadata.resourceVersion'), entryVersion)
   })
 
   test('a rule changes the filters that it concerns, and no others', async () => {
-    await nextRound('fourth')
+    await nextRound()
     const versions = filters()
     const limit = 'localRateLimit: { tokenBucket: { maxTokens: 5, tokensPerFill: 5, fillInterval: 60s } }'
     apply(router('hello', limit))
     const inbound = 'aeraki-inbound-hello.shop-9090'
     await eventually('it changes', () => filters().get(inbound) !== versions.get(inbound))
     assert.match(get('envoyfilter', inbound, 'istio-system', PATCHES), /local_ratelimit.*"fillInterval":"60s"/)
-    await nextRound('fifth')
+    await nextRound()
     const changed = [...filters()].filter(([name, version]) => versions.get(name) !== version).map(([name]) => name)
     assert.deepEqual(changed, [inbound])
   })
@@ -225,7 +226,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     const name = 'aeraki-outbound-hello.shop-10.1.0.1-9090'
     const patch = '[{ "op": "replace", "path": "/spec/configPatches/0/match/listener/name", "value": "elsewhere" }]'
     kubernetes.kubectl(['patch', 'envoyfilter', name, '--namespace', 'istio-system', '--type=json', '-p', patch])
-    await nextRound('sixth')
+    await nextRound()
     assert.equal(
       get('envoyfilter', name, 'istio-system', '.spec.configPatches[0].match.listener.name'),
       '10.1.0.1_9090',
@@ -238,25 +239,24 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   })
 
   test('what cannot be written is told, each time, and the rest is written', async () => {
+    const inPlain = () => kubernetes.kubectl(['get', 'envoyfilters', '--namespace', 'plain', '--output', 'name'])
     apply(
       entry('exported'),
       router('exported', 'routes: [{ route: [{ destination: { host: exported.shop } }] }], exportTo: [nowhere, plain]'),
     )
-    await eventually('where it can be', () =>
-      get('envoyfilters', '', 'plain', '.items[*].metadata.name').includes('inbound-exported'),
-    )
-    await nextRound('seventh')
+    await eventually('where it can be', () => inPlain().includes('inbound-exported'))
+    await nextRound()
     for (const which of ['outbound-exported.shop-10.1.0.1-9090', 'inbound-exported.shop-9090'])
       assert.match(plane.process.errors, new RegExp(`create EnvoyFilter nowhere/aeraki-${which}`))
     kubernetes.kubectl(['delete', 'metarouter', 'exported', '--namespace', 'shop'])
-    await eventually('they move', () => get('envoyfilters', '', 'plain', '.items[*].metadata.name') === '')
+    await eventually('they move', () => inPlain() === '')
   })
 
   test('services without an address get one, whose name is no wildcard', async () => {
     apply(entry('more', ''), entry('plain', '', 'tcp-plain'))
     apply(entry('any', '').replace('any.shop', '"*.any.shop"'))
     await eventually('it has one', () => get('serviceentry', 'more', 'shop', '.spec.addresses[0]') === '240.240.0.2')
-    await nextRound('eighth')
+    await nextRound()
     for (const name of ['plain', 'any']) assert.equal(get('serviceentry', name, 'shop', '.spec.addresses'), '')
     assert.ok(filters().has('aeraki-outbound-more.shop-240.240.0.2-9090'))
   })
@@ -276,7 +276,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
       '-p',
       other,
     ])
-    await nextRound('ninth')
+    await nextRound()
     assert.deepEqual(config(), before)
     assert.throws(() => get('configmap', 'aeraki-bootstrap-config', 'plain', '.data'), /not found/)
   })

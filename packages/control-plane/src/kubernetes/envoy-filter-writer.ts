@@ -110,9 +110,7 @@ export class EnvoyFilterWriter {
   #tell(notes: readonly string[]): void {
     for (const line of notes) {
       if (this.#told.has(line)) continue
-      this.#options.logger
-        .limited('filter-notes', NOTE_LINES_PER_SECOND)
-        ?.warn('EnvoyFilters say not all', { of: line })
+      this.#options.logger.limited('filter-notes', NOTE_LINES_PER_SECOND)?.warn(`EnvoyFilters: ${line}`)
     }
     this.#told = new Set(notes)
   }
