@@ -16,12 +16,15 @@ import type { World } from './store/world.ts'
 import { RunningCodecs } from './telemetry/running-codecs.ts'
 import { telemetryService } from './telemetry/telemetry-service.ts'
 import { TrafficStore } from './telemetry/traffic-store.ts'
+import { readTlsFiles, type TlsFiles, TlsFilesWatch } from './xds/tls-files.ts'
 import { type XdsAddress, type XdsLimits, XdsServer } from './xds/xds-server.ts'
 
 export interface ControlPlaneOptions {
   /** Where resources come from: a folder with files or one file, or a cluster. */
   readonly resources: string | KubernetesOptions
-  readonly xds: XdsAddress
+  readonly xds: Omit<XdsAddress, 'tls'>
+  /** Files with what xDS shows of itself and wants to see of clients; read again as they change. undefined: no TLS. */
+  readonly xdsTls?: TlsFiles | undefined
   /** undefined: no API. */
   readonly api?: Omit<ApiOptions, 'backend' | 'traffic' | 'codecs' | 'metrics' | 'logger'> | undefined
   /** Protocols whose codecs proxies bring along. */
@@ -72,8 +75,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { logger, metrics, clock = systemClock, listenHost = '127.0.0.1', domain = 'cluster.local' } = options
   const { defaultProtocols, moduleCache, quietMs = 100, maxDelayMs = 1_000, logsProblems = true } = options
   const { trustDomains = ['cluster.local'] } = options
-  // first, for a kubeconfig that cannot be read leaves nothing behind
-  const { resources } = options
+  // first, for files that cannot be read leave nothing behind
+  const { resources, xdsTls } = options
+  const tls = xdsTls === undefined ? undefined : readTlsFiles(xdsTls)
   const cluster = typeof resources === 'string' ? undefined : await connectCluster(resources.kubeconfig)
   const own = { domain, defaultProtocols, listenHost, trustDomains, moduleCache, quietMs, maxDelayMs, logsProblems }
   const parts = { ...own, logger, metrics, clock }
@@ -96,9 +100,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ? fromFiles(resources, { pipeline, server, trial, clock, logger })
       : fromCluster(cluster as Cluster, { ...resources, domain, pipeline, server, clock, logger, metrics })
   const running = runSource(source, pipeline, logger)
+  const tlsWatch = xdsTls && new TlsFilesWatch(xdsTls, { clock, logger, onChange: (next) => server.setTls(next) })
   let api: RunningApi | undefined
   const close = async () => {
     await api?.close()
+    tlsWatch?.close()
     await server.close()
     await writer?.stop()
     await running.stop()
@@ -106,7 +112,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
   try {
     await running.ready
-    const { port } = await listen(server, options.xds)
+    const { port } = await listen(server, { ...options.xds, ...(tls === undefined ? {} : { tls }) })
+    tlsWatch?.start()
     const apiParts = { backend, traffic, codecs, metrics, logger }
     api = options.api === undefined ? undefined : await startApi({ ...options.api, ...apiParts })
     writer?.start()

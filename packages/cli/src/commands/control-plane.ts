@@ -11,6 +11,7 @@ import {
   toControlPlaneOptions,
 } from './control-plane-options.ts'
 import { addMeshOptions, MESH_HELP, type MeshFlags, toMeshOptions, usesMesh } from './mesh-options.ts'
+import { addXdsTlsOptions, toXdsTls, type XdsTlsFlags } from './xds-tls-options.ts'
 
 const HELP = `${CONTROL_PLANE_HELP}
 An option that names a variable (env) takes it from the environment when it is not given itself.
@@ -46,14 +47,18 @@ export function createControlPlaneCommand(console: Console, result: { exitCode: 
     .option('--kubernetes', "resources come from Kubernetes' API server instead", false)
     .option('--kubeconfig <file>', 'which API server, and as whom (default: as kubectl finds it)')
     .option('--namespace <name>', 'where the Lease is that elects who writes status (default: the own one)')
-  return addControlPlaneOptions(addMeshOptions(command))
+  return addControlPlaneOptions(addXdsTlsOptions(addMeshOptions(command)))
     .addHelpText('after', HELP)
     .action(async (directory: string | undefined, flags: Flags) => {
-      result.exitCode = await runControlPlane(resourcesOf(directory, flags, command), flags, console)
+      result.exitCode = await runControlPlane(
+        { ...toControlPlaneOptions(resourcesOf(directory, flags, command), flags), xdsTls: toXdsTls(flags, command) },
+        flags,
+        console,
+      )
     })
 }
 
-interface Flags extends ControlPlaneFlags, MeshFlags {
+interface Flags extends ControlPlaneFlags, MeshFlags, XdsTlsFlags {
   readonly kubernetes: boolean
   readonly kubeconfig?: string
   readonly namespace?: string
@@ -69,14 +74,14 @@ function resourcesOf(directory: string | undefined, flags: Flags, command: Comma
 }
 
 async function runControlPlane(
-  resources: ControlPlaneOptions['resources'],
+  options: ControlPlaneOptions,
   flags: ControlPlaneFlags,
   console: Console,
 ): Promise<number> {
   const { startControlPlane } = await import('@meltemi/control-plane')
   const { serveUntilSignal } = await import('./serve-until-signal.ts')
   return serveUntilSignal(async () => {
-    const controlPlane = await startControlPlane(toControlPlaneOptions(resources, flags))
+    const controlPlane = await startControlPlane(options)
     console.write(`ready: ${describeControlPlane(controlPlane, flags)}\n`)
     const done = Promise.withResolvers<number>()
     const end = (): void => void controlPlane.close().then(() => done.resolve(0), done.reject)

@@ -108,6 +108,11 @@ export class XdsServer {
     return { port: this.#server.port }
   }
 
+  /** For connections that come from now on, when it listens with TLS. Throws for what is no key of its certificate. */
+  setTls(tls: GrpcServerTls): void {
+    this.#server?.setTls(tls)
+  }
+
   /** Something has changed: each proxy is sent what is different for it. Returns before that. */
   push(): void {
     this.#changedAtMs = this.#clock.now()
