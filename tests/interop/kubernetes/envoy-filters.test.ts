@@ -1,27 +1,26 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { DISCOVERY_METHODS, type DiscoveryResponse, RESOURCE_TYPES } from '@meltemi/api/xds'
+import { createGrpcClient } from '@meltemi/runtime/grpc'
 import { ROOT } from '../../../scripts/workspace.ts'
 import { type ControlPlaneProcess, startControlPlaneProcess } from '../../harness/control-plane-process.ts'
+import { istioNode } from '../istio/istio-resources.ts'
+import { type Istiod, startIstiod } from '../istio/start-istiod.ts'
 import { eventually } from './eventually.ts'
-import { installDefinitions } from './install-definitions.ts'
-import { type Kubernetes, startKubernetes } from './start-kubernetes.ts'
+import type { Kubernetes } from './start-kubernetes.ts'
 
-const ISTIO = join(ROOT, '.tmp/istio-crds.yaml')
-const MANIFESTS = ['permissions.yaml', 'instead-of-aeraki.yaml'].flatMap((file) => [
-  '-f',
-  join(ROOT, 'deploy/manifests', file),
-])
-const ARGUMENTS = [
-  '--namespace',
-  'meltemi',
-  '--envoy-filters',
-  '--vips',
-  '--bootstrap-xds',
-  'aeraki.istio-system:15010',
-]
+/** The commands of the page: what is applied, and the options of the control plane but for those that a test chooses. */
+const PAGE = readFileSync(join(ROOT, 'docs/instead-of-aeraki.md'), 'utf8').replaceAll('\\\n', '')
+const MANIFESTS = [...(/^kubectl apply (-f .*)$/m.exec(PAGE)?.[1] ?? '').matchAll(/-f (\S+)/g)].flatMap(
+  ([, file = '']) => ['-f', join(ROOT, file)],
+)
+const ARGUMENTS = (/^meltemi control-plane --kubernetes (.*)$/m.exec(PAGE)?.[1] ?? '')
+  .replaceAll(/--xds-(address|tls)\S* \S+/g, '')
+  .trim()
+  .split(/ +/)
 const PATCHES = '.spec.configPatches[0].patch.value.typed_config.value'
 
 interface StoredFilter {
@@ -113,17 +112,18 @@ data:
 `
 
 describe('in place of Aeraki', { timeout: 240_000 }, () => {
+  let istiod: Istiod
   let kubernetes: Kubernetes
   let folder: string
   let plane: ControlPlaneProcess
   let rounds = 0
 
   before(async () => {
-    assert.ok(existsSync(ISTIO), `${ISTIO} is missing: run scripts/setup-interop.sh istiod`)
     folder = mkdtempSync(join(tmpdir(), 'meltemi-envoy-filters-'))
-    kubernetes = await startKubernetes()
-    installDefinitions(kubernetes, ISTIO)
-    for (const namespace of ['istio-system', 'shop', 'plain']) kubernetes.kubectl(['create', 'namespace', namespace])
+    istiod = await startIstiod([])
+    kubernetes = istiod.kubernetes
+    kubernetes.kubectl(['apply', '--server-side', '-f', join(ROOT, 'deploy/crds')])
+    kubernetes.kubectl(['create', 'namespace', 'plain'])
     kubernetes.kubectl(['label', 'namespace', 'shop', 'istio-injection=enabled'])
     kubernetes.kubectl(['apply', ...MANIFESTS])
     apply(MESH, OF_AERAKI, entry('swapped', 'addresses: [10.1.0.9]'))
@@ -138,7 +138,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
 
   after(async () => {
     await plane[Symbol.asyncDispose]()
-    await kubernetes[Symbol.asyncDispose]()
+    await istiod[Symbol.asyncDispose]()
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -173,6 +173,13 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     await eventually('the round is over', () => !filters().has(marker))
   }
 
+  test('the page has the commands that this test runs', () => {
+    assert.equal(MANIFESTS.length, 4)
+    assert.deepEqual(ARGUMENTS, [
+      ...['--namespace', 'meltemi', '--envoy-filters', '--vips', '--bootstrap-xds', 'aeraki.istio-system:15010'],
+    ])
+  })
+
   test('each service has its filters, those of Aeraki are taken over as they are, and those of others stay', async () => {
     await nextRound()
     assert.deepEqual([...filters().keys()].sort(), [
@@ -195,7 +202,6 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   })
 
   test('another control plane that takes over writes nothing', async () => {
-    await nextRound()
     const versions = filters()
     const config = () => get('configmap', 'aeraki-bootstrap-config', 'shop', '.metadata.resourceVersion')
     const [configVersion, entryVersion] = [config(), get('serviceentry', 'free', 'shop', '.metadata.resourceVersion')]
@@ -210,7 +216,6 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   })
 
   test('a rule changes the filters that it concerns, and no others', async () => {
-    await nextRound()
     const versions = filters()
     const limit = 'localRateLimit: { tokenBucket: { maxTokens: 5, tokensPerFill: 5, fillInterval: 60s } }'
     apply(router('hello', limit))
@@ -245,11 +250,9 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
       router('exported', 'routes: [{ route: [{ destination: { host: exported.shop } }] }], exportTo: [nowhere, plain]'),
     )
     await eventually('where it can be', () => inPlain().includes('inbound-exported'))
-    await nextRound()
     for (const which of ['outbound-exported.shop-10.1.0.1-9090', 'inbound-exported.shop-9090'])
-      assert.match(plane.process.errors, new RegExp(`create EnvoyFilter nowhere/aeraki-${which}`))
+      await eventually(which, () => plane.process.errors.includes(`create EnvoyFilter nowhere/aeraki-${which}`))
     kubernetes.kubectl(['delete', 'metarouter', 'exported', '--namespace', 'shop'])
-    await eventually('they move', () => inPlain() === '')
   })
 
   test('services without an address get one, whose name is no wildcard', async () => {
@@ -280,4 +283,70 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     assert.deepEqual(config(), before)
     assert.throws(() => get('configmap', 'aeraki-bootstrap-config', 'plain', '.data'), /not found/)
   })
+
+  test('Istio puts them in front of clients and of workloads, where these listen', async () => {
+    const workload = {
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: { address: '192.0.2.10', labels: { app: 'web' } },
+    }
+    istiod.apply([{ apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', ...workload }])
+    apply(entry('web', 'addresses: [10.1.0.2]').replace('protocol: TCP', 'protocol: TCP, targetPort: 8080'))
+    using _ = connect(istiod.port)
+    let dump = ''
+    await eventually('both filters are there', async () => {
+      dump = await istiod.debug('/debug/config_dump?proxyID=web.shop')
+      return valueIn(dump, '10.1.0.2_9090') !== undefined && valueIn(dump, 'virtualInbound', 8080) !== undefined
+    })
+    assert.equal(valueIn(dump, '10.1.0.2_9090')?.['statPrefix'], 'outbound|9090||web.shop')
+    const routes = [{ route: { cluster: 'inbound|8080||' } }]
+    assert.deepEqual(valueIn(dump, 'virtualInbound', 8080)?.['routeConfig'], { name: 'inbound|9090||', routes })
+    assert.match(dump, /"name": *"inbound\|8080\|\|"/, 'Istio has a cluster of that name')
+  })
 })
+
+/** A sidecar that asks Istio for these types, and says that it has what comes. */
+function connect(port: number) {
+  const client = createGrpcClient({ address: `127.0.0.1:${port}` })
+  const stream = client.open(DISCOVERY_METHODS.ads.sotw, {
+    onMessage: ({ typeUrl, versionInfo, nonce: responseNonce }: DiscoveryResponse) =>
+      void stream.write({ typeUrl, versionInfo, responseNonce }),
+    onClose: () => {},
+  })
+  const node = istioNode('web', 'REDIRECT')
+  for (const type of ['cluster', 'listener'] as const) stream.write({ node, typeUrl: RESOURCE_TYPES[type] })
+  return { [Symbol.dispose]: () => client.close() }
+}
+
+interface Filter {
+  readonly name: string
+  readonly typedConfig?: { readonly value?: Readonly<Record<string, unknown>> }
+}
+
+interface Listener {
+  readonly name: string
+  readonly filterChains?: readonly {
+    readonly filterChainMatch?: { readonly destinationPort?: number }
+    readonly filters?: readonly Filter[]
+  }[]
+}
+
+/** What our filter is told in a listener, in the chain of a port. */
+function valueIn(dump: string, name: string, port?: number): Readonly<Record<string, unknown>> | undefined {
+  return listenersOf(dump)
+    .filter((listener) => listener.name === name)
+    .flatMap(({ filterChains = [] }) => filterChains)
+    .filter(({ filterChainMatch: match }) => match?.destinationPort === port)
+    .flatMap(({ filters = [] }) => filters)
+    .find((each) => each.name === OUR_FILTER)?.typedConfig?.value
+}
+
+/** In a dump of Envoy's kind, in the names of JSON. */
+function listenersOf(dump: string): readonly Listener[] {
+  const { configs } = JSON.parse(dump) as { readonly configs: readonly Record<string, unknown>[] }
+  const all = configs.flatMap((config) => (config['dynamicListeners'] ?? []) as readonly DynamicListener[])
+  return all.flatMap(({ activeState }) => activeState?.listener ?? [])
+}
+
+interface DynamicListener {
+  readonly activeState?: { readonly listener?: Listener }
+}
