@@ -167,6 +167,15 @@ describe('sidecars of the reference get their routes', { timeout: 60_000 }, () =
     )
   })
 
+  test('of the namespace that their certificate names, and of no other', async () => {
+    const other = await authority.issue({ uris: ['spiffe://cluster.local/ns/shop/sa/default'] })
+    await assert.rejects(ask(connect(other), ROUTES), { code: GrpcCode.PERMISSION_DENIED })
+    const { fetchRoutes } = RouteDiscoveryService.method
+    const request = { node: NODE, resourceNames: [ROUTES], typeUrl: RESOURCE_TYPES.route }
+    await assert.rejects(connect(other).call(fetchRoutes, request), { code: GrpcCode.PERMISSION_DENIED })
+    assert.equal((await connect(sidecar).call(fetchRoutes, request)).resources.length, 1)
+  })
+
   test('and nobody does whose certificate another authority has signed, or who has none', async () => {
     const other = await TestAuthority.create('Other CA')
     const stranger = await other.issue({ uris: ['spiffe://cluster.local/ns/dubbo/sa/default'] })
