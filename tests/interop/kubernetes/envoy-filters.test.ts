@@ -201,6 +201,22 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     )
   })
 
+  test('the permissions that this takes are no others', () => {
+    const account = 'system:serviceaccount:meltemi:meltemi-control-plane'
+    const may = (...what: readonly string[]) => {
+      try {
+        return kubernetes.kubectl(['auth', 'can-i', ...what, '--as', account]).trim()
+      } catch {
+        return 'no' // it ends with 1
+      }
+    }
+    assert.equal(may('list', 'configmaps/aeraki-bootstrap-config', '-A'), 'yes')
+    assert.equal(may('list', 'configmaps', '-A'), 'no')
+    assert.equal(may('update', 'configmaps/another', '--namespace', 'shop'), 'no')
+    assert.equal(may('get', 'configmaps/another', '--namespace', 'istio-system'), 'no')
+    assert.equal(may('delete', 'serviceentries.networking.istio.io', '-A'), 'no')
+  })
+
   test('another control plane that takes over writes nothing', async () => {
     const versions = filters()
     const config = () => get('configmap', 'aeraki-bootstrap-config', 'shop', '.metadata.resourceVersion')
@@ -243,7 +259,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     await eventually('they are gone', () => ![...filters().keys()].some((name) => name.includes('hello')))
   })
 
-  test('what cannot be written is told, each time, and the rest is written', async () => {
+  test('what cannot be written is told, each of it, and tried again; the rest is written', async () => {
     const inPlain = () => kubernetes.kubectl(['get', 'envoyfilters', '--namespace', 'plain', '--output', 'name'])
     apply(
       entry('exported'),
@@ -252,7 +268,9 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     await eventually('where it can be', () => inPlain().includes('inbound-exported'))
     for (const which of ['outbound-exported.shop-10.1.0.1-9090', 'inbound-exported.shop-9090'])
       await eventually(which, () => plane.process.errors.includes(`create EnvoyFilter nowhere/aeraki-${which}`))
-    kubernetes.kubectl(['delete', 'metarouter', 'exported', '--namespace', 'shop'])
+    kubernetes.kubectl(['create', 'namespace', 'nowhere'])
+    const inNowhere = ['get', 'envoyfilters', '--namespace', 'nowhere', '--output', 'name']
+    await eventually('it is tried again', () => kubernetes.kubectl(inNowhere).includes('inbound-exported'))
   })
 
   test('services without an address get one, whose name is no wildcard', async () => {

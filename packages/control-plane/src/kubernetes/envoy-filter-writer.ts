@@ -22,8 +22,8 @@ export interface EnvoyFilterWriterOptions extends Omit<EnvoyFiltersOptions, 'mes
 /** What filters are made of. */
 export interface FilterInputs {
   readonly world: World
-  /** Hosts whose service was refused: there may have been a better version of it. */
-  readonly refusedHosts: readonly string[]
+  /** Hosts of services that are not in force, of which there may have been better versions. */
+  readonly otherHosts: readonly string[]
 }
 
 const GROUP = '/apis/networking.istio.io/v1alpha3'
@@ -47,20 +47,17 @@ export class EnvoyFilterWriter {
   }
 
   /** Rejects when it cannot be found out what there is. */
-  async run({ world, refusedHosts }: FilterInputs, round: WriteRound): Promise<void> {
+  async run({ world, otherHosts }: FilterInputs, round: WriteRound): Promise<void> {
     const services = await this.#translate([...world.services.values()], round.signal)
     const notes = services.flatMap((service) => service.notes)
     this.#tell(notes.map(({ host, port, message }) => `${host}${port === undefined ? '' : `:${port}`}: ${message}`))
-    const kept = [
-      ...notes.filter(({ keepsOld }) => keepsOld),
-      ...refusedHosts.map((host) => ({ host, port: undefined })),
-    ]
+    const kept = [...notes.filter(({ keepsOld }) => keepsOld), ...otherHosts.map((host) => ({ host, port: undefined }))]
     const isKept = (name: string) => kept.some(({ host, port }) => isNameOf(name, host, port))
     const stored = await this.#list(round.signal)
     const wanted = services.flatMap(({ filters }) => filters)
     const plan = planFilters({ stored, wanted, isKept })
-    for (const filter of plan.create) await this.#create(filter, round)
-    for (const { stored: old, wanted: filter } of plan.update) await this.#update(old, filter, round)
+    await round.each(plan.create, (filter) => this.#create(filter, round))
+    await round.each(plan.update, ({ stored: old, wanted: filter }) => this.#update(old, filter, round))
     for (const old of plan.delete) await this.#delete(old, round)
   }
 

@@ -1,3 +1,4 @@
+import { keyOf } from '@meltemi/api'
 import type { Clock, Logger, MetricRegistry, Timer } from '@meltemi/runtime'
 import type { Backend, StoredResource } from '../admin/backend.ts'
 import { Debouncer } from '../store/debouncer.ts'
@@ -124,20 +125,21 @@ function stepsOf(options: MeshWriterOptions): readonly Step[] {
   }
   if (mesh.envoyFilters !== undefined) {
     const writer = new EnvoyFilterWriter({ ...options, ...mesh, ...mesh.envoyFilters })
-    const run = (round: WriteRound) => writer.run({ world: world(), refusedHosts: refusedHosts(options) }, round)
+    const run = (round: WriteRound) => writer.run({ world: world(), otherHosts: otherHosts(options) }, round)
     steps.push({ name: 'EnvoyFilters', run })
   }
   return steps
 }
 
-/** Of services that are there, and never were as they should be. */
-function refusedHosts({ backend, domain, world }: MeshWriterOptions): readonly string[] {
-  const hosts = [...backend.resources().values()].filter(isRefused).flatMap((stored) => hostOf(stored, domain))
-  return hosts.filter((host) => !world().services.has(host))
-}
-
-function isRefused({ status }: StoredResource): boolean {
-  return status.conditions.some((condition) => condition.status === 'False')
+/** Of services that are there and not in force: they are refused, or another one has their name. */
+function otherHosts({ backend, domain, world }: MeshWriterOptions): readonly string[] {
+  const { services } = world()
+  return [...backend.resources()].flatMap(([key, stored]) =>
+    hostOf(stored, domain).filter((host) => {
+      const view = services.get(host)
+      return view === undefined || keyOf(view.origin) !== key
+    }),
+  )
 }
 
 /** What is refused may lack what its type promises. */

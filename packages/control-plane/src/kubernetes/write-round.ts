@@ -9,6 +9,8 @@ export interface WriteRoundOptions {
 }
 
 const LINES_PER_SECOND = 20
+/** As many writes wait for the API server. */
+const AT_ONCE = 8
 
 /** Writes that stand alone: one that fails is told and counted, and the others are tried all the same. */
 export class WriteRound {
@@ -46,6 +48,12 @@ export class WriteRound {
       this.fail(what, error)
       return false
     }
+  }
+
+  /** Some at a time. */
+  async each<T>(items: readonly T[], write: (item: T) => Promise<unknown>): Promise<void> {
+    for (let at = 0; at < items.length && !this.isOver; at += AT_ONCE)
+      await Promise.all(items.slice(at, at + AT_ONCE).map(write))
   }
 
   /** Something that was to be read or written could not be. */
