@@ -7,6 +7,7 @@ import { KubernetesBackend } from './kubernetes/backend.ts'
 import { ClusterWebhook, type WebhookOptions } from './kubernetes/cluster-webhook.ts'
 import { ClusterWriter } from './kubernetes/cluster-writer.ts'
 import { type Cluster, connectCluster } from './kubernetes/connect-cluster.ts'
+import type { MeshOptions } from './kubernetes/mesh-options.ts'
 import { KubernetesSource } from './kubernetes/source.ts'
 import { Pipeline } from './pipeline.ts'
 import { FilesSource } from './sources/files.ts'
@@ -16,12 +17,15 @@ import type { World } from './store/world.ts'
 import { RunningCodecs } from './telemetry/running-codecs.ts'
 import { telemetryService } from './telemetry/telemetry-service.ts'
 import { TrafficStore } from './telemetry/traffic-store.ts'
+import { readTlsFiles, type TlsFiles, TlsFilesWatch } from './xds/tls-files.ts'
 import { type XdsAddress, type XdsLimits, XdsServer } from './xds/xds-server.ts'
 
 export interface ControlPlaneOptions {
   /** Where resources come from: a folder with files or one file, or a cluster. */
   readonly resources: string | KubernetesOptions
-  readonly xds: XdsAddress
+  readonly xds: Omit<XdsAddress, 'tls'>
+  /** Files with what xDS shows of itself and wants to see of clients; read again as they change. undefined: no TLS. */
+  readonly xdsTls?: TlsFiles | undefined
   /** undefined: no API. */
   readonly api?: Omit<ApiOptions, 'backend' | 'traffic' | 'codecs' | 'metrics' | 'logger'> | undefined
   /** Protocols whose codecs proxies bring along. */
@@ -53,6 +57,8 @@ export interface KubernetesOptions {
   readonly namespace: string | undefined
   /** Answers the API server's questions whether resources may be stored; default: none. */
   readonly webhook?: WebhookOptions | undefined
+  /** What is written into the cluster in the place of Aeraki; default: nothing. */
+  readonly mesh?: MeshOptions | undefined
 }
 
 /** A control plane at work. */
@@ -74,8 +80,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { logger, metrics, clock = systemClock, listenHost = '127.0.0.1', domain = 'cluster.local' } = options
   const { defaultProtocols, moduleCache, quietMs = 100, maxDelayMs = 1_000, logsProblems = true } = options
   const { trustDomains = ['cluster.local'] } = options
-  // first, for a kubeconfig that cannot be read leaves nothing behind
-  const { resources } = options
+  // first, for files that cannot be read leave nothing behind
+  const { resources, xdsTls } = options
+  const tls = xdsTls === undefined ? undefined : readTlsFiles(xdsTls)
   const cluster = typeof resources === 'string' ? undefined : await connectCluster(resources.kubeconfig)
   const own = { domain, defaultProtocols, listenHost, trustDomains, moduleCache, quietMs, maxDelayMs, logsProblems }
   const parts = { ...own, logger, metrics, clock }
@@ -96,11 +103,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { source, backend, writer, webhook } =
     typeof resources === 'string'
       ? fromFiles(resources, { pipeline, server, trial, clock, logger })
-      : fromCluster(cluster as Cluster, { ...resources, pipeline, server, clock, logger, metrics })
+      : fromCluster(cluster as Cluster, { ...resources, domain, pipeline, server, clock, logger, metrics })
   const running = runSource(source, pipeline, logger)
+  const tlsWatch = xdsTls && new TlsFilesWatch(xdsTls, { clock, logger, onChange: (next) => server.setTls(next) })
   let api: RunningApi | undefined
   const close = async () => {
     await api?.close()
+    tlsWatch?.close()
     await server.close()
     await webhook?.stop()
     await writer?.stop()
@@ -109,7 +118,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
   try {
     await running.ready
-    const { port } = await listen(server, options.xds)
+    const { port } = await listen(server, { ...options.xds, ...(tls === undefined ? {} : { tls }) })
+    tlsWatch?.start()
     const apiParts = { backend, traffic, codecs, metrics, logger }
     api = options.api === undefined ? undefined : await startApi({ ...options.api, ...apiParts })
     const webhookPort = await webhook?.start()
@@ -152,14 +162,16 @@ function fromFiles(path: string, parts: OriginParts & Pick<FileBackendOptions, '
 interface ClusterParts extends OriginParts {
   readonly namespace: string | undefined
   readonly webhook?: WebhookOptions | undefined
+  readonly mesh?: MeshOptions | undefined
+  readonly domain: string
   readonly metrics: MetricRegistry
 }
 
 function fromCluster(cluster: Cluster, parts: ClusterParts): Origin {
-  const { pipeline, server, logger } = parts
+  const { pipeline, server, logger, mesh } = parts
   const own = { ...parts, cluster, logger: logger.child('kubernetes') }
   const backend = new KubernetesBackend(pipeline, server)
-  const writer = new ClusterWriter({ ...own, backend })
+  const writer = new ClusterWriter({ ...own, mesh, backend, world: () => pipeline.world })
   const isLeader = () => writer.isLeader
   const webhook = parts.webhook === undefined ? undefined : new ClusterWebhook({ ...own, ...parts.webhook, isLeader })
   return { source: new KubernetesSource(own), backend, writer, webhook }

@@ -1,6 +1,5 @@
 /** `meltemi control-plane`: resources in, configuration for proxies out. */
 
-import type { SocketAddress } from '@meltemi/api'
 import type { ControlPlaneOptions } from '@meltemi/control-plane'
 import { Command } from 'commander'
 import type { Console } from '../console.ts'
@@ -11,7 +10,9 @@ import {
   describeControlPlane,
   toControlPlaneOptions,
 } from './control-plane-options.ts'
-import { parseAddress } from './option-values.ts'
+import { addMeshOptions, MESH_HELP, type MeshFlags, toMeshOptions } from './mesh-options.ts'
+import { addWebhookOptions, toWebhookOptions, WEBHOOK_HELP, type WebhookFlags } from './webhook-options.ts'
+import { addXdsTlsOptions, toXdsTls, type XdsTlsFlags } from './xds-tls-options.ts'
 
 const HELP = `${CONTROL_PLANE_HELP}
 An option that names a variable (env) takes it from the environment when it is not given itself.
@@ -31,10 +32,7 @@ Kubernetes:
   the kinds that it knows, in all namespaces, as they change. Workloads of Services have the labels of their pods. While the
   API server cannot be asked, what it said stays. Changes are made there: the API here only shows them. What became of
   a resource is written into its status, by one of several replicas: that which holds the Lease meltemi-control-plane.
-  With --webhook-address the API server can ask before it stores a resource whether it is valid. The certificate for that
-  is made here, renewed in time, and shared by replicas in a Secret; the ValidatingWebhookConfiguration has to be there
-  (deploy/manifests/webhook.yaml), and is told whom to trust.
-
+${WEBHOOK_HELP}${MESH_HELP}
 Signals:
   SIGTERM or SIGINT ends it; proxies keep what they have. A second one exits at once.
 
@@ -49,42 +47,43 @@ export function createControlPlaneCommand(console: Console, result: { exitCode: 
     .option('--kubernetes', "resources come from Kubernetes' API server instead", false)
     .option('--kubeconfig <file>', 'which API server, and as whom (default: as kubectl finds it)')
     .option('--namespace <name>', 'where the Lease is that elects who writes status (default: the own one)')
-    .option('--webhook-address <host:port>', 'where the API server asks whether resources are valid', parseAddress)
-    .option('--webhook-configuration <name>', 'its registration (default: meltemi-webhook.NAMESPACE)')
-  return addControlPlaneOptions(command)
+  return addControlPlaneOptions(addXdsTlsOptions(addWebhookOptions(addMeshOptions(command))))
     .addHelpText('after', HELP)
     .action(async (directory: string | undefined, flags: Flags) => {
-      result.exitCode = await runControlPlane(resourcesOf(directory, flags, command), flags, console)
+      result.exitCode = await runControlPlane(
+        { ...toControlPlaneOptions(resourcesOf(directory, flags, command), flags), xdsTls: toXdsTls(flags, command) },
+        flags,
+        console,
+      )
     })
 }
 
-interface Flags extends ControlPlaneFlags {
+interface Flags extends ControlPlaneFlags, MeshFlags, WebhookFlags, XdsTlsFlags {
   readonly kubernetes: boolean
   readonly kubeconfig?: string
   readonly namespace?: string
-  readonly webhookAddress?: SocketAddress
-  readonly webhookConfiguration?: string
 }
 
 function resourcesOf(directory: string | undefined, flags: Flags, command: Command): ControlPlaneOptions['resources'] {
-  const { kubernetes, kubeconfig, namespace, webhookAddress: address, webhookConfiguration: configuration } = flags
-  if (!kubernetes && address !== undefined) command.error('error: only with --kubernetes is there who asks a webhook')
-  const webhook = address === undefined ? undefined : { address, configuration }
-  if (kubernetes && directory === undefined) return { kubeconfig, namespace, webhook }
+  const { kubernetes, kubeconfig, namespace } = flags
+  const [mesh, webhook] = [toMeshOptions(flags), toWebhookOptions(flags)]
+  if (!kubernetes && mesh !== undefined) command.error('error: only with --kubernetes is there something to write into')
+  if (!kubernetes && webhook !== undefined) command.error('error: only with --kubernetes is there who asks a webhook')
+  if (kubernetes && directory === undefined) return { kubeconfig, namespace, mesh, webhook }
   if (!kubernetes && directory !== undefined && kubeconfig === undefined && namespace === undefined) return directory
   if (directory !== undefined) command.error('error: resources come from a folder, or with --kubernetes from a cluster')
   return command.error('error: where do resources come from? Name a folder, or use --kubernetes')
 }
 
 async function runControlPlane(
-  resources: ControlPlaneOptions['resources'],
+  options: ControlPlaneOptions,
   flags: ControlPlaneFlags,
   console: Console,
 ): Promise<number> {
   const { startControlPlane } = await import('@meltemi/control-plane')
   const { serveUntilSignal } = await import('./serve-until-signal.ts')
   return serveUntilSignal(async () => {
-    const controlPlane = await startControlPlane(toControlPlaneOptions(resources, flags))
+    const controlPlane = await startControlPlane(options)
     console.write(`ready: ${describeControlPlane(controlPlane, flags)}\n`)
     const done = Promise.withResolvers<number>()
     const end = (): void => void controlPlane.close().then(() => done.resolve(0), done.reject)

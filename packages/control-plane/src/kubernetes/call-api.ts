@@ -6,7 +6,7 @@ import type { Cluster } from './connect-cluster.ts'
 
 export interface ApiCall {
   /** Default: GET. */
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly body?: unknown
   /** Of the body; default: JSON. */
   readonly contentType?: string
@@ -35,6 +35,7 @@ export class SilenceError extends Error {
 
 /** Server-side apply, whose bodies may be JSON as well. */
 export const APPLY = 'application/apply-patch+yaml'
+export const MERGE_PATCH = 'application/merge-patch+json'
 const JSON_TYPE = 'application/json'
 const TIMEOUT_MS = 60_000
 

@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Clock, Logger, MetricRegistry } from '@meltemi/runtime'
 import type { Backend } from '../admin/backend.ts'
+import type { World } from '../store/world.ts'
 import type { Cluster } from './connect-cluster.ts'
 import { LeaderElection } from './leader-election.ts'
+import type { MeshOptions } from './mesh-options.ts'
+import { MeshWriter } from './mesh-writer.ts'
 import { ownNamespace } from './own-namespace.ts'
 import { StatusWriter } from './status-writer.ts'
 
@@ -11,6 +14,10 @@ export interface ClusterWriterOptions {
   readonly cluster: Cluster
   /** Where the Lease is; undefined: the own one. */
   readonly namespace: string | undefined
+  /** What is written besides status; undefined: nothing. */
+  readonly mesh: MeshOptions | undefined
+  readonly domain: string
+  readonly world: () => World
   readonly backend: Backend
   readonly logger: Logger
   readonly metrics: MetricRegistry
@@ -23,19 +30,25 @@ const LEASE = 'meltemi-control-plane'
 export class ClusterWriter {
   readonly #election: LeaderElection
   readonly #status: StatusWriter
+  readonly #mesh: MeshWriter | undefined
 
   constructor(options: ClusterWriterOptions) {
-    const { cluster, namespace = ownNamespace(cluster), logger, metrics } = options
+    const { cluster, namespace = ownNamespace(cluster), mesh, logger, metrics } = options
     const leads = metrics.gauge('control_plane.is_leader')
-    this.#status = new StatusWriter({ ...options, isLeader: () => this.#election.isLeader })
+    const isLeader = () => this.#election.isLeader
+    this.#status = new StatusWriter({ ...options, isLeader })
+    this.#mesh = mesh === undefined ? undefined : new MeshWriter({ ...options, mesh, isLeader })
     this.#election = new LeaderElection({
       ...options,
       namespace,
       name: LEASE,
       identity: `${hostname()}_${randomUUID()}`,
       logger: logger.child('leader'),
-      onElected: () => this.#status.writeAll(),
-      onChange: (isLeader) => leads.set(isLeader ? 1 : 0),
+      onElected: () => {
+        this.#status.writeAll()
+        this.#mesh?.writeAll()
+      },
+      onChange: (leadsNow) => leads.set(leadsNow ? 1 : 0),
     })
   }
 
@@ -48,6 +61,7 @@ export class ClusterWriter {
   }
 
   async stop(): Promise<void> {
+    await this.#mesh?.stop()
     await this.#status.stop()
     await this.#election.stop()
   }

@@ -18,6 +18,8 @@ export interface ObjectsCall {
   readonly signal: AbortSignal
   /** Their `metadata` alone: other parts may be large, and nobody's business. */
   readonly accept?: string
+  /** More for a list: which objects. */
+  readonly query?: Readonly<Record<string, string>>
 }
 
 const PAGE = 500
@@ -29,7 +31,8 @@ export async function listObjects(cluster: Cluster, path: string, call: ObjectsC
   const items: ApiObject[] = []
   let next = ''
   for (;;) {
-    const query = new URLSearchParams({ limit: String(PAGE), ...(next === '' ? {} : { continue: next }) })
+    const more = next === '' ? {} : { continue: next }
+    const query = new URLSearchParams({ ...call.query, limit: String(PAGE), ...more })
     const page = await callApi<Page>(cluster, `${path}?${query}`, call)
     items.push(...(page.items ?? []))
     if (items.length > MAX_OBJECTS) throw new Error(`${path}: there are more than ${MAX_OBJECTS} objects`)

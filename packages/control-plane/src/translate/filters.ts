@@ -21,14 +21,19 @@ export function translateFilters(
   protocol: ProtocolView,
   trustDomains: readonly string[],
 ): readonly FilterConfig[] {
-  const stats = { ...ISTIO_STATS, config: { destinationService: view.host } }
-  const telling = view.tellsPeers ? [METADATA_EXCHANGE] : []
   const authorization = translateAuthorization(view, protocol, trustDomains)
-  return [...authorization, ...rateLimits(view), ...telling, stats, ...faultFilters(view)]
+  // limits at the clients' side, since there are no listeners of ours beside workloads yet
+  return [...authorization, ...rateLimitFilters(view), ...peerFilters(view), ...faultFilters(view)]
 }
 
-/** At the clients' side, since there are no listeners beside workloads yet. */
-function rateLimits({ router }: ServiceView): readonly FilterConfig[] {
+/** Of who calls whom. */
+export function peerFilters({ host, tellsPeers }: ServiceView): readonly FilterConfig[] {
+  const stats = { ...ISTIO_STATS, config: { destinationService: host } }
+  return tellsPeers ? [METADATA_EXCHANGE, stats] : [stats]
+}
+
+/** The router's limits: the own one, then that of a service. */
+export function rateLimitFilters({ router }: ServiceView): readonly FilterConfig[] {
   const { hosts: [host = ''] = [], localRateLimit: local, globalRateLimit: global } = router?.spec ?? {}
   const filters: FilterConfig[] = []
   if (local !== undefined)

@@ -21,7 +21,7 @@ export interface DiscoveryHandlers {
     type: ResourceType | undefined,
   ): StreamHandler<typeof DeltaDiscoveryRequestSchema, typeof DeltaDiscoveryResponseSchema>
   /** Once, in bytes. Throws a GrpcError. */
-  fetch(type: ResourceType): (request: DiscoveryRequest) => Uint8Array
+  fetch(type: ResourceType): (request: DiscoveryRequest, peerUris: readonly string[]) => Uint8Array
 }
 
 /** Every type over one stream, as proxies prefer it, and each over a service of its own. */

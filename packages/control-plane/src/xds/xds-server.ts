@@ -8,6 +8,7 @@ import {
   type GrpcService,
   startGrpcServer,
 } from '@meltemi/runtime/grpc'
+import { checkIdentity } from './check-identity.ts'
 import { DeltaSubscription } from './delta-subscription.ts'
 import { discoveryServices } from './discovery-services.ts'
 import { toNodeInfo } from './node-info.ts'
@@ -108,6 +109,11 @@ export class XdsServer {
     return { port: this.#server.port }
   }
 
+  /** For connections that come from now on, when it listens with TLS. Throws for what is no key of its certificate. */
+  setTls(tls: GrpcServerTls): void {
+    this.#server?.setTls(tls)
+  }
+
   /** Something has changed: each proxy is sent what is different for it. Returns before that. */
   push(): void {
     this.#changedAtMs = this.#clock.now()
@@ -135,7 +141,7 @@ export class XdsServer {
     const own = discoveryServices({
       sotw: (type) => (stream) => this.#open(stream, { subscribe: sotw, type }),
       delta: (type) => (stream) => this.#open(stream, { subscribe: delta, type }),
-      fetch: (type) => (request) => this.#fetch(sotw(type), request),
+      fetch: (type) => (request, peerUris) => this.#fetch(sotw(type), request, peerUris),
     })
     return [...own, ...(this.#options.services ?? [])]
   }
@@ -171,9 +177,11 @@ export class XdsServer {
   }
 
   /** The first response of a stream, for a client that comes again for the next. */
-  #fetch(subscription: SotwSubscription, request: DiscoveryRequest): Uint8Array {
+  #fetch(subscription: SotwSubscription, request: DiscoveryRequest, peerUris: readonly string[]): Uint8Array {
     if (request.node === undefined) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'the request must have a node')
-    const snapshot = this.#trySnapshot(toNodeInfo(request.node))
+    const node = toNodeInfo(request.node)
+    checkIdentity(node, peerUris)
+    const snapshot = this.#trySnapshot(node)
     if (snapshot === undefined) throw new GrpcError(GrpcCode.UNAVAILABLE, 'there is no configuration at present')
     subscription.receive(request)
     const resources = snapshot.resources[subscription.type]

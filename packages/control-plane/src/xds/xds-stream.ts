@@ -1,6 +1,7 @@
 import type { Node, ResourceType } from '@meltemi/api/xds'
 import type { Clock, Logger, Timer } from '@meltemi/runtime'
 import { GrpcCode, GrpcError, type GrpcStatus } from '@meltemi/runtime/grpc'
+import { checkIdentity } from './check-identity.ts'
 import type { Answer } from './delivery.ts'
 import { keepEndpoints } from './keep-endpoints.ts'
 import { toNodeInfo } from './node-info.ts'
@@ -24,6 +25,8 @@ export interface XdsRequest {
 /** The side of a gRPC stream that a server has. */
 export interface XdsTransport {
   readonly peer: string
+  /** In the certificate of the proxy; default: none. */
+  readonly peerUris?: readonly string[]
   readonly unsent: number
   write(bytes: Uint8Array): boolean
   end(): void
@@ -138,7 +141,9 @@ export class XdsStream<Request extends XdsRequest> {
 
   #introduce(node: Node | undefined): void {
     if (node === undefined) throw new GrpcError(GrpcCode.INVALID_ARGUMENT, 'the first request must have a node')
-    this.#node = toNodeInfo(node)
+    const info = toNodeInfo(node)
+    checkIdentity(info, this.#transport.peerUris ?? [])
+    this.#node = info
     this.#look(this.#host.snapshotFor(this.#node))
     this.#firstBreak = this.#host.clock.setTimer(FIRST_BREAK_MS, () => {
       this.#mayBreak = true

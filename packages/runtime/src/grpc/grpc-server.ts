@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server as NetServer, type Socket } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { GrpcService } from './grpc-service.ts'
 
@@ -51,6 +52,11 @@ export interface GrpcServerOptions {
 
 export interface GrpcServer {
   readonly port: number
+  /**
+   * For connections that come from now on, of a server that has TLS; whether clients must show a certificate stays as it is.
+   * Throws for what is no key of its certificate: then the one before stays.
+   */
+  setTls(tls: GrpcServerTls): void
   /** No new calls; those under way have `graceMs` to end, 1,000 unless given, before their connections are closed. */
   close(graceMs?: number): Promise<void>
 }
@@ -62,7 +68,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   for (const service of options.services) {
     server.addService(service.definition, service.implement(options.onError ?? (() => {})))
   }
-  const injector = server.createConnectionInjector(credentialsOf(options.tls))
+  const credentials = credentialsOf(options.tls)
+  const injector = server.createConnectionInjector(credentials)
   // grpc-js would listen by itself, but could neither limit connections nor close them.
   const sockets = new Set<Socket>()
   const listener = createServer({ noDelay: true }, (socket) => {
@@ -80,7 +87,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   }
   // A connection that cannot be accepted is the client's loss; it tries again.
   listener.on('error', (error) => options.onError?.(error))
-  return { port: portOf(listener), close: (graceMs) => close(server, listener, sockets, graceMs ?? CLOSE_TIMEOUT_MS) }
+  return {
+    port: portOf(listener),
+    setTls: (tls) => setTls(credentials, tls),
+    close: (graceMs) => close(server, listener, sockets, graceMs ?? CLOSE_TIMEOUT_MS),
+  }
 }
 
 function serverOptions(limits: GrpcServerLimits) {
@@ -100,6 +111,15 @@ function credentialsOf(tls: GrpcServerTls | undefined): ServerCredentials {
   const pair = { private_key: tls.privateKey, cert_chain: tls.certificates }
   const { clientAuthorities } = tls
   return ServerCredentials.createSsl(clientAuthorities ?? null, [pair], clientAuthorities !== undefined)
+}
+
+/** What grpc-js does by itself for certificates from files, but not for those that it is given. */
+function setTls(credentials: ServerCredentials, { certificates, privateKey, clientAuthorities }: GrpcServerTls): void {
+  const ca = clientAuthorities === undefined ? {} : { ca: clientAuthorities }
+  const options = { cert: [certificates], key: [privateKey], ...ca }
+  // else grpc-js would refuse every connection
+  createSecureContext(options)
+  credentials['updateSecureContextOptions'](options)
 }
 
 function portOf(listener: NetServer): number {

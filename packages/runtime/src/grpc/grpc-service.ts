@@ -16,9 +16,13 @@ export type StreamHandler<Received extends DescMessage, Sent extends DescMessage
   stream: ServerStream<Sent>,
 ) => ServerStreamListener<Received>
 
-/** Answers one call; what it throws is its failure: a GrpcError as it is, anything else as INTERNAL. */
+/**
+ * Answers one call; what it throws is its failure: a GrpcError as it is, anything else as INTERNAL. `peerUris`: as a stream
+ * has them.
+ */
 export type UnaryHandler<Received extends DescMessage, Sent extends DescMessage> = (
   request: MessageShape<Received>,
+  peerUris: readonly string[],
 ) => OutgoingMessage<Sent> | Promise<OutgoingMessage<Sent>>
 
 type MethodHandler<Method extends DescMethod> = Method['methodKind'] extends 'bidi_streaming'
@@ -67,9 +71,9 @@ function answerCalls(
   handler: AnyUnaryHandler,
   onError: (error: unknown) => void,
 ): handleUnaryCall<MessageShape<DescMessage>, unknown> {
-  return async ({ request }, callback) => {
+  return async (call, callback) => {
     try {
-      callback(null, await handler(request))
+      callback(null, await handler(call.request, peerUris(call)))
     } catch (error: unknown) {
       if (!(error instanceof GrpcError)) onError(error)
       const { code, message } = error instanceof GrpcError ? error : INTERNAL
@@ -78,11 +82,18 @@ function answerCalls(
   }
 }
 
+/** Node writes them as `URI:spiffe://a/b, DNS:c`; names that could be taken for several are in quotes, and are none. */
+function peerUris(call: Pick<ServerDuplexStream<unknown, unknown>, 'getAuthContext'>): readonly string[] {
+  const names = call.getAuthContext().sslPeerCertificate?.subjectaltname ?? ''
+  return names.split(', ').flatMap((name) => (/^URI:[^"]+$/.test(name) ? [name.slice('URI:'.length)] : []))
+}
+
 const INTERNAL: GrpcStatus = { code: GrpcCode.INTERNAL, message: 'internal error, see the log of the server' }
 
 /** One call of a method in which both sides stream. */
 class ServerCall implements ServerStream<DescMessage> {
   readonly peer: string
+  readonly peerUris: readonly string[]
   readonly #call: ServerDuplexStream<unknown, unknown>
   readonly #onError: (error: unknown) => void
   readonly #writer: MessageWriter
@@ -94,6 +105,7 @@ class ServerCall implements ServerStream<DescMessage> {
     onError: (error: unknown) => void,
   ) {
     this.peer = call.getPeer()
+    this.peerUris = peerUris(call)
     this.#call = call
     this.#onError = onError
     this.#writer = new MessageWriter(call, () => this.#guard(() => this.#listener?.onDrain?.()))

@@ -17,6 +17,8 @@ export interface GrpcStream<Sent extends DescMessage> {
 export interface ServerStream<Sent extends DescMessage> extends GrpcStream<Sent> {
   /** Address and port of the client. */
   readonly peer: string
+  /** URIs in the certificate that the client has shown; none where it need not show one. */
+  readonly peerUris: readonly string[]
   /** Ends the call with OK, after what was written. */
   end(): void
   /** Ends the call with another code, after what was written. */

@@ -391,6 +391,17 @@ describe('over TLS', () => {
     assert.equal((await ask(port, { authorities, serverName: 'xds.test', ...proof })).value, 'who?')
     await assert.rejects(ask(port, { authorities, serverName: 'xds.test' }), refused)
   })
+
+  test('a certificate that comes later is that of later connections, unless it is none', async () => {
+    // nobody's certificate is signed by that of the client
+    const { port, setTls } = await start(echo, { tls: { ...server, clientAuthorities: proof.certificates } })
+    const known = { authorities, serverName: 'xds.test', ...proof }
+    await assert.rejects(ask(port, known), refused)
+    setTls({ ...server, clientAuthorities: authorities })
+    assert.equal((await ask(port, known)).value, 'who?')
+    assert.throws(() => setTls({ ...server, privateKey: proof.privateKey, clientAuthorities: authorities }), /key/)
+    assert.equal((await ask(port, known)).value, 'who?')
+  })
 })
 
 test('a client speaks with a server that nobody here wrote', async () => {

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import {
+  type EnvoyFilter,
+  MANAGER_LABELS,
+  META_PROTOCOL_PROXY,
+  replaceTcpProxy,
+} from '../translate/envoy-filters/envoy-filter.ts'
+import { isNameOf } from '../translate/envoy-filters/filter-names.ts'
+import { type FilterPlan, planFilters, type StoredFilter } from './envoy-filter-plan.ts'
+
+function filter(name: string, statPrefix = 'x', namespace = 'istio-system'): EnvoyFilter {
+  return {
+    apiVersion: 'networking.istio.io/v1alpha3',
+    kind: 'EnvoyFilter',
+    metadata: { name, namespace, labels: MANAGER_LABELS },
+    spec: { configPatches: [replaceTcpProxy('10.0.0.1_80', { statPrefix })] },
+  }
+}
+
+function plan(stored: readonly StoredFilter[], wanted: readonly EnvoyFilter[], isKept = (_: string) => false) {
+  return shown(planFilters({ stored, wanted, isKept }))
+}
+
+function shown({ create, update, delete: gone }: FilterPlan) {
+  const name = ({ metadata }: StoredFilter) => `${metadata.namespace}/${metadata.name.replace('aeraki-outbound-', '')}`
+  return { create: create.map(name), update: update.map(({ stored }) => name(stored)), delete: gone.map(name) }
+}
+
+const NOTHING = { create: [], update: [], delete: [] }
+
+describe('a plan', () => {
+  test('has what is missing, what is different and what is stale, by namespace and name', () => {
+    const [a, b, c] = [filter('aeraki-outbound-a-1'), filter('aeraki-outbound-b-1'), filter('aeraki-outbound-c-1')]
+    const elsewhere = filter('aeraki-outbound-a-1', 'x', 'shop')
+    assert.deepEqual(plan([a, b, c], [a, filter('aeraki-outbound-b-1', 'y'), elsewhere]), {
+      create: ['shop/a-1'],
+      update: ['istio-system/b-1'],
+      delete: ['istio-system/c-1'],
+    })
+  })
+
+  test('has nothing when all is as it should be, in whichever order fields come back', () => {
+    const wanted = filter('aeraki-outbound-a-1')
+    const [patch] = wanted.spec.configPatches
+    const stored = { ...wanted, spec: { configPatches: [Object.fromEntries(Object.entries(patch ?? {}).reverse())] } }
+    assert.deepEqual(plan([stored], [wanted]), NOTHING)
+  })
+
+  test('leaves alone what is kept', () => {
+    const isKept = (name: string) => isNameOf(name, 'a.shop', 80)
+    const old = ['aeraki-outbound-a.shop-10.0.0.1-80', 'aeraki-outbound-a.shop-10.0.0.1-81', 'aeraki-inbound-a.shop-80']
+    assert.deepEqual(
+      plan(
+        old.map((name) => filter(name)),
+        [],
+        isKept,
+      ).delete,
+      ['istio-system/a.shop-10.0.0.1-81'],
+    )
+  })
+
+  test('leaves alone filters of gateways and of the protocols that Envoy has by itself', () => {
+    const named = (name: string, value: string): StoredFilter => ({
+      ...filter(name),
+      spec: { configPatches: [{ patch: { value: { name: value } } }] },
+    })
+    const others = [
+      named('aeraki-gateway-outbound-gateway.shop-80', META_PROTOCOL_PROXY),
+      named('aeraki-outbound-redis-10.0.0.1-6379', 'envoy.filters.network.redis_proxy'),
+      { ...filter('aeraki-outbound-empty-1'), spec: undefined },
+      { ...filter('aeraki-outbound-odd-1'), spec: { configPatches: [null] } },
+    ]
+    assert.deepEqual(plan(others, []), NOTHING)
+  })
+})

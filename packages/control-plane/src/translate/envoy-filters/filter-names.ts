@@ -1,0 +1,33 @@
+/** Names of EnvoyFilters, by which Aeraki and we find them again. */
+
+const MAX_LENGTH = 253
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+
+/** Of the traffic of clients to one address of a service. Throws for one that no object can have. */
+export function outboundName(host: string, address: string, port: number): string {
+  return checked(`${outboundPrefix(host)}${address.replaceAll(':', '-')}-${port}`)
+}
+
+/** Of the traffic that its workloads get. Throws for one that no object can have. */
+export function inboundName(host: string, port: number): string {
+  return checked(`${inboundPrefix(host)}${port}`)
+}
+
+/** Of a port of a service, or without one of all of it: what begins like this, and ends in the port, is its own. */
+export function isNameOf(name: string, host: string, port?: number): boolean {
+  if (!name.startsWith(outboundPrefix(host)) && !name.startsWith(inboundPrefix(host))) return false
+  return port === undefined || name.endsWith(`-${port}`)
+}
+
+function outboundPrefix(host: string): string {
+  return `aeraki-outbound-${host.toLowerCase()}-`
+}
+
+function inboundPrefix(host: string): string {
+  return `aeraki-inbound-${host.toLowerCase()}-`
+}
+
+function checked(name: string): string {
+  if (name.length <= MAX_LENGTH && SUBDOMAIN.test(name)) return name
+  throw new TypeError(`no object in Kubernetes can be called ${JSON.stringify(name)}`)
+}

@@ -1,0 +1,152 @@
+import { protocolOfPort } from '@meltemi/api'
+import type { ProtocolView, ServiceView } from '../../store/world.ts'
+import { listenerName } from '../names.ts'
+import {
+  type ConfigPatch,
+  type EnvoyFilter,
+  type EnvoyFilterSpec,
+  MANAGER_LABELS,
+  replaceTcpProxy,
+} from './envoy-filter.ts'
+import { inboundName, outboundName } from './filter-names.ts'
+import type { MeshSettings } from './mesh-settings.ts'
+import { inboundValue, outboundValue, type ValueContext } from './meta-protocol-value.ts'
+import { selectorOf, workloadPorts } from './workloads.ts'
+
+export interface EnvoyFiltersOptions {
+  /** Where a filter is for the whole mesh: `istio-system`. */
+  readonly rootNamespace: string
+  /** Filters stand beside their services, not in the root namespace, unless a router says where. */
+  readonly isNamespaced: boolean
+  readonly mesh: MeshSettings
+}
+
+/** The EnvoyFilters of one service. */
+export interface ServiceFilters {
+  readonly filters: readonly EnvoyFilter[]
+  readonly notes: readonly FilterNote[]
+}
+
+/** Something that the filters of a service do not say. */
+export interface FilterNote {
+  readonly host: string
+  /** undefined: all of them. */
+  readonly port?: number
+  readonly message: string
+  /** The filters of before stay, as nobody knows better ones. */
+  readonly keepsOld: boolean
+}
+
+const INBOUND_LISTENER = 'virtualInbound'
+
+/**
+ * Pure: one service and the options decide everything. For each port of a protocol, one filter for each address of the
+ * service, in front of its clients, and one in front of its workloads where these are known. Throws never.
+ */
+export function translateEnvoyFilters(view: ServiceView, options: EnvoyFiltersOptions): ServiceFilters {
+  const { host, resolution } = view
+  const refused = refusedPorts(view).map((port) =>
+    note(host, port, 'the port cannot be served, see the status of the service'),
+  )
+  const ports = view.ports.flatMap(({ number, protocol }) => (protocol === undefined ? [] : [{ number, protocol }]))
+  if (resolution === 'none' && ports.length > 0)
+    return { filters: [], notes: [...refused, { host, message: 'resolution NONE is not supported', keepsOld: true }] }
+  const results = ports.map(({ number, protocol }) => translatePort(view, { number, protocol }, options))
+  return {
+    filters: results.flatMap(({ filters }) => filters),
+    notes: [...refused, ...results.flatMap(({ notes }) => notes), ...policyNotes(view, ports.length)],
+  }
+}
+
+interface Port {
+  readonly number: number
+  readonly protocol: ProtocolView
+}
+
+interface NamedSpec {
+  readonly name: string
+  readonly spec: EnvoyFilterSpec
+}
+
+function translatePort(
+  view: ServiceView,
+  { number: port, protocol }: Port,
+  options: EnvoyFiltersOptions,
+): ServiceFilters {
+  const context: ValueContext = { view, port, protocol, mesh: options.mesh }
+  const makers = [...view.addresses.map((address) => () => outbound(context, address)), () => inbound(context)]
+  const results = makers.map((make) => tryMake(make, view.host, port))
+  const namespaces = namespacesOf(view, options)
+  const specs = results.flatMap(({ made }) => made)
+  return {
+    filters: namespaces.flatMap((namespace) => specs.map(({ name, spec }) => envoyFilterOf(name, namespace, spec))),
+    notes: results.flatMap(({ notes }) => notes),
+  }
+}
+
+/** What fails stands alone, and keeps what was there. */
+function tryMake(make: () => readonly NamedSpec[], host: string, port: number) {
+  try {
+    return { made: make(), notes: [] }
+  } catch (error: unknown) {
+    return { made: [], notes: [note(host, port, error instanceof Error ? error.message : String(error))] }
+  }
+}
+
+function outbound(context: ValueContext, address: string): readonly NamedSpec[] {
+  const { view, port } = context
+  const patch = replaceTcpProxy(listenerName(address, port), outboundValue(context))
+  return [{ name: outboundName(view.host, address, port), spec: { configPatches: [patch] } }]
+}
+
+/** Throws where nobody knows yet at which port workloads listen. */
+function inbound(context: ValueContext): readonly NamedSpec[] {
+  const { view, port } = context
+  const labels = selectorOf(view.origin)
+  if (Object.keys(labels).length === 0) return []
+  const targets = workloadPorts(view, port)
+  if (targets.length === 0) throw new TypeError('there is no workload yet that says which number its port has')
+  const configPatches = targets.map(
+    (target): ConfigPatch => replaceTcpProxy(INBOUND_LISTENER, inboundValue(context, target), target),
+  )
+  return [{ name: inboundName(view.host, port), spec: { workloadSelector: { labels }, configPatches } }]
+}
+
+/** `.` is the namespace of the router, `*` that of the whole mesh. */
+function namespacesOf({ router, namespace }: ServiceView, options: EnvoyFiltersOptions): readonly string[] {
+  const { exportTo = [] } = router?.spec ?? {}
+  if (exportTo.length === 0) return [options.isNamespaced ? namespace : options.rootNamespace]
+  const names = exportTo
+    .filter((entry) => entry !== '~')
+    .map((entry) => (entry === '.' ? (router?.metadata.namespace ?? '') : entry))
+  return [...new Set(names.map((name) => (name === '*' ? options.rootNamespace : name)))]
+}
+
+/** As it comes back from an API server, so that what is the same compares as the same. */
+function envoyFilterOf(name: string, namespace: string, spec: EnvoyFilterSpec): EnvoyFilter {
+  const metadata = { name, namespace, labels: MANAGER_LABELS }
+  const plain = JSON.parse(JSON.stringify(spec)) as EnvoyFilterSpec
+  return { apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata, spec: plain }
+}
+
+/** Ports by whose name a protocol is meant, and which are none of the view's. */
+function refusedPorts({ origin, ports }: ServiceView): readonly number[] {
+  const named =
+    origin.kind === 'ServiceEntry'
+      ? (origin.spec.ports ?? []).map(({ name, number }) => ({ name, number }))
+      : (origin.spec.ports ?? []).map(({ name = '', port }) => ({ name, number: port }))
+  const served = new Set(ports.map(({ number }) => number))
+  const isMeant = (name: string) => protocolOfPort(name, new Set()).kind !== 'none'
+  return named.filter(({ name, number }) => isMeant(name) && !served.has(number)).map(({ number }) => number)
+}
+
+/** The proxies of the reference cannot keep to them. */
+function policyNotes({ host, policies }: ServiceView, ports: number): readonly FilterNote[] {
+  if (policies.length === 0 || ports === 0) return []
+  const message = `EnvoyFilters do not say who may send what: ${policies.length} authorization policies are not kept to`
+  return [{ host, message, keepsOld: false }]
+}
+
+function note(host: string, port: number, message: string): FilterNote {
+  return { host, port, message, keepsOld: true }
+}
