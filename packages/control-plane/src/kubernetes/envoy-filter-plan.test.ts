@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import {
-  type EnvoyFilter,
-  MANAGER_LABELS,
-  META_PROTOCOL_PROXY,
-  replaceTcpProxy,
-} from '../translate/envoy-filters/envoy-filter.ts'
+import { type EnvoyFilter, MANAGER_LABELS, patchTcpProxy } from '../translate/envoy-filters/envoy-filter.ts'
 import { isNameOf } from '../translate/envoy-filters/filter-names.ts'
 import { type FilterPlan, planFilters, type StoredFilter } from './envoy-filter-plan.ts'
 
@@ -14,7 +9,7 @@ function filter(name: string, statPrefix = 'x', namespace = 'istio-system'): Env
     apiVersion: 'networking.istio.io/v1alpha3',
     kind: 'EnvoyFilter',
     metadata: { name, namespace, labels: MANAGER_LABELS },
-    spec: { configPatches: [replaceTcpProxy('10.0.0.1_80', { statPrefix })] },
+    spec: { configPatches: [patchTcpProxy('metaprotocol', { listener: '10.0.0.1_80' }, { statPrefix })] },
   }
 }
 
@@ -66,7 +61,7 @@ describe('a plan', () => {
       spec: { configPatches: [{ patch: { value: { name: value } } }] },
     })
     const others = [
-      named('aeraki-gateway-outbound-gateway.shop-80', META_PROTOCOL_PROXY),
+      named('aeraki-gateway-outbound-gateway.shop-80', 'envoy.filters.network.meta_protocol_proxy'),
       named('aeraki-outbound-redis-10.0.0.1-6379', 'envoy.filters.network.redis_proxy'),
       { ...filter('aeraki-outbound-empty-1'), spec: undefined },
       { ...filter('aeraki-outbound-odd-1'), spec: { configPatches: [null] } },

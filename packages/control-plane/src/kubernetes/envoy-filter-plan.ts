@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type EnvoyFilter, META_PROTOCOL_PROXY } from '../translate/envoy-filters/envoy-filter.ts'
+import { type EnvoyFilter, FILTER_NAMES } from '../translate/envoy-filters/envoy-filter.ts'
 import type { ApiObject } from './api-object.ts'
 
 /** An EnvoyFilter as the API server has it: of ours, or of anybody who gave it our label. */
@@ -44,11 +44,9 @@ function keyOf({ metadata: { namespace = '', name } }: ApiObject): string {
 function isOfSidecars({ metadata: { name }, spec }: StoredFilter): boolean {
   if (!/^aeraki-(outbound|inbound)-/.test(name)) return false
   const { configPatches } = (spec ?? {}) as { readonly configPatches?: unknown }
-  return Array.isArray(configPatches) && configPatches.every(isOfMetaProtocol)
+  return Array.isArray(configPatches) && configPatches.every(isOfOurs)
 }
 
-function isOfMetaProtocol(
-  patch: { readonly patch?: { readonly value?: { readonly name?: unknown } } } | null,
-): boolean {
-  return patch?.patch?.value?.name === META_PROTOCOL_PROXY
+function isOfOurs(patch: { readonly patch?: { readonly value?: { readonly name?: unknown } } } | null): boolean {
+  return FILTER_NAMES.has(patch?.patch?.value?.name)
 }

@@ -117,15 +117,15 @@ function stepsOf(options: MeshWriterOptions): readonly Step[] {
   const steps: Step[] = []
   if (mesh.bootstrapXds !== undefined) {
     const writer = new BootstrapWriter(cluster, mesh.bootstrapXds)
-    steps.push({ name: 'ConfigMaps for sidecars', run: (round) => writer.run(round) })
+    steps.push({ name: 'ConfigMaps for sidecars', run: async (round) => writer.run(round) })
   }
   if (mesh.allocatesVips) {
     const writer = new VipWriter(cluster)
-    steps.push({ name: 'addresses', run: (round) => writer.run(backend.resources(), world().resources, round) })
+    steps.push({ name: 'addresses', run: async (round) => writer.run(backend.resources(), world().resources, round) })
   }
   if (mesh.envoyFilters !== undefined) {
     const writer = new EnvoyFilterWriter({ ...options, ...mesh, ...mesh.envoyFilters })
-    const run = (round: WriteRound) => writer.run({ world: world(), otherHosts: otherHosts(options) }, round)
+    const run = async (round: WriteRound) => writer.run({ world: world(), otherHosts: otherHosts(options) }, round)
     steps.push({ name: 'EnvoyFilters', run })
   }
   return steps

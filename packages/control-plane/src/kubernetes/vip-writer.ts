@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
-import { keyOf, protocolOfPort, type Resource, type ResourceKey, type ServiceEntry } from '@meltemi/api'
+import { keyOf, type Resource, type ResourceKey, type ServiceEntry } from '@meltemi/api'
 import type { StoredResource } from '../admin/backend.ts'
 import { compareAge } from '../store/precedence.ts'
 import type { World } from '../store/world.ts'
+import { hasFilters } from '../translate/envoy-filters/filter-ports.ts'
 import { callApi, MERGE_PATCH } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
 import { FIELD_MANAGER } from './envoy-filter-writer.ts'
@@ -17,7 +18,7 @@ interface StoredEntry {
 
 const GROUP = '/apis/networking.istio.io/v1alpha3'
 
-/** Gives addresses to ServiceEntries with a port of MetaProtocol that have none, or one that is an older one's. */
+/** Gives addresses to ServiceEntries that have none, or one that is an older one's, and a port for which there are EnvoyFilters. */
 export class VipWriter {
   readonly #cluster: Cluster
   /** Written, and not yet seen by us. */
@@ -73,7 +74,7 @@ export class VipWriter {
 /** Names with a wildcard lead to no one address, and without a resolution connections go where clients mean them. */
 function isServed({ spec: { hosts, ports = [], resolution = 'NONE' } }: ServiceEntry): boolean {
   if (resolution === 'NONE' || (hosts[0] ?? '*').includes('*')) return false
-  return ports.some(({ name }) => protocolOfPort(name, new Set()).kind !== 'none')
+  return ports.some(({ name }) => hasFilters(name))
 }
 
 /** What is refused may lack what its type promises. */

@@ -1,4 +1,4 @@
-/** Istio's EnvoyFilter, as far as Aeraki writes it: it puts our filter in the place of TcpProxy in listeners of sidecars. */
+/** Istio's EnvoyFilter, as far as Aeraki writes it: it puts a filter in the place of TcpProxy, or before it, in sidecars. */
 
 export interface EnvoyFilter {
   readonly apiVersion: 'networking.istio.io/v1alpha3'
@@ -20,8 +20,10 @@ export interface EnvoyFilterSpec {
 export interface ConfigPatch {
   readonly applyTo: 'NETWORK_FILTER'
   readonly match: { readonly listener: ListenerMatch }
-  readonly patch: { readonly operation: 'REPLACE'; readonly value: NetworkFilter }
+  readonly patch: { readonly operation: Operation; readonly value: NetworkFilter }
 }
+
+type Operation = 'REPLACE' | 'INSERT_BEFORE'
 
 export interface ListenerMatch {
   readonly name: string
@@ -43,24 +45,58 @@ export interface NetworkFilter {
 
 /** Of all that Aeraki makes, and of nothing else. */
 export const MANAGER_LABELS: Readonly<Record<string, string>> = { manager: 'Aeraki' }
-export const META_PROTOCOL_PROXY = 'envoy.filters.network.meta_protocol_proxy'
+
+/** Those that are made here. */
+export type FilterKind = 'metaprotocol' | 'kafka' | 'zookeeper'
+
+interface KindOfFilter {
+  readonly name: string
+  readonly type: string
+  readonly operation: Operation
+}
+
+const ENVOYS = 'envoy.extensions.filters.network'
+const KINDS: Readonly<Record<FilterKind, KindOfFilter>> = {
+  metaprotocol: {
+    name: 'envoy.filters.network.meta_protocol_proxy',
+    type: 'aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy',
+    operation: 'REPLACE',
+  },
+  kafka: {
+    name: 'envoy.filters.network.kafka_broker',
+    type: `${ENVOYS}.kafka_broker.v3.KafkaBroker`,
+    operation: 'INSERT_BEFORE',
+  },
+  zookeeper: {
+    name: 'envoy.filters.network.zookeeper_proxy',
+    type: `${ENVOYS}.zookeeper_proxy.v3.ZooKeeperProxy`,
+    operation: 'INSERT_BEFORE',
+  },
+}
+/** By which filters of these kinds are known. */
+export const FILTER_NAMES: ReadonlySet<unknown> = new Set(Object.values(KINDS).map(({ name }) => name))
 
 const TCP_PROXY = 'envoy.filters.network.tcp_proxy'
 const TYPED_STRUCT = 'type.googleapis.com/udpa.type.v1.TypedStruct'
-const TYPE_URL = 'type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy'
 
-/** Where a filter chain of a listener has a TcpProxy, the MetaProtocolProxy stands instead. */
-export function replaceTcpProxy(
-  listener: string,
+/** Where a filter chain of a listener has a TcpProxy. */
+export interface PatchPlace {
+  readonly listener: string
+  /** Of the filter chain; undefined: any. */
+  readonly destinationPort?: number
+}
+
+/** A filter of a kind, with its configuration. */
+export function patchTcpProxy(
+  kind: FilterKind,
+  { listener, ...port }: PatchPlace,
   value: NetworkFilter['typed_config']['value'],
-  destinationPort?: number,
 ): ConfigPatch {
-  const port = destinationPort === undefined ? {} : { destinationPort }
-  const filterChain = { ...port, filter: { name: TCP_PROXY } }
-  const typed_config = { '@type': TYPED_STRUCT, type_url: TYPE_URL, value }
+  const { name, type, operation } = KINDS[kind]
+  const typed_config = { '@type': TYPED_STRUCT, type_url: `type.googleapis.com/${type}`, value }
   return {
     applyTo: 'NETWORK_FILTER',
-    match: { listener: { name: listener, filterChain } },
-    patch: { operation: 'REPLACE', value: { name: META_PROTOCOL_PROXY, typed_config } },
+    match: { listener: { name: listener, filterChain: { ...port, filter: { name: TCP_PROXY } } } },
+    patch: { operation, value: { name, typed_config } },
   }
 }

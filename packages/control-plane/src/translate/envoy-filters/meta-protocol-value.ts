@@ -40,7 +40,7 @@ export function outboundValue(context: ValueContext): Value {
 /** A MetaProtocolProxy in front of a workload, which listens at `workloadPort`: there the router's limits are kept to. */
 export function inboundValue(context: ValueContext, workloadPort: number): Value {
   const { view, port } = context
-  const name = `inbound|${port}||`
+  const name = inboundStatPrefix(port)
   const cluster = `inbound|${workloadPort}||`
   return {
     statPrefix: name,
@@ -49,6 +49,11 @@ export function inboundValue(context: ValueContext, workloadPort: number): Value
     metaProtocolFilters: [...rateLimitFilters(view), ...peerFilters(view)].map(filterJson).concat(ROUTER),
     ...meshFields(context.mesh),
   }
+}
+
+/** By the port of the service. */
+export function inboundStatPrefix(port: number): string {
+  return `inbound|${port}||`
 }
 
 function protocolFields({ protocol }: ValueContext): Value {

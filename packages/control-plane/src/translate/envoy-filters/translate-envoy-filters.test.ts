@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { parse } from 'yaml'
-import { serviceOf } from '../../testing/resources.ts'
+import { WorldBuilder } from '../../store/build-world.ts'
+import { DRAWN_NUMBERS, drawResource } from '../../testing/draw-resource.ts'
+import { byKey, serviceOf, WORLD_OPTIONS } from '../../testing/resources.ts'
 import type { EnvoyFilter } from './envoy-filter.ts'
 import type { MeshSettings } from './mesh-settings.ts'
 import { type EnvoyFiltersOptions, type ServiceFilters, translateEnvoyFilters } from './translate-envoy-filters.ts'
@@ -222,6 +225,46 @@ describe('the filters of the reference', () => {
   })
 })
 
+describe('what Envoy can count by itself', () => {
+  const ports = '[{ number: 2181, name: tcp-zookeeper }, { number: 9092, name: TCP-Kafka-1, targetPort: 9093 }]'
+  const { filters } = translate([entry({ ports, rest: SELECTOR })])
+  const patches = filters.flatMap(({ spec }) => spec.configPatches)
+
+  test('stands before TCP, in front of clients and of workloads, with its name only', () => {
+    assert.deepEqual(
+      patches.map(({ match, patch }) => [
+        match.listener.name,
+        match.listener.filterChain.destinationPort,
+        patch.operation,
+      ]),
+      [
+        ['240.240.0.1_2181', undefined, 'INSERT_BEFORE'],
+        ['virtualInbound', 2181, 'INSERT_BEFORE'],
+        ['240.240.0.1_9092', undefined, 'INSERT_BEFORE'],
+        ['virtualInbound', 9093, 'INSERT_BEFORE'],
+      ],
+    )
+    assert.deepEqual(
+      patches[2]?.patch.value,
+      parse(`
+        name: envoy.filters.network.kafka_broker
+        typed_config:
+          "@type": type.googleapis.com/udpa.type.v1.TypedStruct
+          type_url: type.googleapis.com/envoy.extensions.filters.network.kafka_broker.v3.KafkaBroker
+          value: { statPrefix: "outbound|9092||${HOST}" }`),
+    )
+    assert.deepEqual(
+      patches[1]?.patch.value,
+      parse(`
+        name: envoy.filters.network.zookeeper_proxy
+        typed_config:
+          "@type": type.googleapis.com/udpa.type.v1.TypedStruct
+          type_url: type.googleapis.com/envoy.extensions.filters.network.zookeeper_proxy.v3.ZooKeeperProxy
+          value: { statPrefix: "inbound|2181||" }`),
+    )
+  })
+})
+
 describe('there is a filter', () => {
   test('for each address and each port of a protocol, and none for other ports', () => {
     const ports =
@@ -350,4 +393,18 @@ spec: { action: DENY, rules: [{ to: [{ operation: { methods: [sayHello] } }] }] 
   const { filters, notes } = translate([entry(), policy])
   assert.equal(filters.length, 1)
   assert.match(notes[0]?.message ?? '', /1 authorization polic/)
+})
+
+test('whatever the resources say, there are filters with names that objects can have, each once', () => {
+  const resource = fc.array(fc.nat(), { minLength: DRAWN_NUMBERS, maxLength: DRAWN_NUMBERS }).map(drawResource)
+  fc.assert(
+    fc.property(fc.array(resource, { maxLength: 20 }), (list) => {
+      const world = new WorldBuilder(WORLD_OPTIONS).apply({ set: byKey(list), deleted: [], modules: new Map() })
+      const all = [...world.services.values()].flatMap((view) => translateEnvoyFilters(view, OPTIONS).filters)
+      const names = all.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
+      assert.equal(new Set(names).size, names.length)
+      for (const name of names) assert.match(name, /^[-a-z0-9.]+\/aeraki-(in|out)bound-[-a-z0-9.]+$/)
+    }),
+    { numRuns: 300 },
+  )
 })

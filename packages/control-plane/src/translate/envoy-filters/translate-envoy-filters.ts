@@ -1,16 +1,15 @@
-import { protocolOfPort } from '@meltemi/api'
-import type { ProtocolView, ServiceView } from '../../store/world.ts'
+import type { ServiceView } from '../../store/world.ts'
 import { listenerName } from '../names.ts'
 import {
   type ConfigPatch,
   type EnvoyFilter,
   type EnvoyFilterSpec,
   MANAGER_LABELS,
-  replaceTcpProxy,
+  patchTcpProxy,
 } from './envoy-filter.ts'
 import { inboundName, outboundName } from './filter-names.ts'
+import { type FilterPort, filterPorts, refusedPorts } from './filter-ports.ts'
 import type { MeshSettings } from './mesh-settings.ts'
-import { inboundValue, outboundValue, type ValueContext } from './meta-protocol-value.ts'
 import { selectorOf, workloadPorts } from './workloads.ts'
 
 export interface EnvoyFiltersOptions {
@@ -48,19 +47,14 @@ export function translateEnvoyFilters(view: ServiceView, options: EnvoyFiltersOp
   const refused = refusedPorts(view).map((port) =>
     note(host, port, 'the port cannot be served, see the status of the service'),
   )
-  const ports = view.ports.flatMap(({ number, protocol }) => (protocol === undefined ? [] : [{ number, protocol }]))
+  const ports = filterPorts(view, options.mesh)
   if (resolution === 'none' && ports.length > 0)
     return { filters: [], notes: [...refused, { host, message: 'resolution NONE is not supported', keepsOld: true }] }
-  const results = ports.map(({ number, protocol }) => translatePort(view, { number, protocol }, options))
+  const results = ports.map((port) => translatePort(view, port, options))
   return {
     filters: results.flatMap(({ filters }) => filters),
-    notes: [...refused, ...results.flatMap(({ notes }) => notes), ...policyNotes(view, ports.length)],
+    notes: [...refused, ...results.flatMap(({ notes }) => notes), ...policyNotes(view, ports)],
   }
-}
-
-interface Port {
-  readonly number: number
-  readonly protocol: ProtocolView
 }
 
 interface NamedSpec {
@@ -68,14 +62,9 @@ interface NamedSpec {
   readonly spec: EnvoyFilterSpec
 }
 
-function translatePort(
-  view: ServiceView,
-  { number: port, protocol }: Port,
-  options: EnvoyFiltersOptions,
-): ServiceFilters {
-  const context: ValueContext = { view, port, protocol, mesh: options.mesh }
-  const makers = [...view.addresses.map((address) => () => outbound(context, address)), () => inbound(context)]
-  const results = makers.map((make) => tryMake(make, view.host, port))
+function translatePort(view: ServiceView, port: FilterPort, options: EnvoyFiltersOptions): ServiceFilters {
+  const makers = [...view.addresses.map((address) => () => outbound(view, port, address)), () => inbound(view, port)]
+  const results = makers.map((make) => tryMake(make, view.host, port.number))
   const namespaces = namespacesOf(view, options)
   const specs = results.flatMap(({ made }) => made)
   return {
@@ -93,23 +82,23 @@ function tryMake(make: () => readonly NamedSpec[], host: string, port: number) {
   }
 }
 
-function outbound(context: ValueContext, address: string): readonly NamedSpec[] {
-  const { view, port } = context
-  const patch = replaceTcpProxy(listenerName(address, port), outboundValue(context))
-  return [{ name: outboundName(view.host, address, port), spec: { configPatches: [patch] } }]
+function outbound({ host }: ServiceView, port: FilterPort, address: string): readonly NamedSpec[] {
+  const place = { listener: listenerName(address, port.number) }
+  const patch = patchTcpProxy(port.kind, place, port.outbound())
+  return [{ name: outboundName(host, address, port.number), spec: { configPatches: [patch] } }]
 }
 
 /** Throws where nobody knows yet at which port workloads listen. */
-function inbound(context: ValueContext): readonly NamedSpec[] {
-  const { view, port } = context
+function inbound(view: ServiceView, port: FilterPort): readonly NamedSpec[] {
   const labels = selectorOf(view.origin)
   if (Object.keys(labels).length === 0) return []
-  const targets = workloadPorts(view, port)
+  const targets = workloadPorts(view, port.number)
   if (targets.length === 0) throw new TypeError('there is no workload yet that says which number its port has')
-  const configPatches = targets.map(
-    (target): ConfigPatch => replaceTcpProxy(INBOUND_LISTENER, inboundValue(context, target), target),
-  )
-  return [{ name: inboundName(view.host, port), spec: { workloadSelector: { labels }, configPatches } }]
+  const configPatches = targets.map((destinationPort): ConfigPatch => {
+    const place = { listener: INBOUND_LISTENER, destinationPort }
+    return patchTcpProxy(port.kind, place, port.inbound(destinationPort))
+  })
+  return [{ name: inboundName(view.host, port.number), spec: { workloadSelector: { labels }, configPatches } }]
 }
 
 /** `.` is the namespace of the router, `*` that of the whole mesh. */
@@ -129,20 +118,9 @@ function envoyFilterOf(name: string, namespace: string, spec: EnvoyFilterSpec): 
   return { apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata, spec: plain }
 }
 
-/** Ports by whose name a protocol is meant, and which are none of the view's. */
-function refusedPorts({ origin, ports }: ServiceView): readonly number[] {
-  const named =
-    origin.kind === 'ServiceEntry'
-      ? (origin.spec.ports ?? []).map(({ name, number }) => ({ name, number }))
-      : (origin.spec.ports ?? []).map(({ name = '', port }) => ({ name, number: port }))
-  const served = new Set(ports.map(({ number }) => number))
-  const isMeant = (name: string) => protocolOfPort(name, new Set()).kind !== 'none'
-  return named.filter(({ name, number }) => isMeant(name) && !served.has(number)).map(({ number }) => number)
-}
-
 /** The proxies of the reference cannot keep to them. */
-function policyNotes({ host, policies }: ServiceView, ports: number): readonly FilterNote[] {
-  if (policies.length === 0 || ports === 0) return []
+function policyNotes({ host, policies }: ServiceView, ports: readonly FilterPort[]): readonly FilterNote[] {
+  if (policies.length === 0 || ports.length === 0) return []
   const message = `EnvoyFilters do not say who may send what: ${policies.length} authorization policies are not kept to`
   return [{ host, message, keepsOld: false }]
 }

@@ -1,0 +1,53 @@
+import { protocolOfPort } from '@meltemi/api'
+import type { ServiceView } from '../../store/world.ts'
+import { statPrefix } from '../names.ts'
+import type { FilterKind, NetworkFilter } from './envoy-filter.ts'
+import type { MeshSettings } from './mesh-settings.ts'
+import { inboundStatPrefix, inboundValue, outboundValue } from './meta-protocol-value.ts'
+
+type Value = NetworkFilter['typed_config']['value']
+
+/** A port of a service that gets filters, and what these are told. */
+export interface FilterPort {
+  readonly number: number
+  readonly kind: FilterKind
+  readonly outbound: () => Value
+  readonly inbound: (workloadPort: number) => Value
+}
+
+/** Ports of our protocols, and those whose traffic Envoy itself can count. */
+export function filterPorts(view: ServiceView, mesh: MeshSettings): readonly FilterPort[] {
+  return view.ports.flatMap(({ name, number, protocol }): readonly FilterPort[] => {
+    if (protocol !== undefined) {
+      const context = { view, port: number, protocol, mesh }
+      const inbound = (workloadPort: number) => inboundValue(context, workloadPort)
+      return [{ number, kind: 'metaprotocol', outbound: () => outboundValue(context), inbound }]
+    }
+    const kind = kindOf(name)
+    if (kind === undefined || kind === 'metaprotocol') return []
+    const outbound = () => ({ statPrefix: statPrefix(view.host, number) })
+    return [{ number, kind, outbound, inbound: () => ({ statPrefix: inboundStatPrefix(number) }) }]
+  })
+}
+
+/** Ports by whose name a protocol is meant that nobody knows, or that is carried by something else than TCP. */
+export function refusedPorts({ origin, ports }: ServiceView): readonly number[] {
+  const named =
+    origin.kind === 'ServiceEntry'
+      ? (origin.spec.ports ?? []).map(({ name, number }) => ({ name, number }))
+      : (origin.spec.ports ?? []).map(({ name = '', port }) => ({ name, number: port }))
+  const served = new Set(ports.map(({ number }) => number))
+  return named.filter(({ name, number }) => hasFilters(name) && !served.has(number)).map(({ number }) => number)
+}
+
+/** By the name of a port, whoever knows its protocol. */
+export function hasFilters(portName: string): boolean {
+  return kindOf(portName) !== undefined
+}
+
+/** `tcp-<kind>`, with anything after another hyphen. */
+function kindOf(portName: string): FilterKind | undefined {
+  if (protocolOfPort(portName, new Set()).kind !== 'none') return 'metaprotocol'
+  const [, kind] = portName.toLowerCase().split('-')
+  return kind === 'kafka' || kind === 'zookeeper' ? kind : undefined
+}
