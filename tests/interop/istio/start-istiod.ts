@@ -28,7 +28,10 @@ export interface Istiod extends AsyncDisposable {
   debug(path: string): Promise<string>
 }
 
-/** Resolves when it serves these resources; without any it knows no definitions either. `signs`: its authority too, to holders of tokens of ServiceAccounts. */
+/**
+ * Resolves when it serves these resources. `signs`: its authority, too, signs for holders of tokens of ServiceAccounts; one that
+ * does nothing else, without resources, needs no definitions.
+ */
 export async function startIstiod(resources: readonly object[], { signs = false } = {}): Promise<Istiod> {
   for (const file of [PROGRAM, DEFINITIONS]) {
     if (!existsSync(file)) throw new Error(`${file} is missing: run scripts/setup-interop.sh istiod`)
@@ -37,7 +40,7 @@ export async function startIstiod(resources: readonly object[], { signs = false 
   const kubernetes = stack.use(await startKubernetes())
   const folder = mkdtempSync(join(tmpdir(), 'meltemi-istiod-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
-  if (resources.length > 0) define(kubernetes)
+  if (resources.length > 0 || !signs) define(kubernetes)
   for (const namespace of NAMESPACES) kubectl(kubernetes, ['create', 'namespace', namespace])
   const apply = (all: readonly object[]) => kubectl(kubernetes, APPLY, JSON.stringify(listOf(all)))
   if (resources.length > 0) apply(resources)

@@ -137,8 +137,8 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   })
 
   after(async () => {
-    await plane[Symbol.asyncDispose]()
-    await istiod[Symbol.asyncDispose]()
+    await plane?.[Symbol.asyncDispose]()
+    await istiod?.[Symbol.asyncDispose]()
     rmSync(folder, { recursive: true, force: true })
   })
 
