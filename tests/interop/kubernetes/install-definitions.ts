@@ -8,4 +8,7 @@ export function installDefinitions({ kubectl }: Kubernetes): void {
   const files = globSync('deploy/crds/**/*.yaml', { cwd: ROOT }).flatMap((file) => ['-f', join(ROOT, file)])
   kubectl(['apply', '--server-side', ...files])
   kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s'])
+  // established, and still it may answer that their storage is not there yet, which kubectl asks again after
+  const names = kubectl(['get', 'crd', '-o', 'jsonpath={.items[*].metadata.name}'])
+  kubectl(['get', names.split(' ').join(','), '--all-namespaces'])
 }
