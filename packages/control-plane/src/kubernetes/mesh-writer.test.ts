@@ -63,6 +63,8 @@ async function startApi() {
       response.end(JSON.stringify(json))
     }
     if (pathname.endsWith('/configmaps/istio')) return answer(404, {})
+    if (request.method === 'GET' && !pathname.endsWith('/envoyfilters'))
+      return answer(200, { metadata: { resourceVersion: '1' }, items: [] })
     if (request.method === 'GET') {
       lists++
       return answer(200, { metadata: { resourceVersion: '1' }, items: [...filters.values()] })
