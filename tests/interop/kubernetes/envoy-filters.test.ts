@@ -389,6 +389,9 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     await eventually('what is stale is gone', () => !filters('virtualservices').has('aeraki-vs-shop.gateway-9091'))
     await eventually('its filter as well', () => !filters().has('aeraki-gateway-outbound-gateway.shop-9091'))
     assert.ok(filters().has(GATEWAY_FILTER))
+    kubernetes.kubectl(['delete', 'gateways.networking.istio.io', 'gateway', '--namespace', 'shop'])
+    await eventually('all goes with the gateway', () => !filters().has(GATEWAY_FILTER))
+    assert.deepEqual([...filters('virtualservices').keys()], ['somebody'])
   })
 })
 

@@ -1,3 +1,4 @@
+import type { Clock, Logger } from '@meltemi/runtime'
 import { compareAge } from '../store/precedence.ts'
 import type { ServiceView, World } from '../store/world.ts'
 import type { EnvoyFilter } from '../translate/envoy-filters/envoy-filter.ts'
@@ -6,11 +7,14 @@ import type { FilterNote } from '../translate/envoy-filters/translate-envoy-filt
 import { type Gateway, translateGateways } from '../translate/envoy-filters/translate-gateways.ts'
 import type { VirtualService } from '../translate/envoy-filters/virtual-service.ts'
 import type { Cluster } from './connect-cluster.ts'
+import { KindWatch } from './kind-watch.ts'
 import { ISTIO_PATH, LabelledObjects } from './labelled-objects.ts'
 import { listObjects } from './list-objects.ts'
 import { planObjects, type StoredObject } from './object-plan.ts'
 import { hostOfGatewayFilter, hostOfVirtualService } from './stale-objects.ts'
 import type { WriteRound } from './write-round.ts'
+
+const GATEWAYS_PATH = `${ISTIO_PATH}/gateways`
 
 /** What gateways are led by, besides themselves. */
 export interface GatewayWriterInputs {
@@ -37,7 +41,7 @@ export class GatewayWriter {
   /** Resolves with what is to be said. Rejects when it cannot be found out what there is. */
   async run(inputs: GatewayWriterInputs, round: WriteRound): Promise<readonly FilterNote[]> {
     const { world, otherHosts, mesh, stored } = inputs
-    const { items } = await listObjects(this.#cluster, `${ISTIO_PATH}/gateways`, { signal: round.signal })
+    const { items } = await listObjects(this.#cluster, GATEWAYS_PATH, { signal: round.signal })
     const services = servicesWithRouters(world)
     const made = translateGateways({ gateways: items as readonly Gateway[], services, mesh })
     const kept = new Set([...otherHosts, ...made.notes.filter(({ keepsOld }) => keepsOld).map(({ host }) => host)])
@@ -59,6 +63,25 @@ export class GatewayWriter {
     await this.#filters.remove(filters, round)
     return made.notes
   }
+}
+
+export interface GatewayWatchOptions {
+  readonly cluster: Cluster
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly onChange: () => void
+}
+
+/** Tells that a gateway has changed since they were first listed, until it is aborted; rejects never. */
+export function watchGateways(options: GatewayWatchOptions, signal: AbortSignal): Promise<void> {
+  const { onChange } = options
+  let isFirst = true
+  const onList = () => {
+    if (!isFirst) onChange()
+    isFirst = false
+  }
+  const sink = { onList, onChange, onDelete: onChange }
+  return new KindWatch({ ...options, paths: [GATEWAYS_PATH], isMetadataOnly: true, sink }).run(signal)
 }
 
 /** That with the oldest router first. */

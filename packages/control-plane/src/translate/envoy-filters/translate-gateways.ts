@@ -61,7 +61,11 @@ export function translateGateways({ gateways, services, mesh }: GatewayInputs): 
 function servicesByGateway(services: readonly ServiceView[]): Map<string, ServiceView[]> {
   const named = new Map<string, ServiceView[]>()
   for (const view of services) {
-    for (const key of gatewaysOf(view)) named.set(key, [...(named.get(key) ?? []), view])
+    for (const key of gatewaysOf(view)) {
+      const views = named.get(key) ?? []
+      views.push(view)
+      named.set(key, views)
+    }
   }
   return named
 }
