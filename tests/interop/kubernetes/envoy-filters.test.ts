@@ -7,7 +7,7 @@ import { DISCOVERY_METHODS, type DiscoveryResponse, RESOURCE_TYPES } from '@melt
 import { createGrpcClient } from '@meltemi/runtime/grpc'
 import { ROOT } from '../../../scripts/workspace.ts'
 import { type ControlPlaneProcess, startControlPlaneProcess } from '../../harness/control-plane-process.ts'
-import { istioNode } from '../istio/istio-resources.ts'
+import { gatewayNode, istioNode } from '../istio/istio-resources.ts'
 import { type Istiod, startIstiod } from '../istio/start-istiod.ts'
 import { eventually } from './eventually.ts'
 import type { Kubernetes } from './start-kubernetes.ts'
@@ -23,8 +23,8 @@ const ARGUMENTS = (/^meltemi control-plane --kubernetes (.*)$/m.exec(PAGE)?.[1] 
   .split(/ +/)
 const PATCHES = '.spec.configPatches[0].patch.value.typed_config.value'
 
-interface StoredFilter {
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly resourceVersion: string }
+interface StoredObject {
+  readonly metadata: { readonly name: string; readonly resourceVersion: string }
 }
 
 /** A service of the namespace `shop`. */
@@ -49,6 +49,11 @@ kind: MetaRouter
 metadata: { name: ${name}, namespace: shop }
 spec: { hosts: [${name}.shop], ${spec} }
 `
+}
+
+/** Of a router, for a gateway. */
+function sendsTo(name: string, port = 9090): string {
+  return `gateways: [gateway], routes: [{ route: [{ destination: { host: ${name}.shop, port: { number: ${port} } } }] }]`
 }
 
 /** Of somebody else, or of Aeraki for what we do not serve. */
@@ -101,6 +106,34 @@ spec:
             - { name: aeraki.meta_protocol.filters.router }
             tracing: { clientSampling: { value: 100 }, randomSampling: { value: 100 }, overallSampling: { value: 100 } }
 `
+/** The same of a gateway of its. */
+const GATEWAY_FILTER = 'aeraki-gateway-outbound-gateway.shop-9090'
+const GATEWAY_FILTER_OF_AERAKI = OF_AERAKI.replace(
+  /metadata: .*/,
+  `metadata: { name: ${GATEWAY_FILTER}, namespace: shop, labels: { manager: Aeraki } }`,
+)
+  .replace('spec:', 'spec:\n  workloadSelector: { labels: { istio: ingressgateway } }')
+  .replace('10.1.0.9_9090', '0.0.0.0_9090')
+const VIRTUAL_SERVICE = 'aeraki-vs-shop.gateway-9090'
+const VIRTUAL_SERVICE_OF_AERAKI = `
+apiVersion: networking.istio.io/v1alpha3
+kind: VirtualService
+metadata: { name: ${VIRTUAL_SERVICE}, namespace: shop, labels: { manager: Aeraki } }
+spec:
+  gateways: [shop/gateway]
+  hosts: [swapped.shop]
+  tcp: [{ match: [{ port: 9090 }], route: [{ destination: { host: swapped.shop, port: { number: 9090 } } }] }]
+`
+const GATEWAY = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: gateway, namespace: shop }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+  - { port: { number: 9090, name: tcp-metaprotocol-thrift, protocol: TCP }, hosts: ["*"] }
+  - { port: { number: 9091, name: tcp-metaprotocol-thrift, protocol: TCP }, hosts: ["*"] }
+`
 const MESH = `
 apiVersion: v1
 kind: ConfigMap
@@ -127,7 +160,11 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     kubernetes.kubectl(['label', 'namespace', 'shop', 'istio-injection=enabled'])
     kubernetes.kubectl(['apply', ...MANIFESTS])
     apply(MESH, OF_AERAKI, entry('swapped', 'addresses: [10.1.0.9]'))
-    apply(filter('somebody', '{ team: a }', 'x'), filter('aeraki-gateway-outbound-gateway.shop-9090', OURS, OUR_FILTER))
+    apply(GATEWAY, router('swapped', sendsTo('swapped')), GATEWAY_FILTER_OF_AERAKI, VIRTUAL_SERVICE_OF_AERAKI)
+    apply(VIRTUAL_SERVICE_OF_AERAKI.replace(VIRTUAL_SERVICE, 'aeraki-vs-shop.gone-9090'))
+    apply(VIRTUAL_SERVICE_OF_AERAKI.replace(VIRTUAL_SERVICE, 'somebody').replace('shop/gateway', 'shop/another'))
+    apply(filter('somebody', '{ team: a }', 'x'), filter('aeraki-gateway-outbound-gone.shop-9090', OURS, OUR_FILTER))
+    apply(filter('aeraki-gateway-outbound-cache.shop-6379', OURS, 'envoy.filters.network.redis_proxy'))
     apply(filter('aeraki-outbound-cache.shop-10.9.0.1-6379', OURS, 'envoy.filters.network.redis_proxy'))
     apply(filter('aeraki-outbound-gone.shop-10.9.0.1-9090', OURS, OUR_FILTER))
     apply(filter('aeraki-outbound-strange.shop-10.9.0.1-9090', OURS, OUR_FILTER))
@@ -155,9 +192,9 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   }
 
   /** Version by name. */
-  function filters(): ReadonlyMap<string, string> {
-    const { items } = JSON.parse(kubernetes.kubectl(['get', 'envoyfilters', '-A', '-o', 'json'])) as {
-      readonly items: readonly StoredFilter[]
+  function filters(kind = 'envoyfilters'): ReadonlyMap<string, string> {
+    const { items } = JSON.parse(kubernetes.kubectl(['get', kind, '-A', '-o', 'json'])) as {
+      readonly items: readonly StoredObject[]
     }
     return new Map(items.map(({ metadata }) => [metadata.name, metadata.resourceVersion]))
   }
@@ -183,7 +220,8 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   test('each service has its filters, those of Aeraki are taken over as they are, and those of others stay', async () => {
     await nextRound()
     assert.deepEqual([...filters().keys()].sort(), [
-      'aeraki-gateway-outbound-gateway.shop-9090',
+      'aeraki-gateway-outbound-cache.shop-6379',
+      GATEWAY_FILTER,
       'aeraki-inbound-free.shop-9090',
       'aeraki-inbound-hello.shop-9090',
       'aeraki-inbound-swapped.shop-9090',
@@ -199,6 +237,10 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
       get('envoyfilter', 'aeraki-outbound-swapped.shop-10.1.0.9-9090', 'istio-system', '.metadata.generation'),
       '1',
     )
+    // also those of gateways
+    assert.deepEqual([...filters('virtualservices').keys()].sort(), [VIRTUAL_SERVICE, 'somebody'])
+    assert.equal(get('envoyfilter', GATEWAY_FILTER, 'shop', '.metadata.generation'), '1')
+    assert.equal(get('virtualservice', VIRTUAL_SERVICE, 'shop', '.metadata.generation'), '1')
   })
 
   test('the permissions that this takes are no others', () => {
@@ -214,11 +256,13 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     assert.equal(may('list', 'configmaps', '-A'), 'no')
     assert.equal(may('update', 'configmaps/another', '--namespace', 'shop'), 'no')
     assert.equal(may('get', 'configmaps/another', '--namespace', 'istio-system'), 'no')
+    assert.equal(may('delete', 'gateways.networking.istio.io', '-A'), 'no')
     assert.equal(may('delete', 'serviceentries.networking.istio.io', '-A'), 'no')
   })
 
   test('another control plane that takes over writes nothing', async () => {
     const versions = filters()
+    const virtualServices = filters('virtualservices')
     const config = () => get('configmap', 'aeraki-bootstrap-config', 'shop', '.metadata.resourceVersion')
     const [configVersion, entryVersion] = [config(), get('serviceentry', 'free', 'shop', '.metadata.resourceVersion')]
     // it gives back its Lease
@@ -226,7 +270,10 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     await plane.process.exited()
     plane = await start()
     await nextRound()
+    // gateways come last in a round
+    await nextRound()
     assert.deepEqual(filters(), versions)
+    assert.deepEqual(filters('virtualservices'), virtualServices)
     assert.equal(config(), configVersion)
     assert.equal(get('serviceentry', 'free', 'shop', '.metadata.resourceVersion'), entryVersion)
   })
@@ -309,7 +356,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     }
     istiod.apply([{ apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', ...workload }])
     apply(entry('web', 'addresses: [10.1.0.2]').replace('protocol: TCP', 'protocol: TCP, targetPort: 8080'))
-    using _ = connect(istiod.port)
+    using _ = connect(istiod.port, istioNode('web', 'REDIRECT'))
     let dump = ''
     await eventually('both filters are there', async () => {
       dump = await istiod.debug('/debug/config_dump?proxyID=web.shop')
@@ -320,17 +367,42 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     assert.deepEqual(valueIn(dump, 'virtualInbound', 8080)?.['routeConfig'], { name: 'inbound|9090||', routes })
     assert.match(dump, /"name": *"inbound\|8080\|\|"/, 'Istio has a cluster of that name')
   })
+
+  test('Istio puts them into gateways, at each port for its service, until no router names these', async () => {
+    const second = entry('second', 'addresses: [10.1.0.3]').replace('number: 9090', 'number: 9091')
+    apply(second, router('second', sendsTo('second', 9091)))
+    using _ = connect(istiod.port, gatewayNode('10.244.0.40'))
+    const statPrefix = async (port: number) => {
+      const dump = await istiod.debug('/debug/config_dump?proxyID=gateway.shop')
+      return valueIn(dump, `0.0.0.0_${port}`)?.['statPrefix']
+    }
+    for (const [port, name] of [
+      [9090, 'swapped'],
+      [9091, 'second'],
+    ] as const)
+      await eventually(name, async () => (await statPrefix(port)) === `outbound|${port}||${name}.shop`)
+    const patch = '[{ "op": "replace", "path": "/spec/tcp/0/match/0/port", "value": 9099 }]'
+    kubernetes.kubectl(['patch', 'virtualservice', VIRTUAL_SERVICE, '--namespace', 'shop', '--type=json', '-p', patch])
+    kubernetes.kubectl(['delete', 'metarouter', 'second', '--namespace', 'shop'])
+    const tcp = () => get('virtualservice', VIRTUAL_SERVICE, 'shop', '.spec.tcp[0].match[0].port')
+    await eventually('what was changed is put right', () => tcp() === '9090')
+    await eventually('what is stale is gone', () => !filters('virtualservices').has('aeraki-vs-shop.gateway-9091'))
+    await eventually('its filter as well', () => !filters().has('aeraki-gateway-outbound-gateway.shop-9091'))
+    assert.ok(filters().has(GATEWAY_FILTER))
+    kubernetes.kubectl(['delete', 'gateways.networking.istio.io', 'gateway', '--namespace', 'shop'])
+    await eventually('all goes with the gateway', () => !filters().has(GATEWAY_FILTER))
+    assert.deepEqual([...filters('virtualservices').keys()], ['somebody'])
+  })
 })
 
-/** A sidecar that asks Istio for these types, and says that it has what comes. */
-function connect(port: number) {
+/** A proxy that asks Istio for these types, and says that it has what comes. */
+function connect(port: number, node: object) {
   const client = createGrpcClient({ address: `127.0.0.1:${port}` })
   const stream = client.open(DISCOVERY_METHODS.ads.sotw, {
     onMessage: ({ typeUrl, versionInfo, nonce: responseNonce }: DiscoveryResponse) =>
       void stream.write({ typeUrl, versionInfo, responseNonce }),
     onClose: () => {},
   })
-  const node = istioNode('web', 'REDIRECT')
   for (const type of ['cluster', 'listener'] as const) stream.write({ node, typeUrl: RESOURCE_TYPES[type] })
   return { [Symbol.dispose]: () => client.close() }
 }

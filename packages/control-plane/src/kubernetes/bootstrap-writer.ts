@@ -3,7 +3,7 @@ import type { ApiObject } from './api-object.ts'
 import { bootstrapConfig } from './bootstrap-config.ts'
 import { callApi } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
-import { FIELD_MANAGER } from './envoy-filter-writer.ts'
+import { FIELD_MANAGER } from './labelled-objects.ts'
 import { listObjects } from './list-objects.ts'
 import type { WriteRound } from './write-round.ts'
 

@@ -1,17 +1,20 @@
 import type { Logger } from '@meltemi/runtime'
 import type { ServiceView, World } from '../store/world.ts'
-import { type EnvoyFilter, MANAGER_LABELS } from '../translate/envoy-filters/envoy-filter.ts'
+import type { EnvoyFilter } from '../translate/envoy-filters/envoy-filter.ts'
 import { isNameOf } from '../translate/envoy-filters/filter-names.ts'
+import type { MeshSettings } from '../translate/envoy-filters/mesh-settings.ts'
 import {
   type EnvoyFiltersOptions,
+  type FilterNote,
   type ServiceFilters,
   translateEnvoyFilters,
 } from '../translate/envoy-filters/translate-envoy-filters.ts'
-import { callApi } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
 import { MeshSettingsReader } from './envoy-filter-mesh.ts'
-import { planFilters, type StoredFilter } from './envoy-filter-plan.ts'
-import { listObjects } from './list-objects.ts'
+import { GatewayWriter } from './gateway-writer.ts'
+import { LabelledObjects } from './labelled-objects.ts'
+import { planObjects, type StoredObject } from './object-plan.ts'
+import { isOfSidecars } from './stale-objects.ts'
 import type { WriteRound } from './write-round.ts'
 
 export interface EnvoyFilterWriterOptions extends Omit<EnvoyFiltersOptions, 'mesh'> {
@@ -26,43 +29,56 @@ export interface FilterInputs {
   readonly otherHosts: readonly string[]
 }
 
-const GROUP = '/apis/networking.istio.io/v1alpha3'
-const LABELS = Object.entries(MANAGER_LABELS).map(([label, value]) => `${label}=${value}`)
-/** Of who wrote fields: the same as Aeraki, whose filters these become. */
-export const FIELD_MANAGER = 'fieldManager=Aeraki'
 const NOTE_LINES_PER_SECOND = 20
 
 /** Keeps the EnvoyFilters of a cluster as the World wants them: writes only what is different, and deletes what is stale. */
 export class EnvoyFilterWriter {
   readonly #options: EnvoyFilterWriterOptions
   readonly #mesh: MeshSettingsReader
+  readonly #objects: LabelledObjects<EnvoyFilter>
+  readonly #gateways: GatewayWriter
   /** For as long as neither the service nor the settings are others. */
   #made = new WeakMap<ServiceView, ServiceFilters>()
   #settings = ''
-  #told: ReadonlySet<string> = new Set()
+  readonly #told = { sidecars: new Set<string>(), gateways: new Set<string>() }
 
   constructor(options: EnvoyFilterWriterOptions) {
     this.#options = options
     this.#mesh = new MeshSettingsReader(options.cluster, options.rootNamespace)
+    this.#objects = new LabelledObjects(options.cluster, 'EnvoyFilter')
+    this.#gateways = new GatewayWriter(options.cluster, this.#objects)
   }
 
   /** Rejects when it cannot be found out what there is. */
-  async run({ world, otherHosts }: FilterInputs, round: WriteRound): Promise<void> {
-    const services = await this.#translate([...world.services.values()], round.signal)
-    const notes = services.flatMap((service) => service.notes)
-    this.#tell(notes.map(({ host, port, message }) => `${host}${port === undefined ? '' : `:${port}`}: ${message}`))
-    const kept = [...notes.filter(({ keepsOld }) => keepsOld), ...otherHosts.map((host) => ({ host, port: undefined }))]
-    const isKept = (name: string) => kept.some(({ host, port }) => isNameOf(name, host, port))
-    const stored = await this.#list(round.signal)
-    const wanted = services.flatMap(({ filters }) => filters)
-    const plan = planFilters({ stored, wanted, isKept })
-    await round.each(plan.create, (filter) => this.#create(filter, round))
-    await round.each(plan.update, ({ stored: old, wanted: filter }) => this.#update(old, filter, round))
-    for (const old of plan.delete) await this.#delete(old, round)
+  async run(inputs: FilterInputs, round: WriteRound): Promise<void> {
+    const mesh = await this.#mesh.read(round.signal)
+    const stored = await this.#objects.list(round.signal)
+    await this.#writeSidecars(inputs, mesh, stored, round)
+    if (round.isOver) return
+    // last, so that whoever may not read gateways has the others
+    const { world, otherHosts } = inputs
+    this.#tell('gateways', await this.#gateways.run({ world, otherHosts, mesh, stored }, round))
   }
 
-  async #translate(views: readonly ServiceView[], signal: AbortSignal): Promise<readonly ServiceFilters[]> {
-    const mesh = await this.#mesh.read(signal)
+  async #writeSidecars(
+    { world, otherHosts }: FilterInputs,
+    mesh: MeshSettings,
+    stored: readonly StoredObject[],
+    round: WriteRound,
+  ): Promise<void> {
+    const services = this.#translate([...world.services.values()], mesh)
+    const notes = services.flatMap((service) => service.notes)
+    this.#tell('sidecars', notes)
+    const kept = [...notes.filter(({ keepsOld }) => keepsOld), ...otherHosts.map((host) => ({ host, port: undefined }))]
+    const isKept = (name: string) => kept.some(({ host, port }) => isNameOf(name, host, port))
+    const wanted = services.flatMap(({ filters }) => filters)
+    const isStale = (old: StoredObject) => isOfSidecars(old) && !isKept(old.metadata.name)
+    const plan = planObjects({ stored, wanted, isStale })
+    await this.#objects.save(plan, round)
+    await this.#objects.remove(plan, round)
+  }
+
+  #translate(views: readonly ServiceView[], mesh: MeshSettings): readonly ServiceFilters[] {
     const settings = JSON.stringify(mesh)
     if (settings !== this.#settings) this.#made = new WeakMap()
     this.#settings = settings
@@ -73,50 +89,13 @@ export class EnvoyFilterWriter {
     })
   }
 
-  async #list(signal: AbortSignal): Promise<readonly StoredFilter[]> {
-    const query = { labelSelector: LABELS.join(',') }
-    const { items } = await listObjects(this.#options.cluster, `${GROUP}/envoyfilters`, { signal, query })
-    return items
-  }
-
-  #create(filter: EnvoyFilter, round: WriteRound): Promise<boolean> {
-    const path = `${pathOf(filter.metadata.namespace)}?${FIELD_MANAGER}`
-    return round.write(describe('create', filter), () => this.#call(path, 'POST', round.signal, filter))
-  }
-
-  /** Fails when somebody has changed it since it was listed. */
-  #update({ metadata }: StoredFilter, filter: EnvoyFilter, round: WriteRound): Promise<boolean> {
-    const path = `${pathOf(filter.metadata.namespace)}/${metadata.name}?${FIELD_MANAGER}`
-    return round.write(describe('update', filter), () => this.#call(path, 'PUT', round.signal, { ...filter, metadata }))
-  }
-
-  /** That which was listed, and no other one of the same name. */
-  #delete(old: StoredFilter, round: WriteRound): Promise<boolean> {
-    const { name, namespace = '', uid, resourceVersion } = old.metadata
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } }
-    return round.write(describe('delete', old), () =>
-      this.#call(`${pathOf(namespace)}/${name}`, 'DELETE', round.signal, body),
-    )
-  }
-
-  #call(path: string, method: 'POST' | 'PUT' | 'DELETE', signal: AbortSignal, body: unknown): Promise<unknown> {
-    return callApi(this.#options.cluster, path, { method, body, signal })
-  }
-
   /** Each once, when it comes. */
-  #tell(notes: readonly string[]): void {
-    for (const line of notes) {
-      if (this.#told.has(line)) continue
+  #tell(which: 'sidecars' | 'gateways', notes: readonly FilterNote[]): void {
+    const lines = notes.map(({ host, port, message }) => `${host}${port === undefined ? '' : `:${port}`}: ${message}`)
+    for (const line of lines) {
+      if (this.#told[which].has(line)) continue
       this.#options.logger.limited('filter-notes', NOTE_LINES_PER_SECOND)?.warn(`EnvoyFilters: ${line}`)
     }
-    this.#told = new Set(notes)
+    this.#told[which] = new Set(lines)
   }
-}
-
-function pathOf(namespace: string): string {
-  return `${GROUP}/namespaces/${namespace}/envoyfilters`
-}
-
-function describe(verb: string, { metadata: { namespace = '', name } }: StoredFilter): string {
-  return `${verb} EnvoyFilter ${namespace}/${name}`
 }

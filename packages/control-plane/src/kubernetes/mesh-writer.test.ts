@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
@@ -36,6 +36,7 @@ interface Stored {
 async function startApi() {
   const filters = new Map<string, Stored>()
   const writes: string[] = []
+  const watches: ServerResponse[] = []
   let lists = 0
   let version = 0
   const state = { fault: (_write: string): number | 'hang' | undefined => undefined }
@@ -56,13 +57,20 @@ async function startApi() {
     return 200
   }
   const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '', 'http://a')
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://a')
     const body = await text(request)
     const answer = (code: number, json: object) => {
       response.statusCode = code
       response.end(JSON.stringify(json))
     }
     if (pathname.endsWith('/configmaps/istio')) return answer(404, {})
+    if (searchParams.has('watch')) {
+      response.flushHeaders()
+      watches.push(response)
+      return
+    }
+    if (request.method === 'GET' && !pathname.endsWith('/envoyfilters'))
+      return answer(200, { metadata: { resourceVersion: '1' }, items: [] })
     if (request.method === 'GET') {
       lists++
       return answer(200, { metadata: { resourceVersion: '1' }, items: [...filters.values()] })
@@ -79,6 +87,7 @@ async function startApi() {
     writes,
     state,
     put,
+    watches,
     lists: () => lists,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
@@ -183,6 +192,17 @@ describe('a writer in the place of Aeraki', { timeout: 60_000 }, () => {
     at.clock.advance(1_000)
     await until(() => at.api.lists() === lists + 1)
     assert.equal(at.api.writes.length, 1)
+  })
+
+  test('looks again when a gateway has changed', async () => {
+    await using at = await start(world(1))
+    at.writer.writeAll()
+    await until(() => at.api.watches.length === 1 && at.clock.pendingTimers === 1)
+    assert.equal(at.api.lists(), 1)
+    at.api.watches[0]?.write(`${JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'a' } } })}\n`)
+    await until(() => at.clock.pendingTimers > 1)
+    at.clock.advance(1_000)
+    await until(() => at.api.lists() === 2)
   })
 
   test('writes nothing before it leads, and stops when it does no more', async () => {

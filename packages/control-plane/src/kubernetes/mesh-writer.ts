@@ -7,6 +7,7 @@ import type { World } from '../store/world.ts'
 import { BootstrapWriter } from './bootstrap-writer.ts'
 import type { Cluster } from './connect-cluster.ts'
 import { EnvoyFilterWriter } from './envoy-filter-writer.ts'
+import { watchGateways } from './gateway-writer.ts'
 import type { MeshOptions } from './mesh-options.ts'
 import { VipWriter } from './vip-writer.ts'
 import { WriteRound } from './write-round.ts'
@@ -48,6 +49,7 @@ export class MeshWriter {
   readonly #stopping = new AbortController()
   readonly #debouncer: Debouncer
   readonly #unsubscribe: () => void
+  readonly #watching: Promise<void> | undefined
   #seen: World | undefined
   #timer: Timer | undefined
   #failures = 0
@@ -62,6 +64,8 @@ export class MeshWriter {
       // most of what is told is about proxies
       if (options.world() !== this.#seen) this.#poke()
     })
+    if (options.mesh.envoyFilters === undefined) return
+    this.#watching = watchGateways({ ...options, onChange: () => this.#debouncer.poke() }, this.#stopping.signal)
   }
 
   /** For whoever leads from now on. */
@@ -75,6 +79,7 @@ export class MeshWriter {
     this.#debouncer.close()
     this.#timer?.cancel()
     await this.#turn
+    await this.#watching
   }
 
   #poke(): void {

@@ -6,7 +6,7 @@ import type { World } from '../store/world.ts'
 import { hasFilters } from '../translate/envoy-filters/filter-ports.ts'
 import { callApi, MERGE_PATCH } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
-import { FIELD_MANAGER } from './envoy-filter-writer.ts'
+import { FIELD_MANAGER } from './labelled-objects.ts'
 import { planVips, type VipClaim } from './vip-pool.ts'
 import type { WriteRound } from './write-round.ts'
 

@@ -197,6 +197,14 @@ test('retries whose conditions there are not, or that would never have their tim
     assert.equal(told(fields).length, 1, JSON.stringify(fields))
 })
 
+test('a MetaRouter may be for gateways, which none of our proxies are', () => {
+  const spec = { hosts: ['a.b'], gateways: ['ns/gateway'], routes: [{ route: [{ destination: { host: 'a.b' } }] }] }
+  assert.deepEqual(
+    check(router(spec)).map(({ severity, path, code }) => [severity, path, code]),
+    [['warning', 'spec.gateways', 'no-effect']],
+  )
+})
+
 test('all that is wrong with a MetaRouter is reported together', () => {
   const spec = {
     hosts: ['a.1'],
@@ -227,7 +235,7 @@ test('all that is wrong with a MetaRouter is reported together', () => {
     new Set(paths),
     new Set([
       'spec.hosts[0] invalid-value',
-      'spec.gateways not-supported-yet',
+      'spec.gateways no-effect',
       'spec.exportTo[1] duplicate-value',
       'spec.exportTo[2] conflicting-fields',
       'spec.routes[0].match.attributes.method conflicting-fields',

@@ -32,8 +32,9 @@ export function checkMetaRouter({ spec, metadata }: Loose<MetaRouter>, problems:
   checkRateLimits(spec, problems)
   checkExportTo(spec.exportTo, metadata?.namespace ?? '', problems)
   if ((spec.gateways?.length ?? 0) > 0) {
-    const message = 'gateways are not supported yet'
-    problems.error({ code: 'not-supported-yet', path: ['spec', 'gateways'], message, fix: 'leave it out' })
+    const message =
+      'is for gateways of Istio, by EnvoyFilters of a control plane with --envoy-filters, and for none of ours'
+    problems.warning({ code: 'no-effect', path: ['spec', 'gateways'], message })
   }
 }
 

@@ -1,4 +1,4 @@
-/** Istio's EnvoyFilter, as far as Aeraki writes it: it puts a filter in the place of TcpProxy, or before it, in sidecars. */
+/** Istio's EnvoyFilter, as far as Aeraki writes it: it puts a filter in the place of TcpProxy, or before it, in sidecars and gateways. */
 
 export interface EnvoyFilter {
   readonly apiVersion: 'networking.istio.io/v1alpha3'
@@ -99,4 +99,11 @@ export function patchTcpProxy(
     match: { listener: { name: listener, filterChain: { ...port, filter: { name: TCP_PROXY } } } },
     patch: { operation, value: { name, typed_config } },
   }
+}
+
+/** As it comes back from an API server, so that what is the same compares as the same. */
+export function envoyFilterOf(name: string, namespace: string, spec: EnvoyFilterSpec): EnvoyFilter {
+  const metadata = { name, namespace, labels: MANAGER_LABELS }
+  const plain = JSON.parse(JSON.stringify(spec)) as EnvoyFilterSpec
+  return { apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata, spec: plain }
 }

@@ -4,7 +4,7 @@ import {
   type ConfigPatch,
   type EnvoyFilter,
   type EnvoyFilterSpec,
-  MANAGER_LABELS,
+  envoyFilterOf,
   patchTcpProxy,
 } from './envoy-filter.ts'
 import { inboundName, outboundName } from './filter-names.ts'
@@ -109,13 +109,6 @@ function namespacesOf({ router, namespace }: ServiceView, options: EnvoyFiltersO
     .filter((entry) => entry !== '~')
     .map((entry) => (entry === '.' ? (router?.metadata.namespace ?? '') : entry))
   return [...new Set(names.map((name) => (name === '*' ? options.rootNamespace : name)))]
-}
-
-/** As it comes back from an API server, so that what is the same compares as the same. */
-function envoyFilterOf(name: string, namespace: string, spec: EnvoyFilterSpec): EnvoyFilter {
-  const metadata = { name, namespace, labels: MANAGER_LABELS }
-  const plain = JSON.parse(JSON.stringify(spec)) as EnvoyFilterSpec
-  return { apiVersion: 'networking.istio.io/v1alpha3', kind: 'EnvoyFilter', metadata, spec: plain }
 }
 
 /** The proxies of the reference cannot keep to them. */

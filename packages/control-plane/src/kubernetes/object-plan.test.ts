@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type EnvoyFilter, MANAGER_LABELS, patchTcpProxy } from '../translate/envoy-filters/envoy-filter.ts'
 import { isNameOf } from '../translate/envoy-filters/filter-names.ts'
-import { type FilterPlan, planFilters, type StoredFilter } from './envoy-filter-plan.ts'
+import { type ObjectPlan, planObjects, type StoredObject } from './object-plan.ts'
+import { hostOfGatewayFilter, hostOfVirtualService, isOfSidecars } from './stale-objects.ts'
 
 function filter(name: string, statPrefix = 'x', namespace = 'istio-system'): EnvoyFilter {
   return {
@@ -13,12 +14,12 @@ function filter(name: string, statPrefix = 'x', namespace = 'istio-system'): Env
   }
 }
 
-function plan(stored: readonly StoredFilter[], wanted: readonly EnvoyFilter[], isKept = (_: string) => false) {
-  return shown(planFilters({ stored, wanted, isKept }))
+function plan(stored: readonly StoredObject[], wanted: readonly EnvoyFilter[], isKept = (_: string) => false) {
+  return shown(planObjects({ stored, wanted, isStale: (old) => isOfSidecars(old) && !isKept(old.metadata.name) }))
 }
 
-function shown({ create, update, delete: gone }: FilterPlan) {
-  const name = ({ metadata }: StoredFilter) => `${metadata.namespace}/${metadata.name.replace('aeraki-outbound-', '')}`
+function shown({ create, update, delete: gone }: ObjectPlan<EnvoyFilter>) {
+  const name = ({ metadata }: StoredObject) => `${metadata.namespace}/${metadata.name.replace('aeraki-outbound-', '')}`
   return { create: create.map(name), update: update.map(({ stored }) => name(stored)), delete: gone.map(name) }
 }
 
@@ -56,7 +57,7 @@ describe('a plan', () => {
   })
 
   test('leaves alone filters of gateways and of the protocols that Envoy has by itself', () => {
-    const named = (name: string, value: string): StoredFilter => ({
+    const named = (name: string, value: string): StoredObject => ({
       ...filter(name),
       spec: { configPatches: [{ patch: { value: { name: value } } }] },
     })
@@ -67,5 +68,26 @@ describe('a plan', () => {
       { ...filter('aeraki-outbound-odd-1'), spec: { configPatches: [null] } },
     ]
     assert.deepEqual(plan(others, []), NOTHING)
+  })
+})
+
+describe('an object for gateways', () => {
+  const named = (name: string, spec: unknown): StoredObject => ({ metadata: { name, namespace: 'shop' }, spec })
+  const filterOf = (name: string, value: object) => named(name, { configPatches: [{ patch: { value } }] })
+  const ours = 'envoy.filters.network.meta_protocol_proxy'
+  const value = { rds: { routeConfigName: 'a.shop_9090' } }
+
+  test('is known by label, name and filter, and says which service it is for', () => {
+    const name = 'aeraki-gateway-outbound-gateway.shop-9090'
+    assert.equal(hostOfGatewayFilter(filterOf(name, { name: ours, typed_config: { value } })), 'a.shop')
+    assert.equal(hostOfGatewayFilter(filterOf(name, { name: ours })), '', 'nobody knows for which')
+    assert.equal(hostOfVirtualService(named('aeraki-vs-shop.gateway-9090', { hosts: ['a.shop'] })), 'a.shop')
+    assert.equal(hostOfVirtualService(named('aeraki-vs-shop.gateway-9090', undefined)), '')
+  })
+
+  test('is of somebody else otherwise', () => {
+    assert.equal(hostOfGatewayFilter(filterOf('aeraki-gateway-outbound-x', { name: 'redis' })), undefined)
+    assert.equal(hostOfGatewayFilter(filterOf('aeraki-outbound-x', { name: ours })), undefined)
+    assert.equal(hostOfVirtualService(named('aeraki', { hosts: ['a.shop'] })), undefined)
   })
 })
