@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { keyOf, type Resource, type ResourceKey } from '@meltemi/api'
 import { FakeClock } from '@meltemi/runtime/testing'
+import type { StoredResource } from '../admin/backend.ts'
 import type { World } from '../store/world.ts'
-import { worldOf } from '../testing/resources.ts'
+import { resources, worldOf } from '../testing/resources.ts'
 import { localMetrics, memoryLogger, valueOf } from '../testing/silent.ts'
 import { connectCluster } from './connect-cluster.ts'
 import { MeshWriter } from './mesh-writer.ts'
@@ -109,7 +111,7 @@ async function start(first: World) {
   const clock = new FakeClock()
   const lines: string[] = []
   const metrics = localMetrics()
-  const now = { world: first, isLeader: true }
+  const now = { world: first, isLeader: true, resources: new Map<ResourceKey, StoredResource>() }
   let tell = () => {}
   const writer = new MeshWriter({
     mesh: {
@@ -122,7 +124,7 @@ async function start(first: World) {
     domain: 'cluster.local',
     world: () => now.world,
     backend: {
-      resources: () => new Map(),
+      resources: () => now.resources,
       subscribe: (listener) => {
         tell = () => listener({ events: [], hasOtherProblems: false })
         return () => {
@@ -261,6 +263,29 @@ describe('a writer in the place of Aeraki', { timeout: 60_000 }, () => {
     at.api.state.fault = () => undefined
     at.clock.advance(8_000)
     await until(() => at.api.filters.size === 4)
+  })
+
+  test('leaves alone what gateways have for a router that is refused, until that is gone', async () => {
+    await using at = await start(world(1))
+    const { api, clock, now, writer } = at
+    const value = { name: 'envoy.filters.network.meta_protocol_proxy' }
+    const routes = { typed_config: { value: { rds: { routeConfigName: 'some.shop_80' } } } }
+    const spec = { configPatches: [{ patch: { value: { ...value, ...routes } } }] }
+    const name = 'aeraki-gateway-outbound-gateway.shop-80'
+    api.put({ metadata: { name }, spec })
+    const [router] = resources(`
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: { name: some, namespace: shop }
+spec: { hosts: [some.shop], gateways: [gateway] }
+`) as [Resource]
+    now.resources.set(keyOf(router), { resource: router, status: { conditions: [] }, origin: 'a' })
+    writer.writeAll()
+    await until(() => api.writes.length > 0 && clock.pendingTimers > 0)
+    assert.ok(api.filters.has(name))
+    now.resources.clear()
+    writer.writeAll()
+    await until(() => !api.filters.has(name))
   })
 
   test('ends at once, also while nobody answers', async () => {

@@ -136,11 +136,15 @@ function stepsOf(options: MeshWriterOptions): readonly Step[] {
   return steps
 }
 
-/** Of services that are there and not in force: they are refused, or another one has their name. */
+/**
+ * Of services that are there and not in force, as they are refused or another one has their name, and of routers that are
+ * refused and have no version that is in force.
+ */
 function otherHosts({ backend, domain, world }: MeshWriterOptions): readonly string[] {
-  const { services } = world()
+  const { services, resources } = world()
   return [...backend.resources()].flatMap(([key, stored]) =>
     hostOf(stored, domain).filter((host) => {
+      if (stored.resource.kind === 'MetaRouter') return !resources.has(key)
       const view = services.get(host)
       return view === undefined || keyOf(view.origin) !== key
     }),
@@ -151,7 +155,7 @@ function otherHosts({ backend, domain, world }: MeshWriterOptions): readonly str
 function hostOf({ resource }: StoredResource, domain: string): readonly string[] {
   const { kind, metadata } = resource
   if (kind === 'Service') return [serviceHost(metadata.name, metadata.namespace, domain)]
-  if (kind !== 'ServiceEntry') return []
+  if (kind !== 'ServiceEntry' && kind !== 'MetaRouter') return []
   const { hosts } = (resource.spec ?? {}) as { readonly hosts?: unknown }
   const [host] = Array.isArray(hosts) ? (hosts as readonly unknown[]) : []
   return typeof host === 'string' ? [plainHost(host)] : []
