@@ -181,6 +181,7 @@ const FOUND: [readonly Step[], World, boolean][] = [
     clusters({ c: '1' }),
     true,
   ],
+  [[{ change: listener('y', '1') }, 'answer', { change: listener('z', 'bad') }, 'answer'], listener('y', '1'), false],
 ]
 const FOUND_WHOLE: [readonly Step[], boolean][] = [
   [
@@ -192,6 +193,10 @@ const FOUND_WHOLE: [readonly Step[], boolean][] = [
 
 function clusters(versions: Readonly<Record<string, string>>): World {
   return leading(versions, {})
+}
+
+function listener(name: string, version: string): World {
+  return { clusters: {}, listeners: { [name]: { version, routes: '1', leadTo: [] } } }
 }
 
 function leading(

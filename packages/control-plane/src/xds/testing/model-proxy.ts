@@ -246,8 +246,11 @@ export class ModelProxy {
     }
   }
 
+  /** Some of it may have been taken all the same: of a full state also that something is not in it. */
   #reject({ type, versions, removed }: ModelResponse): void {
-    for (const name of [...versions.keys(), ...removed]) this.#doubtful.add(`${type} ${name}`)
+    const isFullState = hasEverything(type) && !this.#wire.isDelta
+    const left = isFullState ? [...this.#known[type].keys()] : []
+    for (const name of [...versions.keys(), ...removed, ...left]) this.#doubtful.add(`${type} ${name}`)
   }
 
   #apply({ type, versions, removed }: ModelResponse): void {
@@ -260,6 +263,9 @@ export class ModelProxy {
       }
     }
     for (const name of [...versions.keys(), ...removed]) this.#doubtful.delete(`${type} ${name}`)
+    if (!isFullState) return
+    // whatever is not in it is gone for sure
+    for (const key of this.#doubtful) if (key.startsWith(`${type} `)) this.#doubtful.delete(key)
   }
 
   #isDoubtful(type: ModelType, name: string): boolean {
