@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -139,6 +140,22 @@ describe('a real API server, in a namespace that warns of pods that are not rest
 
   test('takes the plain manifests', () => {
     kubernetes.kubectl(['apply', ...STRICT, '-f', MANIFEST])
+  })
+
+  test('has a webhook beside them, by the commands of docs/install.md', () => {
+    const page = readFileSync(join(ROOT, 'docs/install.md'), 'utf8')
+    const [, block = ''] = /With \[the webhook\].*?```sh\n(.*?)```/s.exec(page) ?? []
+    const run = { encoding: 'utf8', cwd: ROOT, env: { ...process.env, KUBECONFIG: kubernetes.kubeconfig } } as const
+    const { status, stderr } = spawnSync('bash', ['-ec', block], run)
+    assert.equal(status, 0, stderr)
+    const read = (what: string, path: string) =>
+      kubernetes.kubectl(['get', ...what.split(' '), '-n', 'meltemi', '-o', `jsonpath={${path}}`])
+    assert.deepEqual(read('service meltemi-control-plane', '.spec.ports[*].port').split(' ').sort(), ['15010', '443'])
+    assert.match(read('deployment meltemi-control-plane', '..args'), /"--webhook-address=0\.0\.0\.0:15017"/)
+    const service = read('validatingwebhookconfiguration meltemi-webhook.meltemi', '.webhooks[0].clientConfig.service')
+    assert.match(service, /"name":"meltemi-control-plane","namespace":"meltemi","path":"\/validate","port":443/)
+    // nobody answers it here
+    kubernetes.kubectl(['delete', '-f', WEBHOOK_MANIFEST])
   })
 
   test('has Helm install, upgrade and remove it', () => {

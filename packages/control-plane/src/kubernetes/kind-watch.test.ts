@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { createLogger, systemClock } from '@meltemi/runtime'
 import type { ApiObject } from './api-object.ts'
-import { type Cluster, connectCluster } from './connect-cluster.ts'
 import { KindWatch } from './kind-watch.ts'
+import { connectTo } from './testing/connect-to.ts'
 
 const PATH = '/api/v1/pods'
 
@@ -34,17 +34,6 @@ async function startApiServer(answers: readonly Answer[]) {
   }
 }
 
-async function connect(url: string): Promise<Cluster> {
-  const cluster = await connectCluster()
-  cluster.config.loadFromOptions({
-    clusters: [{ name: 'a', server: url, skipTLSVerify: true }],
-    users: [{ name: 'a' }],
-    contexts: [{ name: 'a', cluster: 'a', user: 'a' }],
-    currentContext: 'a',
-  })
-  return cluster
-}
-
 function list(version: number, ...names: readonly string[]): Answer {
   const items = names.map((name) => ({ metadata: { name } }))
   return (response) => void response.end(JSON.stringify({ metadata: { resourceVersion: `${version}` }, items }))
@@ -68,7 +57,7 @@ async function follow(paths: readonly string[], answers: readonly Answer[]) {
   const stopping = new AbortController()
   const say = (what: string) => (object: ApiObject) => void told.push(`${what} ${object.metadata.name}`)
   const watch = new KindWatch({
-    cluster: await connect(server.url),
+    cluster: await connectTo(server.url),
     paths,
     sink: {
       onList: (objects) => void told.push(`list ${objects.map(({ metadata }) => metadata.name).join(' ')}`),

@@ -1,5 +1,4 @@
-import type { EnvoyFilter } from '../translate/envoy-filters/envoy-filter.ts'
-import { MANAGER_LABELS } from '../translate/envoy-filters/envoy-filter.ts'
+import { type EnvoyFilter, MANAGER_LABELS } from '../translate/envoy-filters/envoy-filter.ts'
 import type { VirtualService } from '../translate/envoy-filters/virtual-service.ts'
 import { callApi } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'

@@ -11,8 +11,8 @@ import type { StoredResource } from '../admin/backend.ts'
 import type { World } from '../store/world.ts'
 import { resources, worldOf } from '../testing/resources.ts'
 import { localMetrics, memoryLogger, valueOf } from '../testing/silent.ts'
-import { connectCluster } from './connect-cluster.ts'
 import { MeshWriter } from './mesh-writer.ts'
+import { connectTo } from './testing/connect-to.ts'
 
 /** As many services, each with one filter. */
 function world(count: number): World {
@@ -101,13 +101,7 @@ async function startApi() {
 async function start(first: World) {
   const stack = new AsyncDisposableStack()
   const api = stack.use(await startApi())
-  const cluster = await connectCluster()
-  cluster.config.loadFromOptions({
-    clusters: [{ name: 'a', server: api.url, skipTLSVerify: true }],
-    users: [{ name: 'a' }],
-    contexts: [{ name: 'a', cluster: 'a', user: 'a' }],
-    currentContext: 'a',
-  })
+  const cluster = await connectTo(api.url)
   const clock = new FakeClock()
   const lines: string[] = []
   const metrics = localMetrics()

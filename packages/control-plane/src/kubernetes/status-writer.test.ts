@@ -10,8 +10,8 @@ import { FakeClock } from '@meltemi/runtime/testing'
 import type { StoredResource } from '../admin/backend.ts'
 import { byKey, resources } from '../testing/resources.ts'
 import { localMetrics, valueOf } from '../testing/silent.ts'
-import { type Cluster, connectCluster } from './connect-cluster.ts'
 import { StatusWriter } from './status-writer.ts'
+import { connectTo } from './testing/connect-to.ts'
 
 const PROTOCOL = (name: string) => `
 apiVersion: metaprotocol.aeraki.io/v1alpha1
@@ -32,14 +32,8 @@ async function startApiServer(answer: (name: string) => number) {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const cluster: Cluster = await connectCluster()
   const { port } = server.address() as AddressInfo
-  cluster.config.loadFromOptions({
-    clusters: [{ name: 'a', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }],
-    users: [{ name: 'a' }],
-    contexts: [{ name: 'a', cluster: 'a', user: 'a' }],
-    currentContext: 'a',
-  })
+  const cluster = await connectTo(`http://127.0.0.1:${port}`)
   return {
     written,
     cluster,

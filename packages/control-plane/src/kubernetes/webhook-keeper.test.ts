@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { FakeClock } from '@meltemi/runtime/testing'
 import { localMetrics, memoryLogger, valueOf } from '../testing/silent.ts'
 import { WebhookServer } from '../webhook/webhook-server.ts'
-import { type Cluster, connectCluster } from './connect-cluster.ts'
+import type { Cluster } from './connect-cluster.ts'
+import { connectTo } from './testing/connect-to.ts'
 import { WebhookKeeper } from './webhook-keeper.ts'
 
 interface ApiServer extends AsyncDisposable {
@@ -44,14 +45,8 @@ async function startApiServer(url: string): Promise<ApiServer> {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const cluster = await connectCluster()
   const { port } = server.address() as AddressInfo
-  cluster.config.loadFromOptions({
-    clusters: [{ name: 'a', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }],
-    users: [{ name: 'a' }],
-    contexts: [{ name: 'a', cluster: 'a', user: 'a' }],
-    currentContext: 'a',
-  })
+  const cluster = await connectTo(`http://127.0.0.1:${port}`)
   return {
     cluster,
     trusted: () => Buffer.from(caBundle, 'base64').toString(),

@@ -26,7 +26,7 @@ export interface AdmissionResponse {
   readonly warnings?: readonly string[]
 }
 
-/** What kubectl shows of warnings. */
+/** Of one answer; API servers cut off what is beyond 4 KiB. */
 const MAX_WARNINGS = 20
 const MAX_MESSAGE = 16 * 1024
 

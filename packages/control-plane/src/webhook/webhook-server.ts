@@ -5,7 +5,7 @@ import type { SocketAddress } from '@meltemi/api'
 import { type Counter, closeServer, type Logger, listen, type MetricRegistry, refuseBadBytes } from '@meltemi/runtime'
 import { readBody } from '../admin/read-body.ts'
 import { StatusError } from '../admin/status-error.ts'
-import { type AdmissionRequest, reviewResource } from './review-resource.ts'
+import { type AdmissionRequest, type ReviewedObject, reviewResource } from './review-resource.ts'
 
 export interface WebhookServerOptions {
   readonly address: SocketAddress
@@ -21,7 +21,8 @@ export interface ServingKey {
 
 /** A resource has 1.5 MiB at most in etcd; an update comes with the one before. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024
-const MAX_CONNECTIONS = 256
+/** Each may have sent a whole body: these are 128 MiB at most. More connections are dropped, and count as bad requests. */
+const MAX_CONNECTIONS = 32
 const TIMEOUT_MS = 10_000
 
 /** Answers an API server's questions about resources, at `/validate`, over TLS. */
@@ -45,6 +46,7 @@ export class WebhookServer {
     this.#server.setTimeout(3 * TIMEOUT_MS)
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseBadBytes(socket, error.code))
     this.#server.on('tlsClientError', () => this.#bad.add(1))
+    this.#server.on('drop', () => this.#bad.add(1))
   }
 
   /** From now on; until there is one no handshake ends well. */
@@ -89,17 +91,31 @@ async function readReview(request: IncomingMessage): Promise<AdmissionRequest> {
 }
 
 /** Throws a StatusError when it is no review of an object as API servers have them. */
-export function parseReview(text: string): AdmissionRequest {
+function parseReview(text: string): AdmissionRequest {
   const { request } = parse(text)
   if (!isObject(request) || typeof request['uid'] !== 'string' || !isObject(request['kind']))
     throw new StatusError(400, 'BadRequest', 'the body is no AdmissionReview')
-  for (const name of ['object', 'oldObject']) {
-    const object = request[name] ?? null
-    if (object !== null && !(isObject(object) && isObject(object['metadata'])))
-      throw new StatusError(400, 'BadRequest', `request.${name} is no object of Kubernetes`)
+  const { uid, operation, kind } = request
+  const { group, version, kind: name } = kind
+  return {
+    uid,
+    operation: String(operation),
+    kind: { group: String(group), version: String(version), kind: String(name) },
+    object: objectOf(request, 'object'),
+    oldObject: objectOf(request, 'oldObject'),
   }
-  // the API server has seen to the rest, and what is in a spec is looked at later
-  return { object: null, oldObject: null, ...request } as unknown as AdmissionRequest
+}
+
+/** What is in its spec is looked at later. */
+function objectOf(request: Readonly<Record<string, unknown>>, field: string): ReviewedObject | null {
+  const object = request[field] ?? null
+  if (object === null || isReviewed(object)) return object
+  throw new StatusError(400, 'BadRequest', `request.${field} is no object of Kubernetes`)
+}
+
+/** The API server has seen to what is in its metadata. */
+function isReviewed(value: unknown): value is ReviewedObject {
+  return isObject(value) && isObject(value['metadata'])
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> {
