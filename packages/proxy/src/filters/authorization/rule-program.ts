@@ -4,7 +4,8 @@ import type { RecordedConnection } from '../../observe/record.ts'
 import { CompiledMatcher } from '../../routing/match.ts'
 import { type ClientCondition, compileClientCondition } from './client-condition.ts'
 import { ClientFacts } from './client-facts.ts'
-import { KnownJumps, UNKNOWN } from './known-jumps.ts'
+import { type ClientKind, KnownClients } from './known-clients.ts'
+import { type KnownJumps, UNKNOWN } from './known-jumps.ts'
 
 /** Where a program ends: nothing fits; below it, policy 0 fits, then 1, and so on. */
 const NONE = -1
@@ -21,9 +22,10 @@ const NO_JUMPS: Int32Array = new Int32Array(0)
  *                               1  b    fits     2
  *                               2  c    none    fits
  *
- * So nothing is called but the tests that decide, and nothing is allocated. Tests on the same property that follow each other
- * are one jump for whoever comes with a value that has been there before; so are those about the client, for each connection.
- * Each property of a request is looked up once, however many tests there are on it.
+ * So nothing is called but the tests that decide, and nothing is allocated. What a connection is asked has the same answers
+ * for as long as it lives, so for each kind of client these tests are no more than ways on. Tests on the same property that
+ * then follow each other are one jump for whoever comes with a value that has been there before. Each property of a request
+ * is looked up once, however many tests there are on it.
  */
 export class RuleProgram {
   readonly #onTrue: number[] = []
@@ -42,10 +44,9 @@ export class RuleProgram {
   readonly #values: (string | undefined)[] = []
   readonly #valuesOf: number[] = []
   readonly #jumps: Int32Array[] = []
-  readonly #known: readonly KnownJumps[]
-  readonly #clients = new WeakMap<ConnectionInfo, Int32Array>()
+  readonly #clients: KnownClients
   #lastConnection: ConnectionInfo | null = null
-  #lastClient = NO_JUMPS
+  #lastClient: ClientKind
   readonly #needsClient: boolean
   readonly #start: number
   #request = 0
@@ -55,39 +56,59 @@ export class RuleProgram {
     // from the last one to the first: where to go on must be known
     this.#start = policies.reduceRight((next, { condition }, index) => this.#add(condition, fits(index), next), NONE)
     this.#needsClient = this.#columns.includes(OF_CLIENT)
-    this.#known = this.#tests.map((count) => new KnownJumps(count))
+    this.#clients = new KnownClients(this.#tests)
+    this.#lastClient = this.#clients.kindOf(NO_JUMPS)
   }
 
   /** Index of the first policy that fits; -1: none does. */
   firstMatch(request: Metadata, connection: RecordedConnection): number {
-    const client = this.#needsClient ? this.#jumpsOf(connection) : NO_JUMPS
-    const columns = this.#columns
-    const places = this.#places
+    if (this.#needsClient && connection !== this.#lastConnection) this.#meet(connection)
+    const { known, isAlone } = this.#lastClient
+    const at = isAlone ? this.#skipClient(this.#start) : this.#start
+    if (at < 0) return NONE - 1 - at
+    const column = this.#columns[at] as number
+    if (column !== OF_CLIENT) {
+      // most often one property decides, with a value that has been here before
+      const jumps = (known[column] as KnownJumps).of(request.find(this.#names[column] as string))
+      const next = jumps[this.#places[at] as number] as number
+      if (next < 0) return NONE - 1 - next
+    }
+    return this.#run(at, request)
+  }
+
+  #run(from: number, request: Metadata): number {
     this.#request++
-    let at = this.#start
+    let at = from
     while (at >= 0) {
-      const column = columns[at] as number
+      const column = this.#columns[at] as number
       if (column !== OF_CLIENT && this.#valuesOf[column] !== this.#request) this.#lookUp(column, request)
-      const jumps = column === OF_CLIENT ? client : (this.#jumps[column] as Int32Array)
-      const next = jumps[places[at] as number] as number
+      const jumps = column === OF_CLIENT ? this.#lastClient.jumps : (this.#jumps[column] as Int32Array)
+      const next = jumps[this.#places[at] as number] as number
       at = next === UNKNOWN ? this.#walk(at, column) : next
     }
     return NONE - 1 - at
   }
 
+  #skipClient(at: number): number {
+    return at >= 0 && this.#columns[at] === OF_CLIENT ? (this.#lastClient.jumps[at] as number) : at
+  }
+
   #lookUp(column: number, request: Metadata): void {
     const value = request.find(this.#names[column] as string)
     this.#values[column] = value
-    this.#jumps[column] = (this.#known[column] as KnownJumps).of(value)
+    this.#jumps[column] = (this.#lastClient.known[column] as KnownJumps).of(value)
     this.#valuesOf[column] = this.#request
   }
 
   /** From test to test on one property, until it is another one's turn, or the end. */
   #walk(from: number, column: number): number {
     const value = this.#values[column]
+    const { isAlone } = this.#lastClient
     let at = from
-    do at = this.#next(at, (this.#matchers[at] as CompiledMatcher).fits(value))
-    while (at >= 0 && this.#columns[at] === column)
+    do {
+      at = this.#next(at, (this.#matchers[at] as CompiledMatcher).fits(value))
+      if (isAlone) at = this.#skipClient(at)
+    } while (at >= 0 && this.#columns[at] === column)
     ;(this.#jumps[column] as Int32Array)[this.#places[from] as number] = at
     return at
   }
@@ -96,13 +117,10 @@ export class RuleProgram {
     return (holds ? this.#onTrue[at] : this.#onFalse[at]) as number
   }
 
-  #jumpsOf(connection: RecordedConnection): Int32Array {
-    if (connection === this.#lastConnection) return this.#lastClient
-    const jumps = this.#clients.get(connection) ?? this.#ask(new ClientFacts(connection))
-    this.#clients.set(connection, jumps)
+  #meet(connection: RecordedConnection): void {
+    const known = this.#clients.of(connection)
+    this.#lastClient = known ?? this.#clients.add(connection, this.#ask(new ClientFacts(connection)))
     this.#lastConnection = connection
-    this.#lastClient = jumps
-    return jumps
   }
 
   /** Whatever a test leads to was added before it. */
