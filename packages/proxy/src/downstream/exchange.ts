@@ -256,15 +256,22 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     return this.retries
   }
 
-  armTimeout(delayMs: number): boolean {
-    const limitMs = this.request.timeoutMs === 0 ? delayMs : this.#withClients(delayMs)
-    this.#timeLimitMs = limitMs
-    if (limitMs === 0) return true
-    const { nowMs } = this.thread.turn
+  armTimeout(delayMs: number, tryMs: number): boolean {
+    this.#timeLimitMs = this.request.timeoutMs === 0 ? delayMs : this.#withClients(delayMs)
     // a filter may have kept it for a while: that counts
-    const leftMs = limitMs - (nowMs - this.startedMs)
-    this.thread.timers.schedule(this, leftMs, nowMs)
+    const leftMs = this.timeLeftMs
+    this.#wakeIn(tryMs === 0 ? leftMs : Math.min(leftMs, tryMs))
     return leftMs > 0
+  }
+
+  watchTries(): void {
+    const tries = this.retries ?? this.attempt
+    this.#wakeIn(tries === null ? this.timeLeftMs : Math.min(this.timeLeftMs, tries.ownTimeLeftMs))
+  }
+
+  /** One timer for all that may be due: most often nothing ever is. */
+  #wakeIn(delayMs: number): void {
+    if (delayMs !== Number.POSITIVE_INFINITY) this.thread.timers.schedule(this, delayMs, this.thread.turn.nowMs)
   }
 
   #withClients(delayMs: number): number {
@@ -275,7 +282,13 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
 
   onTimer(): void {
     this.thread.turn.refresh()
-    this.expire()
+    if (this.timeLeftMs <= 0) {
+      this.expire()
+      return
+    }
+    const tries = this.retries ?? this.attempt
+    tries?.checkTime()
+    if (!this.isOver && this.failure === null) this.watchTries()
   }
 
   expire(): void {
@@ -472,7 +485,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
   #pause(): void {
     this.#phase = Phase.Paused
     keepSmall(this.request)
-    this.armTimeout(this.defaultTimeoutMs)
+    this.armTimeout(this.defaultTimeoutMs, 0)
   }
 
   #runRouter(): void {

@@ -26,6 +26,8 @@ export class CompiledRoute {
   readonly timeoutMs: number | undefined
   /** null: each request is tried once. */
   readonly retry: RetryPolicy | null
+  /** Of each try, in milliseconds; 0: it has none. */
+  readonly tryTimeoutMs: number
   readonly requestChanges: readonly PropertyChange[]
   readonly responseChanges: readonly PropertyChange[]
   readonly mirrors: readonly MirrorPolicy[]
@@ -47,6 +49,7 @@ export class CompiledRoute {
     this.criteria = config.clusters.map(({ metadataMatch }) => criteriaOf(metadataMatch))
     this.timeoutMs = config.timeoutMs
     this.retry = retryOf(config)
+    this.tryTimeoutMs = config.retry?.perTryTimeoutMs ?? 0
     this.requestChanges = config.requestMutation
     this.responseChanges = config.responseMutation
     this.mirrors = config.mirrors

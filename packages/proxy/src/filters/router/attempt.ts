@@ -204,7 +204,13 @@ export class Attempt implements ReplySink, PoolClient, DrainWaiter, Try {
     return Math.max(1, Math.floor(leftMs))
   }
 
-  /** Milliseconds that it has for itself. */
+  get ownTimeLeftMs(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
+  checkTime(): void {}
+
+  /** Milliseconds that it has for itself, as its service is told. */
   protected get ownTimeMs(): number {
     return Number.POSITIVE_INFINITY
   }

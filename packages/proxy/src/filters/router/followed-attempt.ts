@@ -6,16 +6,15 @@ import type { Cluster } from '../../upstream/cluster.ts'
 import type { UpstreamConnection } from '../../upstream/connection.ts'
 import type { Endpoint } from '../../upstream/endpoint.ts'
 import { LimitKind, type Limits } from '../../upstream/limits.ts'
-import type { TimerNode } from '../../util/timer-wheel.ts'
 import { Attempt } from './attempt.ts'
 import type { Retries } from './retries.ts'
 import type { RouterContext } from './router-context.ts'
 
-/** One that other tries may follow. It waits in the wheel for the end of its own time, if it has one. */
-export class FollowedAttempt extends Attempt implements TimerNode {
-  timerNext: TimerNode | null = null
-  timerPrev: TimerNode | null = null
-  timerTick = 0
+/** Of `#writtenBefore`. */
+const NOT_SENT = -1
+
+/** One that other tries may follow. */
+export class FollowedAttempt extends Attempt {
   declare readonly endpoint: Endpoint
   /** Its policy decides. */
   readonly route: CompiledRoute
@@ -23,26 +22,34 @@ export class FollowedAttempt extends Attempt implements TimerNode {
   readonly criteria: MetadataCriteria | null
   /** Where this one has its place among the retries, until it ends; null: it is the first. */
   slot: Limits | null = null
-  readonly #policy: RetryPolicy
   /** Bytes written to the connection before this. */
-  #writtenBefore = 0
+  #writtenBefore = NOT_SENT
+  /** It may take as long as it likes. */
+  #isUntimed = false
 
   constructor(context: RouterContext, cluster: Cluster, endpoint: Endpoint, route: CompiledRoute) {
     super(context, cluster, endpoint)
     this.route = route
     this.criteria = context.pickRequest.criteria
-    this.#policy = route.retry as RetryPolicy
   }
 
-  /** Its own time is over. */
-  onTimer(): void {
-    this.context.thread.turn.refresh()
+  /** Before it is sent: all of it. */
+  override get ownTimeLeftMs(): number {
+    const { tryTimeoutMs } = this.route
+    if (tryTimeoutMs === 0 || this.#isUntimed || this.isOver) return Number.POSITIVE_INFINITY
+    if (this.#writtenBefore === NOT_SENT) return tryTimeoutMs
+    return tryTimeoutMs - (this.context.thread.turn.nowMs - this.sentMs)
+  }
+
+  override checkTime(): void {
+    if (this.ownTimeLeftMs > 0) return
+    this.stopTime()
     this.#followed.onTryTimeout(this)
   }
 
   /** It may take as long as it likes. */
-  stopTimer(): void {
-    if (this.timerNext !== null) this.context.thread.timers.cancel(this)
+  stopTime(): void {
+    this.#isUntimed = true
   }
 
   /** Its own time is over, and it goes on beside another one: as in Envoy, that is a failure of its host all the same. */
@@ -53,17 +60,15 @@ export class FollowedAttempt extends Attempt implements TimerNode {
   }
 
   protected override get ownTimeMs(): number {
-    const { perTryTimeoutMs } = this.#policy.config
-    if (perTryTimeoutMs === 0 || this.#policy.goesOn(this.context.request)) return Number.POSITIVE_INFINITY
-    return perTryTimeoutMs
+    const { tryTimeoutMs } = this.route
+    if (tryTimeoutMs === 0 || this.#policy.goesOn(this.context.request)) return Number.POSITIVE_INFINITY
+    return tryTimeoutMs
   }
 
   protected override onSend(connection: UpstreamConnection): void {
     this.#writtenBefore = connection.bytesWritten
-    const { perTryTimeoutMs } = this.#policy.config
-    if (perTryTimeoutMs === 0) return
-    const { timers, turn } = this.context.thread
-    timers.schedule(this, perTryTimeoutMs, turn.nowMs)
+    // the time of the first one was thought of when that of the request began
+    if (this.context.retries !== null) this.context.watchTries()
   }
 
   protected override hasLeft(connection: UpstreamConnection): boolean {
@@ -75,7 +80,7 @@ export class FollowedAttempt extends Attempt implements TimerNode {
       // what has begun cannot begin again
       const isWhole = reply.last && this.context.reply === null
       if (!isWhole || this.#policy.endOf(reply) === 0) {
-        this.stopTimer()
+        this.stopTime()
         return true
       }
     }
@@ -95,6 +100,9 @@ export class FollowedAttempt extends Attempt implements TimerNode {
 
   protected override onOver(): void {
     if (this.slot !== null) this.slot.release(LimitKind.Retries)
-    this.stopTimer()
+  }
+
+  get #policy(): RetryPolicy {
+    return this.route.retry as RetryPolicy
   }
 }

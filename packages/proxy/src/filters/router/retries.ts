@@ -124,6 +124,21 @@ export class Retries implements TimerNode {
     this.#tryAgain(slot)
   }
 
+  /** Of the try that has the least; as that of a try. */
+  get ownTimeLeftMs(): number {
+    let leastMs = this.#last === null ? Number.POSITIVE_INFINITY : this.#last.ownTimeLeftMs
+    if (this.#others !== null) for (const other of this.#others) leastMs = Math.min(leastMs, other.ownTimeLeftMs)
+    return leastMs
+  }
+
+  /** Tries whose time is over end. */
+  checkTime(): void {
+    const last = this.#last
+    // more may come, and some go
+    if (this.#others !== null) for (const other of [...this.#others]) other.checkTime()
+    last?.checkTime()
+  }
+
   /** The exchange has had its time; of its last try it knows itself. */
   timedOut(): void {
     for (const other of this.#others ?? []) if (other !== this.#parts.context.attempt) other.bookTimeout()
@@ -269,7 +284,7 @@ export class Retries implements TimerNode {
     const [last, others] = [this.#last, this.#others]
     this.#last = winner
     this.#others = null
-    winner?.stopTimer()
+    winner?.stopTime()
     if (last !== null && last !== winner) last.cancel()
     if (others !== null) for (const other of others) if (other !== winner) other.cancel()
   }

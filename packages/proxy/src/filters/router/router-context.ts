@@ -47,9 +47,11 @@ export interface RouterContext extends FilterContext {
   noteDelay(): void
   /**
    * Starts the request's deadline: `delayMs` after its beginning, or what its client wants where that is sooner; 0: none of
-   * our own. False: it is over.
+   * our own. False: it is over. `tryMs`: what its first try has for itself, from when it is sent; 0: that has no end.
    */
-  armTimeout(delayMs: number): boolean
+  armTimeout(delayMs: number, tryMs: number): boolean
+  /** A try has been sent whose time may be over before that of any other, and of the request. */
+  watchTries(): void
   /** The request's time is over. */
   expire(): void
   /** From now on the client owns this connection. */
@@ -75,6 +77,10 @@ export interface Try {
   readonly localAddress: string
   /** When it left for the service; 0: it did not. */
   readonly sentMs: number
+  /** Milliseconds that are left of its own time; Infinity: that has no end. */
+  readonly ownTimeLeftMs: number
+  /** If its own time is over, that is its end. */
+  checkTime(): void
   /** The exchange ends now, because its reply has not come in time. */
   timedOut(): void
   /** The exchange has ended otherwise. */

@@ -33,7 +33,7 @@ export function routeRequest(context: RouterContext): void {
   context.pickRequest.criteria = route.criteria[choice] ?? null
   const cluster = context.clusters.get(name)
   if (cluster === undefined) context.fail(failure(FAILURES.unknownCluster, name))
-  else if (!context.armTimeout(route.timeoutMs ?? context.defaultTimeoutMs)) {
+  else if (!context.armTimeout(route.timeoutMs ?? context.defaultTimeoutMs, route.tryTimeoutMs)) {
     cluster.context.stats.rqTimeout.add(1)
     context.expire()
   } else if (sendTo(context, route, cluster) && route.mirrors.length > 0) mirrorRequest(context, route)
