@@ -5,6 +5,7 @@ import { bufferLimit, type DataPlane, type DataPlaneOptions } from './data-plane
 import { LiveChanges } from './live-changes.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 import type { InheritedSocket } from './net/inheritance.ts'
+import { limitGarbage } from './net/large-reads.ts'
 import { nodeNetwork } from './net/node-network.ts'
 import { TlsSecrets } from './net/tls/tls-secrets.ts'
 import { SharedOverloadLevel } from './observe/overload-level.ts'
@@ -66,6 +67,8 @@ export class MainThread implements DataPlane {
       secrets.take(materials)
       secrets.remove(removed)
     }
+    const bufferLimitBytes = bufferLimit(memoryLimitBytes, 1)
+    limitGarbage(bufferLimitBytes)
     const proxy = new Proxy({
       ...live.whole(),
       ...code,
@@ -76,7 +79,7 @@ export class MainThread implements DataPlane {
       metrics,
       share: this.#limits,
       inheritance,
-      bufferLimitBytes: bufferLimit(memoryLimitBytes, 1),
+      bufferLimitBytes,
       drainMs,
       outlet: {
         // it limits itself what it takes

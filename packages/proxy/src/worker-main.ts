@@ -5,6 +5,7 @@ import { LocalRegistry, type MetricNews, type PublishMetric, systemClock } from 
 import type { ProfileKind } from './admin/inspector.ts'
 import { IdleCollector } from './idle-collector.ts'
 import { Inheritance } from './net/inheritance.ts'
+import { limitGarbage } from './net/large-reads.ts'
 import { nodeNetwork } from './net/node-network.ts'
 import { TlsSecrets } from './net/tls/tls-secrets.ts'
 import type { Outlet } from './observe/export/outlet.ts'
@@ -76,6 +77,7 @@ async function run(start: WorkerStart): Promise<void> {
   const limits = new HandedLimits(start.workers, start.worker)
   limits.take(start.limits)
   const secrets = new TlsSecrets(start.ticketKeys, start.secrets)
+  limitGarbage(start.bufferLimitBytes)
   const proxy = new Proxy({
     config: start.config,
     routes: start.routes,

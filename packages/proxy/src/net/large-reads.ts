@@ -12,14 +12,20 @@ export interface LargeReader {
  * memory. Measured with messages of 64 KiB: half the time of what a look after 16 MB takes.
  */
 const COLLECT_BYTES = 4 * 1024 * 1024
-/** What was under way at two such looks is garbage until V8 looks at its whole heap, which may be so much later. */
-const GROWTH_BYTES = 64 * 1024 * 1024
+/** What was under way at two such looks is garbage until V8 looks at its whole heap, which may be so much later at most. */
+const MAX_GROWTH_BYTES = 64 * 1024 * 1024
 /** In one turn of the event loop, 64 KiB each. */
 const READS_PER_TURN = 2
 
+let growthBytes = MAX_GROWTH_BYTES
 let garbageBytes = 0
 /** Since growth was last allowed; at first it is at once. */
-let grownBytes = GROWTH_BYTES
+let grownBytes = MAX_GROWTH_BYTES
+
+/** Garbage of this thread is as much as `bytes` at most, or as it is by itself. All threads together share the memory of the process. */
+export function limitGarbage(bytes: number): void {
+  growthBytes = Math.min(bytes, MAX_GROWTH_BYTES)
+}
 
 /**
  * Sockets that have much to read take turns, a few in each turn of the event loop, so that whoever sends little hardly waits.
@@ -63,7 +69,7 @@ function collect(bytes: number): void {
   grownBytes += garbageBytes
   garbageBytes = 0
   collectGarbage('minor')
-  if (grownBytes < GROWTH_BYTES) return
+  if (grownBytes < growthBytes) return
   grownBytes = 0
-  allowGrowth(GROWTH_BYTES)
+  allowGrowth(growthBytes)
 }
