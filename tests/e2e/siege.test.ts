@@ -15,6 +15,7 @@ test('who sends much and reads nothing costs the others little, and nothing is l
     readers,
     memoryLimitMib: LIMIT_MIB,
     concurrency: 1,
+    hasOwnThread: false,
     seconds: 5,
     partialMessageTimeout: '3s',
     restSeconds: 5,

@@ -14,6 +14,8 @@ export interface ProxyOptions {
   readonly watchModules: boolean
   /** Worker threads; 0: traffic runs in the main thread. */
   readonly concurrency: number
+  /** Names of listeners that have a worker thread each, besides the others, which serves nothing else; default: none. */
+  readonly ownThreads?: readonly string[]
   readonly adminAddress: SocketAddress
   readonly drainTimeS: number
   /** After a hot restart: how long the process before serves clients that do not leave; default 900. */

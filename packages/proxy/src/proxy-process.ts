@@ -86,7 +86,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     const { promise, resolve } = Promise.withResolvers<number>()
     this.live = parts.live
     this.metrics = parts.metrics
-    this.workers = parts.options.concurrency
+    this.workers = parts.options.concurrency + (parts.options.ownThreads?.length ?? 0)
     this.#stats = new ServerStats(parts.metrics, this.workers, this.startedAtMs)
     const { config, bootstrap, modules, xds, estate: _, ...commandLineOptions } = parts.options
     const adminLogger = parts.logger.child('admin')

@@ -5,6 +5,7 @@ import type { CodecDefinition } from '@meltemi/sdk'
 import type { ProxyCode } from './config/build-service.ts'
 import { ListenerManager, type ProxyUpdate } from './config/listener-manager.ts'
 import { sameName } from './config/same-name.ts'
+import { ThreadDuty } from './config/thread-duty.ts'
 import { BufferShare } from './downstream/buffer-share.ts'
 import type { Listener } from './downstream/listener.ts'
 import { MESH_LIMITS } from './filters/mesh-limits.ts'
@@ -44,6 +45,8 @@ export interface ProxyParts extends ProxyCode {
   readonly random: Random
   readonly metrics: GroupedRegistry
   readonly share: LimitShare
+  /** The listeners that this thread serves; all of them if not said. */
+  readonly duty?: ThreadDuty
   /** What clients may hold in buffers; undefined: no limit but those of each connection. */
   readonly bufferLimitBytes?: number
   /** Sockets that another process has handed on; undefined: none. */
@@ -173,8 +176,8 @@ export class Proxy {
       overloadLevel: parts.overloadLevel,
       logBadBytes: (remoteAddress: string, reason: string) => parts.log('warn', 'bad bytes', { remoteAddress, reason }),
     }
-    const { share, inheritance = Inheritance.none, drainMs = DEFAULT_DRAIN_MS } = parts
-    this.#listeners = new ListenerManager(config.listeners, build, { share, inheritance, drainMs })
+    const { share, duty = ThreadDuty.everything, inheritance = Inheritance.none, drainMs = DEFAULT_DRAIN_MS } = parts
+    this.#listeners = new ListenerManager(config.listeners, build, { share, duty, inheritance, drainMs })
   }
 
   /** Those in force. */

@@ -68,7 +68,12 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
     logger,
     onFault: (fault: CodeFault) => modules.onFault(fault),
   }
-  const dataPlane = options.concurrency === 0 ? new MainThread(parts) : new Workers(parts, options.concurrency)
+  const threads = { shared: options.concurrency, own: options.ownThreads ?? [] }
+  for (const listener of threads.own) {
+    if (!config.listeners.some(({ name }) => name === listener))
+      logger.warn('no listener has this name yet', { listener })
+  }
+  const dataPlane = options.concurrency === 0 ? new MainThread(parts) : new Workers(parts, threads)
   const xds = new XdsConfig({
     config,
     options: options.xds,

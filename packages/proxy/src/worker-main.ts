@@ -1,8 +1,10 @@
 /** What runs in a worker thread: one Proxy, driven by messages of the main thread. */
+
 import { getHeapStatistics } from 'node:v8'
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalRegistry, type MetricNews, type PublishMetric, systemClock } from '@meltemi/runtime'
 import type { ProfileKind } from './admin/inspector.ts'
+import { ThreadDuty, threadsOf } from './config/thread-duty.ts'
 import { IdleCollector } from './idle-collector.ts'
 import { Inheritance } from './net/inheritance.ts'
 import { limitGarbage } from './net/large-reads.ts'
@@ -74,7 +76,7 @@ async function run(start: WorkerStart): Promise<void> {
   const overload = new SharedOverloadLevel(start.overload)
   const metrics = new LocalRegistry(mail.metric)
   const pulse = startPulse(vitals, overload, new HeapStats(metrics))
-  const limits = new HandedLimits(start.workers, start.worker)
+  const limits = new HandedLimits(threadsOf(start.threads), start.worker)
   limits.take(start.limits)
   const secrets = new TlsSecrets(start.ticketKeys, start.secrets)
   limitGarbage(start.bufferLimitBytes)
@@ -88,6 +90,7 @@ async function run(start: WorkerStart): Promise<void> {
     random: createRandom(),
     metrics,
     share: limits,
+    duty: new ThreadDuty(start.threads, start.worker),
     inheritance: new Inheritance(start.inheritance),
     bufferLimitBytes: start.bufferLimitBytes,
     drainMs: start.drainMs,

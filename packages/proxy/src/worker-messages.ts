@@ -1,6 +1,7 @@
 import type { MetricNews } from '@meltemi/runtime'
 import type { ProfileKind } from './admin/inspector.ts'
 import type { WholeConfig } from './config/live-config.ts'
+import type { ThreadPlan } from './config/thread-duty.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
 import type { SharedInheritance } from './net/inheritance.ts'
 import type { TlsMaterial } from './net/tls/tls-material.ts'
@@ -11,7 +12,8 @@ import type { NamedCells } from './upstream/shared-limits.ts'
 /** What a worker is started with. */
 export interface WorkerStart extends WholeConfig {
   readonly modules: readonly ModuleVersion[]
-  readonly workers: number
+  readonly threads: ThreadPlan
+  /** Its number among them. */
   readonly worker: number
   readonly limits: readonly NamedCells[]
   readonly inheritance: SharedInheritance

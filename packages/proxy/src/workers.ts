@@ -4,6 +4,7 @@ import type { Counter, Gauge } from '@meltemi/runtime'
 import type { ProfileKind } from './admin/inspector.ts'
 import { BreakerStats } from './config/breaker-stats.ts'
 import { addNames, hasNames, noNames } from './config/live-config.ts'
+import { type ThreadPlan, threadsOf } from './config/thread-duty.ts'
 import { bufferLimit, type CodeFault, type DataPlane, type DataPlaneOptions } from './data-plane.ts'
 import { LiveChanges } from './live-changes.ts'
 import type { ModuleVersion } from './modules/module-version.ts'
@@ -40,9 +41,13 @@ const MIB = 1024 * 1024
 
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js', import.meta.url)
 
-/** `--concurrency N`: N threads share the ports, the limits and the counters; the dead are replaced. */
+/**
+ * `--concurrency N`: N threads share the ports, the limits and the counters; with `--own-thread` there are some that serve
+ * one listener each. The dead are replaced.
+ */
 export class Workers implements DataPlane {
   readonly #options: DataPlaneOptions
+  readonly #threads: ThreadPlan
   readonly #count: number
   readonly #limits: SharedLimits
   readonly #changes: LiveChanges
@@ -61,10 +66,11 @@ export class Workers implements DataPlane {
   #isDraining = false
   #isStopping = false
 
-  constructor(options: DataPlaneOptions, count: number) {
+  constructor(options: DataPlaneOptions, threads: ThreadPlan) {
     this.#options = options
-    this.#count = count
-    this.#limits = new SharedLimits(count)
+    this.#threads = threads
+    this.#count = threadsOf(threads)
+    this.#limits = new SharedLimits(this.#count)
     this.#breakers = new BreakerStats(options.live, this.#limits, options.metrics)
     this.#changes = new LiveChanges({
       live: options.live,
@@ -227,7 +233,7 @@ export class Workers implements DataPlane {
     const start: WorkerStart = {
       ...live.whole(),
       modules: this.#modules,
-      workers: this.#count,
+      threads: this.#threads,
       worker: member.index,
       limits: this.#changes.limits(),
       inheritance: inheritance.shared,

@@ -27,6 +27,8 @@ export interface SiegeOptions {
   readonly readers: number
   readonly memoryLimitMib: number
   readonly concurrency: number
+  /** The listener of the quiet client has a thread of its own besides. */
+  readonly hasOwnThread: boolean
   /** Of peace before, and of the attack. */
   readonly seconds: number
   /** Of the proxy, besides that of this process. */
@@ -69,6 +71,7 @@ export async function besiege(options: SiegeOptions): Promise<SiegeReport> {
     String(options.memoryLimitMib * MIB),
     '--concurrency',
     String(options.concurrency),
+    ...(options.hasOwnThread ? ['--own-thread', 'quiet'] : []),
   ]
   await using proxy = await startProxyProcess({
     codec: awesomerpc.name,

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import type { ProxyConfig, SocketAddress } from '@meltemi/api'
 import { LOG_LEVELS, type LogLevel } from '@meltemi/runtime'
 import { Command, Option } from 'commander'
+import { CommandError } from '../command-error.ts'
 import type { Console } from '../console.ts'
 import { xdsCacheFolder } from '../xds-cache-folder.ts'
 import { loadProxy } from './load-proxy.ts'
@@ -15,6 +16,7 @@ interface ProxyFlags extends SourceFlags {
   readonly xdsCacheDir?: string | false
   readonly mode: 'serve' | 'validate'
   readonly concurrency: number
+  readonly ownThread: readonly string[]
   readonly module: readonly string[]
   readonly watch?: true
   readonly adminAddress?: SocketAddress
@@ -112,6 +114,11 @@ export function createProxyCommand(console: Console, result: { exitCode: number 
         .default(1),
     )
     .addOption(
+      new Option('--own-thread <listener>', 'one more worker thread, which serves this listener alone; repeatable')
+        .argParser(collect)
+        .default([], 'none'),
+    )
+    .addOption(
       new Option('--module <file>', 'module that exports codecs or filters, TypeScript or JavaScript; repeatable')
         .argParser(collect)
         .default([], 'none'),
@@ -187,6 +194,7 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
     modules,
     watchModules: flags.watch ?? false,
     concurrency: flags.concurrency,
+    ownThreads: ownThreads(flags),
     adminAddress: flags.adminAddress ?? config.admin ?? DEFAULT_ADMIN_ADDRESS,
     drainTimeS: flags.drainTimeS,
     parentShutdownTimeS: flags.parentShutdownTimeS,
@@ -195,6 +203,16 @@ async function runProxy(flags: ProxyFlags, console: Console): Promise<number> {
     memoryLimitBytes: flags.memoryLimitBytes,
     xds: { rules, cacheFolder: cacheFolder(flags, config) },
   })
+}
+
+/** Throws for threads that cannot be. */
+function ownThreads({ ownThread, concurrency }: ProxyFlags): readonly string[] {
+  if (ownThread.length === 0) return []
+  if (concurrency === 0) throw new CommandError(['--own-thread needs a --concurrency of at least 1'])
+  if (concurrency + ownThread.length > MAX_WORKERS)
+    throw new CommandError([`there can be ${MAX_WORKERS} threads at most`])
+  if (new Set(ownThread).size < ownThread.length) throw new CommandError(['--own-thread names a listener twice'])
+  return ownThread
 }
 
 function cacheFolder({ xdsCacheDir }: ProxyFlags, { node }: ProxyConfig): string | undefined {

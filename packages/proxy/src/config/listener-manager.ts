@@ -12,6 +12,7 @@ import { Departures } from '../util/departures.ts'
 import type { Prepared } from '../util/prepared.ts'
 import { type BuildContext, buildService, type ComingTable, type ProxyCode, rebuildService } from './build-service.ts'
 import { findCodecFaults } from './find-code-faults.ts'
+import type { ThreadDuty } from './thread-duty.ts'
 
 /** What becomes different in one thread. */
 export interface ProxyUpdate {
@@ -22,6 +23,7 @@ export interface ProxyUpdate {
 
 export interface ListenerManagerOptions {
   readonly share: LimitShare
+  readonly duty: ThreadDuty
   readonly inheritance: Inheritance
   /** How long connections of a listener that is removed have to finish. */
   readonly drainMs: number
@@ -35,7 +37,7 @@ interface Step extends Prepared {
 }
 
 /**
- * All listeners of one thread, by name. Where a change brings a listener to an address that another one leaves, it takes
+ * All listeners that one thread serves, by name. Where a change brings a listener to an address that another one leaves, it takes
  * over the open socket: nobody is refused in between.
  */
 export class ListenerManager {
@@ -59,7 +61,8 @@ export class ListenerManager {
     this.#created = build.metrics.counter('listener_manager.listener_create_success')
     this.#failed = build.metrics.counter('listener_manager.listener_create_failure')
     this.#draining = build.metrics.gauge('listener_manager.total_listeners_draining')
-    for (const config of configs) this.#listeners.set(config.name, this.#create(config, buildService(config, build)))
+    for (const config of options.duty.of(configs))
+      this.#listeners.set(config.name, this.#create(config, buildService(config, build)))
   }
 
   /** Those in force. */
@@ -85,7 +88,8 @@ export class ListenerManager {
    * Builds services and opens addresses. Rejects with ConfigRefused, and all that it has begun undone, when a service
    * cannot be built or an address not be had.
    */
-  async prepare({ code, change = NO_CHANGE }: ProxyUpdate, routes: PreparedRoutes): Promise<Prepared> {
+  async prepare({ code, change: wholeChange = NO_CHANGE }: ProxyUpdate, routes: PreparedRoutes): Promise<Prepared> {
+    const change = this.#options.duty.partOf(wholeChange)
     const build = code === undefined ? this.#build : { ...this.#build, ...code }
     const steps: Step[] = []
     const faults: string[] = []
@@ -186,9 +190,9 @@ export class ListenerManager {
   }
 
   async #listen(listener: Listener): Promise<void> {
-    const { share, inheritance } = this.#options
+    const { duty, inheritance } = this.#options
     try {
-      await listener.listen(this.#reusePort, inheritance.claim(listener.config.address, share.worker, share.workers))
+      await listener.listen(this.#reusePort, inheritance.claim(listener.config.address, duty))
       this.#created.add(1)
     } catch (error: unknown) {
       this.#failed.add(1)

@@ -18,10 +18,13 @@ test('fewer threads than before take several sockets each, more leave some witho
   const sockets = [10, 11, 12].map((fd) => socket(fd))
   const address = { host: HOST, port: 9000 }
   const two = Inheritance.of(sockets)
-  assert.deepEqual([two.claim(address, 0, 2), two.claim(address, 1, 2)], [[10, 12], [11]])
+  assert.deepEqual(
+    [two.claim(address, { place: 0, places: 2 }), two.claim(address, { place: 1, places: 2 })],
+    [[10, 12], [11]],
+  )
   const four = Inheritance.of(sockets)
   assert.deepEqual(
-    [0, 1, 2, 3].map((worker) => four.claim(address, worker, 4)),
+    [0, 1, 2, 3].map((worker) => four.claim(address, { place: worker, places: 4 })),
     [[10], [11], [12], []],
   )
 })
@@ -30,8 +33,8 @@ test('a socket is taken once, whoever asks, in all threads that share it', () =>
   const inheritance = Inheritance.of([socket(10)])
   const elsewhere = new Inheritance(inheritance.shared)
   const address = { host: HOST, port: 9000 }
-  assert.deepEqual(elsewhere.claim(address, 0, 1), [10])
-  assert.deepEqual(inheritance.claim(address, 0, 1), [])
+  assert.deepEqual(elsewhere.claim(address, { place: 0, places: 1 }), [10])
+  assert.deepEqual(inheritance.claim(address, { place: 0, places: 1 }), [])
   assert.equal(inheritance.place(listener('a', 9000)), undefined)
 })
 

@@ -9,6 +9,12 @@ export interface InheritedSocket {
   readonly fd: number
 }
 
+/** Of a thread among those that serve the same listener: a number, and how many there are. */
+export interface Place {
+  readonly place: number
+  readonly places: number
+}
+
 /** On its way to a thread. Plain data. */
 export interface SharedInheritance {
   readonly sockets: readonly InheritedSocket[]
@@ -47,13 +53,16 @@ export class Inheritance {
     return found === undefined ? undefined : { ...listener, address: found.address }
   }
 
-  /** Takes the part of one of the threads; what it gets it must close. None: the thread opens a socket of its own. */
-  claim({ host, port }: SocketAddress, worker: number, workers: number): readonly number[] {
+  /**
+   * Takes the part of one of the threads that serve the same; what it gets it must close. None: the thread opens a socket of
+   * its own.
+   */
+  claim({ host, port }: SocketAddress, { place, places }: Place): readonly number[] {
     const fds: number[] = []
     let index = 0
     this.shared.sockets.forEach(({ address, fd }, at) => {
       if (address.host !== host || address.port !== port) return
-      if (index++ % workers === worker && this.#take(at)) fds.push(fd)
+      if (index++ % places === place && this.#take(at)) fds.push(fd)
     })
     return fds
   }
