@@ -17,7 +17,8 @@ const ALL = '--all-namespaces'
 const OURS = ['applicationprotocols', 'metarouters', 'metaauthorizationpolicies'].map(
   (name) => `${name}.metaprotocol.aeraki.io`,
 )
-const STATED = [...OURS, 'dubboauthorizationpolicies.dubbo.aeraki.io']
+const REDIS = ['redisservices', 'redisdestinations'].map((name) => `${name}.redis.aeraki.io`)
+const STATED = [...OURS, 'dubboauthorizationpolicies.dubbo.aeraki.io', ...REDIS]
 const READ = [
   ...STATED,
   'serviceentries.networking.istio.io',
