@@ -11,6 +11,8 @@ const REDIS_PROXY = 'envoy.filters.network.redis_proxy'
 const PROTOCOL_OPTIONS = 'type.googleapis.com/envoy.extensions.filters.network.redis_proxy.v3.RedisProtocolOptions'
 const TYPED_STRUCT = 'type.googleapis.com/udpa.type.v1.TypedStruct'
 const METADATA_EXCHANGE = 'type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange'
+/** By which newer Envoys know it, and not by its name. */
+const RAW_BUFFER = 'type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'
 const CONNECT_TIMEOUT = '10s'
 const ANY_NUMBER = 4_294_967_295
 /** Of a ServiceEntry that Aeraki has made of a Service. */
@@ -102,7 +104,10 @@ function forIstio({ view, port }: RedisContext): Json {
     metadata: { filterMetadata: { istio: { default_original_port: port.number, services } } },
     filters: [{ name: 'istio.metadata_exchange', typedConfig: exchange }],
     transportSocketMatches: [
-      { name: 'tlsMode-disabled', transportSocket: { name: 'envoy.transport_sockets.raw_buffer' } },
+      {
+        name: 'tlsMode-disabled',
+        transportSocket: { name: 'envoy.transport_sockets.raw_buffer', typedConfig: { '@type': RAW_BUFFER } },
+      },
     ],
   }
 }

@@ -135,7 +135,10 @@ spec:
             type_url: type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange
             value: { protocol: istio-peer-exchange }
         transportSocketMatches:
-        - { name: tlsMode-disabled, transportSocket: { name: envoy.transport_sockets.raw_buffer } }
+        - name: tlsMode-disabled
+          transportSocket:
+            name: envoy.transport_sockets.raw_buffer
+            typedConfig: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer }
 `
 
 describe('a service of Redis', () => {
