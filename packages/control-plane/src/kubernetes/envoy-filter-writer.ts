@@ -4,7 +4,6 @@ import type { EnvoyFilter } from '../translate/envoy-filters/envoy-filter.ts'
 import { isNameOf } from '../translate/envoy-filters/filter-names.ts'
 import { hasRedis } from '../translate/envoy-filters/filter-ports.ts'
 import type { MeshSettings } from '../translate/envoy-filters/mesh-settings.ts'
-import { RedisInputs } from '../translate/envoy-filters/redis-inputs.ts'
 import {
   type EnvoyFiltersOptions,
   type FilterNote,
@@ -16,7 +15,7 @@ import { MeshSettingsReader } from './envoy-filter-mesh.ts'
 import { GatewayWriter } from './gateway-writer.ts'
 import { LabelledObjects } from './labelled-objects.ts'
 import { planObjects, type StoredObject } from './object-plan.ts'
-import { readSecrets } from './secret-reader.ts'
+import { readRedis } from './read-redis.ts'
 import { isOfSidecars } from './stale-objects.ts'
 import type { WriteRound } from './write-round.ts'
 
@@ -30,6 +29,8 @@ export interface FilterInputs {
   readonly world: World
   /** Hosts of services that are not in force, of which there may have been better versions. */
   readonly otherHosts: readonly string[]
+  /** `<namespace>/<host>` of services of which something is refused that is said of their Redis. */
+  readonly refusedRedis: ReadonlySet<string>
 }
 
 const NOTE_LINES_PER_SECOND = 20
@@ -64,13 +65,12 @@ export class EnvoyFilterWriter {
   }
 
   async #writeSidecars(
-    { world, otherHosts }: FilterInputs,
+    { world, otherHosts, refusedRedis }: FilterInputs,
     mesh: MeshSettings,
     stored: readonly StoredObject[],
     round: WriteRound,
   ): Promise<void> {
-    const secrets = await readSecrets(this.#options.cluster, world.resources.values(), round.signal)
-    const redis = new RedisInputs(world, secrets)
+    const redis = await readRedis(this.#options.cluster, world, { refused: refusedRedis, signal: round.signal })
     const services = this.#translate([...world.services.values()], { ...this.#options, mesh, redis })
     const notes = [...redis.notes, ...services.flatMap((service) => service.notes)]
     this.#tell('sidecars', notes)

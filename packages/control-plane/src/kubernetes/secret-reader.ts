@@ -1,5 +1,4 @@
-import type { Resource } from '@meltemi/api'
-import { type Secrets, type SecretValues, secretsOf } from '../translate/envoy-filters/redis-inputs.ts'
+import type { Secrets, SecretValues } from '../translate/envoy-filters/redis-inputs.ts'
 import { ApiError, callApi } from './call-api.ts'
 import type { Cluster } from './connect-cluster.ts'
 
@@ -15,13 +14,8 @@ const WHOLE_MS = 15_000
 const FORBIDDEN = 403
 const NOT_FOUND = 404
 
-/** The Secrets that resources refer to, as they are now: nothing of them is kept. Rejects never. */
-export async function readSecrets(
-  cluster: Cluster,
-  resources: Iterable<Resource>,
-  stopping: AbortSignal,
-): Promise<Secrets> {
-  const names = secretsOf(resources)
+/** Secrets of these names, `<namespace>/<name>`, as they are now: nothing of them is kept. Rejects never. */
+export async function readSecrets(cluster: Cluster, names: readonly string[], stopping: AbortSignal): Promise<Secrets> {
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(WHOLE_MS)])
   const found = new Map<string, SecretValues>()
   for (let at = 0; at < names.length && !signal.aborted; at += AT_ONCE)

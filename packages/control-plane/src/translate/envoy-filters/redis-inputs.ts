@@ -3,11 +3,9 @@ import {
   type RedisAuth,
   type RedisDestination,
   type RedisService,
-  type Resource,
   type Service,
   type ServiceEntry,
 } from '@meltemi/api'
-import { compareAge } from '../../store/precedence.ts'
 import type { ServicePort, ServiceView, World } from '../../store/world.ts'
 import { plainHost } from '../names.ts'
 import type { FilterNote } from './translate-envoy-filters.ts'
@@ -24,6 +22,15 @@ export interface Login {
   readonly password: string
 }
 
+export interface RedisSources {
+  /** RedisServices and RedisDestinations in force, those that come before others first. */
+  readonly resources: readonly (RedisService | RedisDestination)[]
+  readonly services: World['services']
+  readonly secrets: Secrets
+  /** `<namespace>/<host>` of services of which nobody knows all that is said of them. */
+  readonly refused: ReadonlySet<string>
+}
+
 const USERNAME = 'username'
 const PASSWORDS = ['password', 'token']
 
@@ -32,16 +39,17 @@ export class RedisInputs {
   readonly notes: readonly FilterNote[]
   readonly #views: World['services']
   readonly #secrets: Secrets
+  readonly #refused: ReadonlySet<string>
   /** By namespace and host, that in force. */
   readonly #services: ReadonlyMap<string, RedisService>
   readonly #destinations: ReadonlyMap<string, RedisDestination>
 
-  constructor({ resources, services }: Pick<World, 'resources' | 'services'>, secrets: Secrets) {
-    const all = [...resources.values()].toSorted(compareAge)
-    const redisServices = all.filter((each) => each.kind === 'RedisService')
-    const destinations = all.filter((each) => each.kind === 'RedisDestination')
+  constructor({ resources, services, secrets, refused }: RedisSources) {
+    const redisServices = resources.filter((each) => each.kind === 'RedisService')
+    const destinations = resources.filter((each) => each.kind === 'RedisDestination')
     this.#views = services
     this.#secrets = secrets
+    this.#refused = refused
     this.#services = firstByHost(redisServices, hostsOfService)
     this.#destinations = firstByHost(destinations, hostsOfDestination)
     const owned = new Set([...services.values()].flatMap((view) => keysOf(view)))
@@ -51,7 +59,10 @@ export class RedisInputs {
     ]
   }
 
+  /** Throws where something that is said of the service is refused. */
   serviceOf(view: ServiceView): RedisService | undefined {
+    if (keysOf(view).some((key) => this.#refused.has(key)))
+      throw new TypeError('a RedisService or RedisDestination for this host is refused')
     return first(this.#services, view)
   }
 
@@ -85,7 +96,7 @@ export class RedisInputs {
 }
 
 /** Secrets that resources refer to, each once, as `<namespace>/<name>`; those of their own namespaces only. */
-export function secretsOf(resources: Iterable<Resource>): readonly string[] {
+export function secretsOf(resources: readonly (RedisService | RedisDestination)[]): readonly string[] {
   const found = new Set<string>()
   for (const resource of resources) {
     const name = authOf(resource)?.secret?.name
@@ -94,10 +105,9 @@ export function secretsOf(resources: Iterable<Resource>): readonly string[] {
   return [...found]
 }
 
-function authOf(resource: Resource): RedisAuth | undefined {
+function authOf(resource: RedisService | RedisDestination): RedisAuth | undefined {
   if (resource.kind === 'RedisService') return resource.spec.settings?.auth
-  if (resource.kind === 'RedisDestination') return resource.spec.trafficPolicy?.connectionPool?.redis?.auth
-  return undefined
+  return resource.spec.trafficPolicy?.connectionPool?.redis?.auth
 }
 
 function valueOf(values: ReadonlyMap<string, string>, keys: readonly string[]): string {
@@ -145,7 +155,7 @@ function hostKey({ metadata }: RedisService | RedisDestination | ServiceEntry | 
 function notesOf(
   resource: RedisService | RedisDestination,
   hosts: readonly string[],
-  inForce: ReadonlyMap<string, Resource>,
+  inForce: ReadonlyMap<string, RedisService | RedisDestination>,
   owned: ReadonlySet<string>,
 ): readonly FilterNote[] {
   return hosts.flatMap((host) => {

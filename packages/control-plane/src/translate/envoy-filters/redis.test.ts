@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { RedisDestination, RedisService } from '@meltemi/api'
 import { parse } from 'yaml'
+import { compareAge } from '../../store/precedence.ts'
+import type { World } from '../../store/world.ts'
 import { worldOf } from '../../testing/resources.ts'
 import { durationJson } from './duration-json.ts'
 import type { ClusterPatch, EnvoyFilter, FilterPatch } from './envoy-filter.ts'
@@ -42,16 +45,28 @@ spec: { host: ${host}, trafficPolicy: { connectionPool: ${pool} } }
 `
 }
 
+/** As `readRedis` has them. */
+function redisOf({ resources }: World): readonly (RedisService | RedisDestination)[] {
+  return [...resources.values()]
+    .filter((each) => each.kind === 'RedisService' || each.kind === 'RedisDestination')
+    .toSorted(compareAge)
+}
+
 function secrets(values: Readonly<Record<string, string>>, name = 'redis/login'): Secrets {
   return new Map<string, SecretValues>([[name, new Map(Object.entries(values))]])
 }
 
-function translate(documents: readonly string[], known: Secrets = new Map(), host = CLUSTER): ServiceFilters {
+function translate(
+  documents: readonly string[],
+  known: Secrets = new Map(),
+  host = CLUSTER,
+  refused: ReadonlySet<string> = new Set(),
+): ServiceFilters {
   const world = worldOf(documents.join('---'))
   const view = world.services.get(host)
   assert.ok(view)
   const mesh = { accessLog: undefined, randomSampling: undefined }
-  const redis = new RedisInputs(world, known)
+  const redis = new RedisInputs({ resources: redisOf(world), services: world.services, secrets: known, refused })
   const { filters, notes } = translateEnvoyFilters(view, { rootNamespace: 'root', isNamespaced: false, mesh, redis })
   return { filters, notes: [...redis.notes, ...notes] }
 }
@@ -390,9 +405,15 @@ describe('a Secret', () => {
 
   test('is one of the namespace of who refers to it, each once', () => {
     const pool = '{ redis: { auth: { secret: { name: login } } } }'
-    const { resources } = worldOf([auth(), destination(CLUSTER, pool), destination(SINGLE, '{}')].join('---'))
-    assert.deepEqual(secretsOf(resources.values()), ['redis/login'])
+    const world = worldOf([auth(), destination(CLUSTER, pool), destination(SINGLE, '{}')].join('---'))
+    assert.deepEqual(secretsOf(redisOf(world)), ['redis/login'])
   })
+})
+
+test('a service keeps its filters while something that is said of it is refused', () => {
+  const made = translate([service('redis-cluster')], undefined, CLUSTER, new Set([`redis/${CLUSTER}`]))
+  assert.deepEqual(made.filters, [])
+  assert.deepEqual(told(made), ['6379 a RedisService or RedisDestination for this host is refused, keeps'])
 })
 
 test('durations have as many digits as Go writes', () => {

@@ -41,7 +41,12 @@ export interface FilterNote {
 }
 
 const INBOUND_LISTENER = 'virtualInbound'
-const NOTHING_OF_REDIS = new RedisInputs({ resources: new Map(), services: new Map() }, new Map())
+const NOTHING_OF_REDIS = new RedisInputs({
+  resources: [],
+  services: new Map(),
+  secrets: new Map(),
+  refused: new Set(),
+})
 
 /**
  * Pure: one service and the options decide everything. For each port of a protocol, one filter for each address of the
