@@ -110,6 +110,6 @@ test('the rules of the chart are those of deploy/manifests/permissions.yaml', ()
   const rules = (rendered: readonly Rendered[]) =>
     ['ClusterRole', 'Role'].map((kind) => rendered.find((object) => object.kind === kind)?.rules)
   const manifest = parseRendered(readFileSync(join(ROOT, 'deploy/manifests/permissions.yaml'), 'utf8'))
-  assert.equal(rules(manifest).flat().length, 10)
+  assert.equal(rules(manifest).flat().length, 12)
   assert.deepEqual(rules(render({})), rules(manifest))
 })

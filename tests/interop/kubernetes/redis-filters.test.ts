@@ -183,6 +183,8 @@ describe('Redis in the place of Aeraki', { timeout: 240_000 }, () => {
     assert.deepEqual(valueOf(FRONT), before)
     const binding = ['create', 'rolebinding', 'meltemi-redis-secrets', '--clusterrole', 'meltemi-redis-secrets']
     kubernetes.kubectl([...binding, '--serviceaccount', 'meltemi:meltemi-control-plane', '--namespace', 'shop'])
+    const account = ['--as', 'system:serviceaccount:meltemi:meltemi-control-plane']
+    assert.throws(() => kubernetes.kubectl(['auth', 'can-i', 'get', 'secrets', '--namespace', 'default', ...account]))
     const members = `{ mode: CLUSTER, discoveryEndpoints: ["127.0.0.1:${servers[3]?.port}"] }`
     apply(destination(FRONT, '{ auth: { secret: { name: own } } }'), destination('members.shop', members))
     await eventually('it may be read', () => JSON.stringify(valueOf(FRONT)).includes(PASSWORD))

@@ -134,7 +134,7 @@ function stepsOf(options: MeshWriterOptions): readonly Step[] {
     const inputs = () => ({
       world: world(),
       otherHosts: otherHosts(options),
-      refusedRedis: refusedRedis(backend, world()),
+      refusedRedis: refusedRedis(backend.resources(), world()),
     })
     steps.push({ name: 'EnvoyFilters', run: async (round: WriteRound) => writer.run(inputs(), round) })
   }

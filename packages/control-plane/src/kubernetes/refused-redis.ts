@@ -1,4 +1,5 @@
-import type { Backend } from '../admin/backend.ts'
+import type { ResourceKey } from '@meltemi/api'
+import type { StoredResource } from '../admin/backend.ts'
 import { plainHost } from '../store/host-name.ts'
 import type { World } from '../store/world.ts'
 
@@ -6,9 +7,9 @@ import type { World } from '../store/world.ts'
  * `<namespace>/<host>` of services of which a RedisService or RedisDestination is refused and has no version in force: without
  * it their filters would ask for no password, for example.
  */
-export function refusedRedis({ resources }: Pick<Backend, 'resources'>, world: World): ReadonlySet<string> {
+export function refusedRedis(resources: ReadonlyMap<ResourceKey, StoredResource>, world: World): ReadonlySet<string> {
   const found = new Set<string>()
-  for (const [key, { resource }] of resources()) {
+  for (const [key, { resource }] of resources) {
     if (resource.kind !== 'RedisService' && resource.kind !== 'RedisDestination') continue
     if (world.resources.has(key)) continue
     // what is refused may lack what its type promises

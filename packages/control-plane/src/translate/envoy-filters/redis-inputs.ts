@@ -52,7 +52,8 @@ export class RedisInputs {
     this.#refused = refused
     this.#services = firstByHost(redisServices, hostsOfService)
     this.#destinations = firstByHost(destinations, hostsOfDestination)
-    const owned = new Set([...services.values()].flatMap((view) => keysOf(view)))
+    // most meshes have none
+    const owned = new Set(resources.length === 0 ? [] : [...services.values()].flatMap((view) => keysOf(view)))
     this.notes = [
       ...redisServices.flatMap((each) => notesOf(each, hostsOfService(each), this.#services, owned)),
       ...destinations.flatMap((each) => notesOf(each, hostsOfDestination(each), this.#destinations, owned)),
