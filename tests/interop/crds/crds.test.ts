@@ -67,6 +67,9 @@ describe('the API server and we agree:', () => {
   const bucket = { maxTokens: 1, tokensPerFill: 1, fillInterval: '1m30s' }
   const router = (fields: object) => ({ hosts: ['a.b'], routes: [{ route: [destination], ...fields }] })
   const source = (fields: object) => ({ rules: [{ from: [{ source: fields }] }] })
+  const all = { value: 100 }
+  const redis = (fields: object) => ({ host: ['a.b'], redis: [{ route: { host: 'a.b' }, ...fields }] })
+  const pool = (connectionPool: object) => ({ host: 'a.b', trafficPolicy: { connectionPool } })
   const operation = (fields: object) => ({ rules: [{ to: [{ operation: fields }] }] })
   const right: readonly (readonly [string, unknown])[] = [
     ['ApplicationProtocol', { protocol: 'my-protocol', codec: 'aeraki.meta_protocol.codec.my_protocol' }],
@@ -112,6 +115,12 @@ describe('the API server and we agree:', () => {
     ['MetaAuthorizationPolicy', source({ principals: ['*'], notIpBlocks: ['10.0.0.0/8'] })],
     ['MetaAuthorizationPolicy', { rules: [{ when: [{ key: 'source.ip', values: ['::1'] }] }] }],
     ['DubboAuthorizationPolicy', { ...operation({ interfaces: ['*'], notMethods: ['a'] }), action: 'DENY' }],
+    ['RedisService', { host: ['a.b'], settings: { opTimeout: '1.5s', auth: { secret: { name: 'a.b' } } } }],
+    ['RedisService', redis({ match: { key: { prefix: '' } }, mirror: [{ route: { host: 'b' }, percentage: all }] })],
+    ['RedisService', { host: ['a.b'], faults: [{ delay: '1s' }, { type: 'ERROR', percentage: { value: 0 } }] }],
+    ['RedisDestination', { host: 'a.b' }],
+    ['RedisDestination', pool({ tcp: { maxConnections: 1, tcpKeepalive: { time: '1s', probes: 3 } } })],
+    ['RedisDestination', pool({ redis: { mode: 'CLUSTER', discoveryEndpoints: ['a', 'a.b:1', '[::1]:2'] } })],
   ]
   const wrong: readonly (readonly [string, unknown])[] = [
     ['ApplicationProtocol', { protocol: 'my_protocol', codec: 'c' }],
@@ -129,6 +138,19 @@ describe('the API server and we agree:', () => {
     ['MetaAuthorizationPolicy', { rules: [{ when: [{ key: 'source.ip' }] }] }],
     ['DubboAuthorizationPolicy', { action: 'AUDIT' }],
     ['DubboAuthorizationPolicy', { rules: [{ to: [{}] }] }],
+    ['RedisService', { host: [] }],
+    ['RedisService', { host: ['*.b'] }],
+    ['RedisService', { host: ['a.b'], settings: { readPolicy: 'SLAVE' } }],
+    ['RedisService', { host: ['a.b'], settings: { opTimeout: '5' } }],
+    ['RedisService', { host: ['a.b'], settings: { auth: {} } }],
+    ['RedisService', { host: ['a.b'], settings: { auth: { secret: { name: 'A' } } } }],
+    ['RedisService', { host: ['a.b'], settings: { auth: { secret: { name: 'a' }, plain: { password: 'b' } } } }],
+    ['RedisService', redis({ route: undefined })],
+    ['RedisService', redis({ mirror: [{ route: { host: 'b' }, percentage: { value: 101 } }] })],
+    ['RedisDestination', {}],
+    ['RedisDestination', pool({ tcp: { maxConnections: 0 } })],
+    ['RedisDestination', pool({ redis: { mode: 'SENTINEL' } })],
+    ['RedisDestination', pool({ redis: { mode: 'CLUSTER', discoveryEndpoints: ['a/b'] } })],
     ['MetaRouter', { hosts: ['a.b', 'c.d'], routes: [] }],
     ['MetaRouter', { hosts: ['*.b'], routes: [] }],
     ['MetaRouter', router({ route: [] })],

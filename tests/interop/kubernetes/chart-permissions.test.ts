@@ -17,7 +17,8 @@ const ALL = '--all-namespaces'
 const OURS = ['applicationprotocols', 'metarouters', 'metaauthorizationpolicies'].map(
   (name) => `${name}.metaprotocol.aeraki.io`,
 )
-const STATED = [...OURS, 'dubboauthorizationpolicies.dubbo.aeraki.io']
+const REDIS = ['redisservices', 'redisdestinations'].map((name) => `${name}.redis.aeraki.io`)
+const STATED = [...OURS, 'dubboauthorizationpolicies.dubbo.aeraki.io', ...REDIS]
 const READ = [
   ...STATED,
   'serviceentries.networking.istio.io',
@@ -109,6 +110,6 @@ test('the rules of the chart are those of deploy/manifests/permissions.yaml', ()
   const rules = (rendered: readonly Rendered[]) =>
     ['ClusterRole', 'Role'].map((kind) => rendered.find((object) => object.kind === kind)?.rules)
   const manifest = parseRendered(readFileSync(join(ROOT, 'deploy/manifests/permissions.yaml'), 'utf8'))
-  assert.equal(rules(manifest).flat().length, 10)
+  assert.equal(rules(manifest).flat().length, 12)
   assert.deepEqual(rules(render({})), rules(manifest))
 })

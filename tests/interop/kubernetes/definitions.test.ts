@@ -62,6 +62,13 @@ const WRONG: readonly (readonly [message: string, kind: string, spec: unknown])[
   ],
   ['no host may be there twice', 'MetaAuthorizationPolicy', { hosts: ['a.b', 'a.b'] }],
   ['no host may be there twice', 'DubboAuthorizationPolicy', { hosts: ['a.b', 'a.b'] }],
+  ['no host may be there twice', 'RedisService', { host: ['a.b', 'a.b'] }],
+  ['a fault that delays needs a delay', 'RedisService', { host: ['a.b'], faults: [{ commands: ['GET'] }] }],
+  [
+    'discoveryEndpoints are asked only in mode CLUSTER',
+    'RedisDestination',
+    { host: 'a.b', trafficPolicy: { connectionPool: { redis: { discoveryEndpoints: ['a.b'] } } } },
+  ],
 ]
 
 function routes(fields: object): object {
@@ -73,7 +80,8 @@ function limit(fields: object): object {
 }
 
 function objectOf(kind: string, spec: unknown): object {
-  const group = kind.startsWith('Dubbo') ? 'dubbo.aeraki.io' : 'metaprotocol.aeraki.io'
+  const [, words = 'metaprotocol'] = /^(Dubbo|Redis)/.exec(kind) ?? []
+  const group = `${words.toLowerCase()}.aeraki.io`
   return { apiVersion: `${group}/v1alpha1`, kind, metadata: { name: 'one' }, spec }
 }
 

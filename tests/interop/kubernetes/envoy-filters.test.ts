@@ -3,12 +3,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { DISCOVERY_METHODS, type DiscoveryResponse, RESOURCE_TYPES } from '@meltemi/api/xds'
-import { createGrpcClient } from '@meltemi/runtime/grpc'
 import { ROOT } from '../../../scripts/workspace.ts'
 import { type ControlPlaneProcess, startControlPlaneProcess } from '../../harness/control-plane-process.ts'
 import { gatewayNode, istioNode } from '../istio/istio-resources.ts'
 import { type Istiod, startIstiod } from '../istio/start-istiod.ts'
+import { askIstio } from './ask-istio.ts'
 import { eventually } from './eventually.ts'
 import type { Kubernetes } from './start-kubernetes.ts'
 
@@ -165,7 +164,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     apply(VIRTUAL_SERVICE_OF_AERAKI.replace(VIRTUAL_SERVICE, 'somebody').replace('shop/gateway', 'shop/another'))
     apply(filter('somebody', '{ team: a }', 'x'), filter('aeraki-gateway-outbound-gone.shop-9090', OURS, OUR_FILTER))
     apply(filter('aeraki-gateway-outbound-cache.shop-6379', OURS, 'envoy.filters.network.redis_proxy'))
-    apply(filter('aeraki-outbound-cache.shop-10.9.0.1-6379', OURS, 'envoy.filters.network.redis_proxy'))
+    apply(filter('aeraki-outbound-docs.shop-10.9.0.1-27017', OURS, 'envoy.filters.network.mongo_proxy'))
     apply(filter('aeraki-outbound-gone.shop-10.9.0.1-9090', OURS, OUR_FILTER))
     apply(filter('aeraki-outbound-strange.shop-10.9.0.1-9090', OURS, OUR_FILTER))
     apply(entry('strange', 'addresses: [10.9.0.1]', 'tcp-metaprotocol-unheard-of'), entry('hello'), entry('free', ''))
@@ -225,7 +224,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
       'aeraki-inbound-free.shop-9090',
       'aeraki-inbound-hello.shop-9090',
       'aeraki-inbound-swapped.shop-9090',
-      'aeraki-outbound-cache.shop-10.9.0.1-6379',
+      'aeraki-outbound-docs.shop-10.9.0.1-27017',
       'aeraki-outbound-free.shop-240.240.0.1-9090',
       'aeraki-outbound-hello.shop-10.1.0.1-9090',
       // nobody knows a better one
@@ -356,7 +355,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     }
     istiod.apply([{ apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', ...workload }])
     apply(entry('web', 'addresses: [10.1.0.2]').replace('protocol: TCP', 'protocol: TCP, targetPort: 8080'))
-    using _ = connect(istiod.port, istioNode('web', 'REDIRECT'))
+    using _ = askIstio(istiod.port, istioNode('web', 'REDIRECT'))
     let dump = ''
     await eventually('both filters are there', async () => {
       dump = await istiod.debug('/debug/config_dump?proxyID=web.shop')
@@ -371,7 +370,7 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
   test('Istio puts them into gateways, at each port for its service, until no router names these', async () => {
     const second = entry('second', 'addresses: [10.1.0.3]').replace('number: 9090', 'number: 9091')
     apply(second, router('second', sendsTo('second', 9091)))
-    using _ = connect(istiod.port, gatewayNode('10.244.0.40'))
+    using _ = askIstio(istiod.port, gatewayNode('10.244.0.40'))
     const statPrefix = async (port: number) => {
       const dump = await istiod.debug('/debug/config_dump?proxyID=gateway.shop')
       return valueIn(dump, `0.0.0.0_${port}`)?.['statPrefix']
@@ -394,18 +393,6 @@ describe('in place of Aeraki', { timeout: 240_000 }, () => {
     assert.deepEqual([...filters('virtualservices').keys()], ['somebody'])
   })
 })
-
-/** A proxy that asks Istio for these types, and says that it has what comes. */
-function connect(port: number, node: object) {
-  const client = createGrpcClient({ address: `127.0.0.1:${port}` })
-  const stream = client.open(DISCOVERY_METHODS.ads.sotw, {
-    onMessage: ({ typeUrl, versionInfo, nonce: responseNonce }: DiscoveryResponse) =>
-      void stream.write({ typeUrl, versionInfo, responseNonce }),
-    onClose: () => {},
-  })
-  for (const type of ['cluster', 'listener'] as const) stream.write({ node, typeUrl: RESOURCE_TYPES[type] })
-  return { [Symbol.dispose]: () => client.close() }
-}
 
 interface Filter {
   readonly name: string

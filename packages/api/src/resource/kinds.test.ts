@@ -26,6 +26,8 @@ test('groups, versions and scopes are those of the definitions', () => {
     ['ApplicationProtocol', false, 'metaprotocol.aeraki.io/v1alpha1'],
     ['MetaAuthorizationPolicy', true, 'metaprotocol.aeraki.io/v1alpha1'],
     ['MetaRouter', true, 'metaprotocol.aeraki.io/v1alpha1'],
+    ['RedisDestination', true, 'redis.aeraki.io/v1alpha1'],
+    ['RedisService', true, 'redis.aeraki.io/v1alpha1'],
     ['DestinationRule', true, ...istio],
     ['ServiceEntry', true, ...istio],
     ['WorkloadEntry', true, ...istio],

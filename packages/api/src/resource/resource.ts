@@ -5,6 +5,8 @@ import type {
   EndpointSlice,
   MetaAuthorizationPolicy,
   MetaRouter,
+  RedisDestination,
+  RedisService,
   Service,
   ServiceEntry,
   WorkloadEntry,
@@ -17,6 +19,8 @@ export type Resource =
   | MetaRouter
   | MetaAuthorizationPolicy
   | DubboAuthorizationPolicy
+  | RedisService
+  | RedisDestination
   | ServiceEntry
   | WorkloadEntry
   | DestinationRule

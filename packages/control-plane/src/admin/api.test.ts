@@ -237,7 +237,13 @@ describe('asking who is there', () => {
   test('groups, versions and kinds are found as kubectl looks for them', async () => {
     assert.deepEqual((await harness.call('/api')).json.versions, ['v1'])
     const groups = (await harness.call('/apis')).json.groups.map(({ name }: { name: string }) => name)
-    assert.deepEqual(groups, ['discovery.k8s.io', 'dubbo.aeraki.io', 'metaprotocol.aeraki.io', 'networking.istio.io'])
+    assert.deepEqual(groups, [
+      'discovery.k8s.io',
+      'dubbo.aeraki.io',
+      'metaprotocol.aeraki.io',
+      'networking.istio.io',
+      'redis.aeraki.io',
+    ])
     const istio = await harness.call('/apis/networking.istio.io')
     assert.equal(istio.json.preferredVersion.version, 'v1')
     const own = await harness.call('/apis/metaprotocol.aeraki.io/v1alpha1')

@@ -2,6 +2,7 @@ import type { Logger } from '@meltemi/runtime'
 import type { ServiceView, World } from '../store/world.ts'
 import type { EnvoyFilter } from '../translate/envoy-filters/envoy-filter.ts'
 import { isNameOf } from '../translate/envoy-filters/filter-names.ts'
+import { hasRedis } from '../translate/envoy-filters/filter-ports.ts'
 import type { MeshSettings } from '../translate/envoy-filters/mesh-settings.ts'
 import {
   type EnvoyFiltersOptions,
@@ -14,10 +15,11 @@ import { MeshSettingsReader } from './envoy-filter-mesh.ts'
 import { GatewayWriter } from './gateway-writer.ts'
 import { LabelledObjects } from './labelled-objects.ts'
 import { planObjects, type StoredObject } from './object-plan.ts'
+import { readRedis } from './read-redis.ts'
 import { isOfSidecars } from './stale-objects.ts'
 import type { WriteRound } from './write-round.ts'
 
-export interface EnvoyFilterWriterOptions extends Omit<EnvoyFiltersOptions, 'mesh'> {
+export interface EnvoyFilterWriterOptions extends Omit<EnvoyFiltersOptions, 'mesh' | 'redis'> {
   readonly cluster: Cluster
   readonly logger: Logger
 }
@@ -27,6 +29,8 @@ export interface FilterInputs {
   readonly world: World
   /** Hosts of services that are not in force, of which there may have been better versions. */
   readonly otherHosts: readonly string[]
+  /** `<namespace>/<host>` of services of which something is refused that is said of their Redis. */
+  readonly refusedRedis: ReadonlySet<string>
 }
 
 const NOTE_LINES_PER_SECOND = 20
@@ -61,13 +65,14 @@ export class EnvoyFilterWriter {
   }
 
   async #writeSidecars(
-    { world, otherHosts }: FilterInputs,
+    { world, otherHosts, refusedRedis }: FilterInputs,
     mesh: MeshSettings,
     stored: readonly StoredObject[],
     round: WriteRound,
   ): Promise<void> {
-    const services = this.#translate([...world.services.values()], mesh)
-    const notes = services.flatMap((service) => service.notes)
+    const redis = await readRedis(this.#options.cluster, world, { refused: refusedRedis, signal: round.signal })
+    const services = this.#translate([...world.services.values()], { ...this.#options, mesh, redis })
+    const notes = [...redis.notes, ...services.flatMap((service) => service.notes)]
     this.#tell('sidecars', notes)
     const kept = [...notes.filter(({ keepsOld }) => keepsOld), ...otherHosts.map((host) => ({ host, port: undefined }))]
     const isKept = (name: string) => kept.some(({ host, port }) => isNameOf(name, host, port))
@@ -78,13 +83,14 @@ export class EnvoyFilterWriter {
     await this.#objects.remove(plan, round)
   }
 
-  #translate(views: readonly ServiceView[], mesh: MeshSettings): readonly ServiceFilters[] {
-    const settings = JSON.stringify(mesh)
+  #translate(views: readonly ServiceView[], options: EnvoyFiltersOptions): readonly ServiceFilters[] {
+    const settings = JSON.stringify(options.mesh)
     if (settings !== this.#settings) this.#made = new WeakMap()
     this.#settings = settings
     return views.map((view) => {
-      const made = this.#made.get(view) ?? translateEnvoyFilters(view, { ...this.#options, mesh })
-      this.#made.set(view, made)
+      const made = this.#made.get(view) ?? translateEnvoyFilters(view, options)
+      // those of Redis are made anew each time: other services, Secrets and resources decide about them as well
+      if (!hasRedis(view)) this.#made.set(view, made)
       return made
     })
   }

@@ -282,6 +282,34 @@ spec: { hosts: [some.shop], gateways: [gateway] }
     await until(() => !api.filters.has(name))
   })
 
+  test('leaves alone what a service of Redis has while what is said of it is refused', async () => {
+    const service = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: cache, namespace: shop }
+spec: { hosts: [cache.shop], addresses: [10.0.0.1], ports: [{ number: 80, name: tcp-redis }], resolution: STATIC }
+`
+    await using at = await start(worldOf(service))
+    const { api, clock, now, writer, lines } = at
+    const name = 'aeraki-outbound-cache.shop-10.0.0.1-80'
+    api.put({ metadata: { name }, spec: { configPatches: [] } })
+    const resource = {
+      apiVersion: 'redis.aeraki.io/v1alpha1',
+      kind: 'RedisService',
+      metadata: { name: 'cache', namespace: 'shop' },
+      spec: { host: [1, 'cache.shop.'], settings: { auth: {} } },
+    } as unknown as Resource
+    now.resources.set(keyOf(resource), { resource, status: { conditions: [] }, origin: 'a' })
+    writer.writeAll()
+    await until(() => clock.pendingTimers > 0)
+    assert.deepEqual(api.writes, [])
+    assert.ok(lines.some((line) => line.includes('for this host is refused')))
+    now.resources.clear()
+    writer.writeAll()
+    await until(() => api.writes.length === 1)
+    assert.match(JSON.stringify(api.filters.get(name)), /redis_proxy/)
+  })
+
   test('ends at once, also while nobody answers', async () => {
     await using at = await start(world(1))
     at.api.state.fault = () => 'hang'

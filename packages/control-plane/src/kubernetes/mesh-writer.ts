@@ -9,6 +9,7 @@ import type { Cluster } from './connect-cluster.ts'
 import { EnvoyFilterWriter } from './envoy-filter-writer.ts'
 import { watchGateways } from './gateway-writer.ts'
 import type { MeshOptions } from './mesh-options.ts'
+import { refusedRedis } from './refused-redis.ts'
 import { VipWriter } from './vip-writer.ts'
 import { WriteRound } from './write-round.ts'
 
@@ -130,8 +131,12 @@ function stepsOf(options: MeshWriterOptions): readonly Step[] {
   }
   if (mesh.envoyFilters !== undefined) {
     const writer = new EnvoyFilterWriter({ ...options, ...mesh, ...mesh.envoyFilters })
-    const run = async (round: WriteRound) => writer.run({ world: world(), otherHosts: otherHosts(options) }, round)
-    steps.push({ name: 'EnvoyFilters', run })
+    const inputs = () => ({
+      world: world(),
+      otherHosts: otherHosts(options),
+      refusedRedis: refusedRedis(backend.resources(), world()),
+    })
+    steps.push({ name: 'EnvoyFilters', run: async (round: WriteRound) => writer.run(inputs(), round) })
   }
   return steps
 }

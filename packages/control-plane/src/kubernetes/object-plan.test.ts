@@ -63,11 +63,41 @@ describe('a plan', () => {
     })
     const others = [
       named('aeraki-gateway-outbound-gateway.shop-80', 'envoy.filters.network.meta_protocol_proxy'),
-      named('aeraki-outbound-redis-10.0.0.1-6379', 'envoy.filters.network.redis_proxy'),
+      named('aeraki-gateway-outbound-gateway.shop-6379', 'envoy.filters.network.redis_proxy'),
+      named('aeraki-outbound-mongo-10.0.0.1-27017', 'envoy.filters.network.mongo_proxy'),
       { ...filter('aeraki-outbound-empty-1'), spec: undefined },
       { ...filter('aeraki-outbound-odd-1'), spec: { configPatches: [null] } },
     ]
     assert.deepEqual(plan(others, []), NOTHING)
+  })
+})
+
+describe('a filter of Redis', () => {
+  const redis = { patch: { operation: 'REPLACE', value: { name: 'envoy.filters.network.redis_proxy' } } }
+  const cluster = (operation: string, rest: object, name = 'outbound|6379||gone.shop') => ({
+    applyTo: 'CLUSTER',
+    ...(operation === 'REMOVE' ? { match: { cluster: { name } } } : {}),
+    patch: { operation, ...rest },
+  })
+  const added = cluster('ADD', { value: { name: 'outbound|6379||gone.shop' } })
+  const named = (...configPatches: readonly object[]): StoredObject => ({
+    ...filter('aeraki-outbound-gone.shop-10.0.0.1-6379'),
+    spec: { configPatches },
+  })
+
+  test('goes with the cluster beside it', () => {
+    for (const old of [named(redis), named(redis, cluster('REMOVE', {}), added)])
+      assert.deepEqual(plan([old], []).delete, ['istio-system/gone.shop-10.0.0.1-6379'])
+  })
+
+  test('is of somebody else when anything else is in it', () => {
+    const strangers = [
+      named(cluster('REMOVE', {}), added),
+      named(redis, cluster('REMOVE', {}, 'xds-grpc')),
+      named(redis, cluster('ADD', {})),
+      named(redis, { applyTo: 'LISTENER', patch: { operation: 'ADD', value: { name: 'outbound|1||x' } } }),
+    ]
+    for (const old of strangers) assert.deepEqual(plan([old], []), NOTHING)
   })
 })
 

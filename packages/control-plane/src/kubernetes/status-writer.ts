@@ -17,6 +17,7 @@ export interface StatusWriterOptions {
 /** Those whose definitions have a `status` of ours. */
 const KINDS: ReadonlySet<ResourceKind> = new Set([
   ...(['MetaRouter', 'ApplicationProtocol', 'MetaAuthorizationPolicy', 'DubboAuthorizationPolicy'] as const),
+  ...(['RedisService', 'RedisDestination'] as const),
 ])
 /** Between two writes: 20 a second, so that a thousand proxies that come do not keep the API server busy. */
 const PACE_MS = 50

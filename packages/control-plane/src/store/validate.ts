@@ -5,6 +5,7 @@ import { checkSchema } from './validate/check-schema.ts'
 import { checkDestinationRule } from './validate/destination-rule.ts'
 import { checkEndpointSlice } from './validate/endpoint-slice.ts'
 import { checkMetaRouter } from './validate/meta-router.ts'
+import { checkRedisDestination, checkRedisService } from './validate/redis.ts'
 import { checkService } from './validate/service.ts'
 import { checkServiceEntry } from './validate/service-entry.ts'
 
@@ -52,6 +53,12 @@ function checkRules(resource: PlacedResource['resource'], problems: ResourceProb
     case 'MetaAuthorizationPolicy':
     case 'DubboAuthorizationPolicy':
       checkAuthorizationPolicy(resource, problems)
+      break
+    case 'RedisService':
+      checkRedisService(resource, problems)
+      break
+    case 'RedisDestination':
+      checkRedisDestination(resource, problems)
       break
     case 'WorkloadEntry':
       break

@@ -5,6 +5,8 @@ import {
   keyOf,
   type MetaRouter,
   parseTrafficName,
+  type RedisDestination,
+  type RedisService,
   type Resource,
   type ResourceKey,
   type Service,
@@ -86,6 +88,10 @@ export class WorldIndex {
       case 'ApplicationProtocol':
         this.#protocols.set(key, resource)
         return []
+      // no view shows them: what stands in the place of Aeraki looks for them by itself
+      case 'RedisService':
+      case 'RedisDestination':
+        return []
       case 'MetaRouter':
         for (const to of destinationHosts(resource)) this.#addSender(to, key, routerHost(resource))
         this.#routers.set(routerHost(resource), resource)
@@ -122,6 +128,9 @@ export class WorldIndex {
       case 'ApplicationProtocol':
         this.#protocols.delete(key)
         return []
+      case 'RedisService':
+      case 'RedisDestination':
+        return []
       case 'MetaRouter':
         for (const to of destinationHosts(resource)) this.#deleteSender(to, key)
         this.#routers.delete(routerHost(resource), key)
@@ -151,7 +160,7 @@ export class WorldIndex {
     return this.#concerned(resource)
   }
 
-  #concerned(resource: Exclude<Resource, ApplicationProtocol>): readonly string[] {
+  #concerned(resource: Exclude<Resource, ApplicationProtocol | RedisService | RedisDestination>): readonly string[] {
     switch (resource.kind) {
       case 'MetaRouter':
         return [routerHost(resource)]

@@ -17,13 +17,27 @@ export interface EnvoyFilterSpec {
   readonly configPatches: readonly ConfigPatch[]
 }
 
-export interface ConfigPatch {
+export type ConfigPatch = FilterPatch | ClusterPatch
+
+export interface FilterPatch {
   readonly applyTo: 'NETWORK_FILTER'
   readonly match: { readonly listener: ListenerMatch }
   readonly patch: { readonly operation: Operation; readonly value: NetworkFilter }
 }
 
 type Operation = 'REPLACE' | 'INSERT_BEFORE'
+
+export interface ClusterPatch {
+  readonly applyTo: 'CLUSTER'
+  readonly match?: { readonly cluster: { readonly name: string } }
+  readonly patch: { readonly operation: 'REMOVE' } | { readonly operation: 'ADD'; readonly value: ClusterValue }
+}
+
+/** A cluster of Envoy's in proto3 JSON. */
+export interface ClusterValue {
+  readonly name: string
+  readonly [field: string]: unknown
+}
 
 export interface ListenerMatch {
   readonly name: string
@@ -47,7 +61,7 @@ export interface NetworkFilter {
 export const MANAGER_LABELS: Readonly<Record<string, string>> = { manager: 'Aeraki' }
 
 /** Those that are made here. */
-export type FilterKind = 'metaprotocol' | 'kafka' | 'zookeeper'
+export type FilterKind = 'metaprotocol' | 'kafka' | 'zookeeper' | 'redis'
 
 interface KindOfFilter {
   readonly name: string
@@ -72,7 +86,14 @@ const KINDS: Readonly<Record<FilterKind, KindOfFilter>> = {
     type: `${ENVOYS}.zookeeper_proxy.v3.ZooKeeperProxy`,
     operation: 'INSERT_BEFORE',
   },
+  redis: {
+    name: 'envoy.filters.network.redis_proxy',
+    type: `${ENVOYS}.redis_proxy.v3.RedisProxy`,
+    operation: 'REPLACE',
+  },
 }
+/** The only one at gateways. */
+export const META_PROTOCOL_FILTER = KINDS.metaprotocol.name
 /** By which filters of these kinds are known. */
 export const FILTER_NAMES: ReadonlySet<unknown> = new Set(Object.values(KINDS).map(({ name }) => name))
 
@@ -91,7 +112,7 @@ export function patchTcpProxy(
   kind: FilterKind,
   { listener, ...port }: PatchPlace,
   value: NetworkFilter['typed_config']['value'],
-): ConfigPatch {
+): FilterPatch {
   const { name, type, operation } = KINDS[kind]
   const typed_config = { '@type': TYPED_STRUCT, type_url: `type.googleapis.com/${type}`, value }
   return {
@@ -99,6 +120,14 @@ export function patchTcpProxy(
     match: { listener: { name: listener, filterChain: { ...port, filter: { name: TCP_PROXY } } } },
     patch: { operation, value: { name, typed_config } },
   }
+}
+
+/** A cluster in the place of that of the same name. */
+export function replaceCluster(value: ClusterValue): readonly ClusterPatch[] {
+  return [
+    { applyTo: 'CLUSTER', match: { cluster: { name: value.name } }, patch: { operation: 'REMOVE' } },
+    { applyTo: 'CLUSTER', patch: { operation: 'ADD', value } },
+  ]
 }
 
 /** As it comes back from an API server, so that what is the same compares as the same. */

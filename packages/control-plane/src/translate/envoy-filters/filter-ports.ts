@@ -1,9 +1,12 @@
 import { protocolOfPort } from '@meltemi/api'
 import type { ServiceView } from '../../store/world.ts'
 import { statPrefix } from '../names.ts'
-import type { FilterKind, NetworkFilter } from './envoy-filter.ts'
+import type { ClusterValue, FilterKind, NetworkFilter } from './envoy-filter.ts'
 import type { MeshSettings } from './mesh-settings.ts'
 import { inboundStatPrefix, inboundValue, outboundValue } from './meta-protocol-value.ts'
+import { redisCluster } from './redis-clusters.ts'
+import type { RedisInputs } from './redis-inputs.ts'
+import { type RedisContext, redisInbound, redisOutbound } from './redis-value.ts'
 
 type Value = NetworkFilter['typed_config']['value']
 
@@ -13,11 +16,20 @@ export interface FilterPort {
   readonly kind: FilterKind
   readonly outbound: () => Value
   readonly inbound: (workloadPort: number) => Value
+  /** In front of clients in the place of Istio's; undefined: that stays. */
+  readonly cluster?: () => ClusterValue
+}
+
+/** What is made of ports besides their service. */
+export interface FilterPortsOptions {
+  readonly mesh: MeshSettings
+  readonly redis: RedisInputs
 }
 
 /** Ports of our protocols, and those whose traffic Envoy itself can count. */
-export function filterPorts(view: ServiceView, mesh: MeshSettings): readonly FilterPort[] {
-  return view.ports.flatMap(({ name, number, protocol }): readonly FilterPort[] => {
+export function filterPorts(view: ServiceView, { mesh, redis }: FilterPortsOptions): readonly FilterPort[] {
+  return view.ports.flatMap((each): readonly FilterPort[] => {
+    const { name, number, protocol } = each
     if (protocol !== undefined) {
       const context = { view, port: number, protocol, mesh }
       const inbound = (workloadPort: number) => inboundValue(context, workloadPort)
@@ -25,9 +37,25 @@ export function filterPorts(view: ServiceView, mesh: MeshSettings): readonly Fil
     }
     const kind = kindOf(name)
     if (kind === undefined || kind === 'metaprotocol') return []
+    if (kind === 'redis') return [redisPort({ view, port: each, redis })]
     const outbound = () => ({ statPrefix: statPrefix(view.host, number) })
     return [{ number, kind, outbound, inbound: () => ({ statPrefix: inboundStatPrefix(number) }) }]
   })
+}
+
+function redisPort(context: RedisContext): FilterPort {
+  return {
+    number: context.port.number,
+    kind: 'redis',
+    outbound: () => redisOutbound(context),
+    inbound: (workloadPort) => redisInbound(context, workloadPort),
+    cluster: () => redisCluster(context),
+  }
+}
+
+/** Its filters are made of other things besides itself. */
+export function hasRedis({ ports }: ServiceView): boolean {
+  return ports.some(({ name, protocol }) => protocol === undefined && kindOf(name) === 'redis')
 }
 
 /** Ports by whose name a protocol is meant that nobody knows, or that is carried by something else than TCP. */
@@ -49,5 +77,5 @@ export function hasFilters(portName: string): boolean {
 function kindOf(portName: string): FilterKind | undefined {
   if (protocolOfPort(portName, new Set()).kind !== 'none') return 'metaprotocol'
   const [, kind] = portName.toLowerCase().split('-')
-  return kind === 'kafka' || kind === 'zookeeper' ? kind : undefined
+  return kind === 'kafka' || kind === 'zookeeper' || kind === 'redis' ? kind : undefined
 }

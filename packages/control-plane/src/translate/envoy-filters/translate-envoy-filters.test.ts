@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { WorldBuilder } from '../../store/build-world.ts'
 import { DRAWN_NUMBERS, drawResource } from '../../testing/draw-resource.ts'
 import { byKey, serviceOf, WORLD_OPTIONS } from '../../testing/resources.ts'
-import type { EnvoyFilter } from './envoy-filter.ts'
+import type { EnvoyFilter, FilterPatch } from './envoy-filter.ts'
 import type { MeshSettings } from './mesh-settings.ts'
 import { type EnvoyFiltersOptions, type ServiceFilters, translateEnvoyFilters } from './translate-envoy-filters.ts'
 
@@ -71,15 +71,17 @@ function namesOf({ filters }: ServiceFilters): readonly string[] {
   return filters.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
 }
 
+/** Those of listeners. */
+function patchesOf(filter: EnvoyFilter | undefined): readonly FilterPatch[] | undefined {
+  return filter?.spec.configPatches.filter(({ applyTo }) => applyTo === 'NETWORK_FILTER') as FilterPatch[]
+}
+
 function listenersOf(filter: EnvoyFilter | undefined) {
-  return filter?.spec.configPatches.map(({ match }) => [
-    match.listener.name,
-    match.listener.filterChain.destinationPort,
-  ])
+  return patchesOf(filter)?.map(({ match }) => [match.listener.name, match.listener.filterChain.destinationPort])
 }
 
 function valueOf(filter: EnvoyFilter | undefined): Readonly<Record<string, unknown>> {
-  return filter?.spec.configPatches[0]?.patch.value.typed_config.value ?? {}
+  return patchesOf(filter)?.[0]?.patch.value.typed_config.value ?? {}
 }
 
 /** The words of the reference for its own samples, which both controllers write alike. */
@@ -228,7 +230,7 @@ describe('the filters of the reference', () => {
 describe('what Envoy can count by itself', () => {
   const ports = '[{ number: 2181, name: tcp-zookeeper }, { number: 9092, name: TCP-Kafka-1, targetPort: 9093 }]'
   const { filters } = translate([entry({ ports, rest: SELECTOR })])
-  const patches = filters.flatMap(({ spec }) => spec.configPatches)
+  const patches = filters.flatMap((filter) => patchesOf(filter) ?? [])
 
   test('stands before TCP, in front of clients and of workloads, with its name only', () => {
     assert.deepEqual(

@@ -6,10 +6,12 @@ import {
   type EnvoyFilterSpec,
   envoyFilterOf,
   patchTcpProxy,
+  replaceCluster,
 } from './envoy-filter.ts'
 import { inboundName, outboundName } from './filter-names.ts'
 import { type FilterPort, filterPorts, refusedPorts } from './filter-ports.ts'
 import type { MeshSettings } from './mesh-settings.ts'
+import { RedisInputs } from './redis-inputs.ts'
 import { selectorOf, workloadPorts } from './workloads.ts'
 
 export interface EnvoyFiltersOptions {
@@ -18,6 +20,8 @@ export interface EnvoyFiltersOptions {
   /** Filters stand beside their services, not in the root namespace, unless a router says where. */
   readonly isNamespaced: boolean
   readonly mesh: MeshSettings
+  /** Default: no resource says anything of Redis. */
+  readonly redis?: RedisInputs
 }
 
 /** The EnvoyFilters of one service. */
@@ -37,6 +41,12 @@ export interface FilterNote {
 }
 
 const INBOUND_LISTENER = 'virtualInbound'
+const NOTHING_OF_REDIS = new RedisInputs({
+  resources: [],
+  services: new Map(),
+  secrets: new Map(),
+  refused: new Set(),
+})
 
 /**
  * Pure: one service and the options decide everything. For each port of a protocol, one filter for each address of the
@@ -47,7 +57,7 @@ export function translateEnvoyFilters(view: ServiceView, options: EnvoyFiltersOp
   const refused = refusedPorts(view).map((port) =>
     note(host, port, 'the port cannot be served, see the status of the service'),
   )
-  const ports = filterPorts(view, options.mesh)
+  const ports = filterPorts(view, { redis: NOTHING_OF_REDIS, ...options })
   if (resolution === 'none' && ports.length > 0)
     return { filters: [], notes: [...refused, { host, message: 'resolution NONE is not supported', keepsOld: true }] }
   const results = ports.map((port) => translatePort(view, port, options))
@@ -63,7 +73,8 @@ interface NamedSpec {
 }
 
 function translatePort(view: ServiceView, port: FilterPort, options: EnvoyFiltersOptions): ServiceFilters {
-  const makers = [...view.addresses.map((address) => () => outbound(view, port, address)), () => inbound(view, port)]
+  const outbounds = view.addresses.map((address, index) => () => outbound(view, port, address, index === 0))
+  const makers = [...outbounds, () => inbound(view, port)]
   const results = makers.map((make) => tryMake(make, view.host, port.number))
   const namespaces = namespacesOf(view, options)
   const specs = results.flatMap(({ made }) => made)
@@ -82,10 +93,12 @@ function tryMake(make: () => readonly NamedSpec[], host: string, port: number) {
   }
 }
 
-function outbound({ host }: ServiceView, port: FilterPort, address: string): readonly NamedSpec[] {
+/** `isFirst`: of the addresses; what is there once for all of them comes with it. */
+function outbound({ host }: ServiceView, port: FilterPort, address: string, isFirst: boolean): readonly NamedSpec[] {
   const place = { listener: listenerName(address, port.number) }
   const patch = patchTcpProxy(port.kind, place, port.outbound())
-  return [{ name: outboundName(host, address, port.number), spec: { configPatches: [patch] } }]
+  const clusters = isFirst && port.cluster !== undefined ? replaceCluster(port.cluster()) : []
+  return [{ name: outboundName(host, address, port.number), spec: { configPatches: [patch, ...clusters] } }]
 }
 
 /** Throws where nobody knows yet at which port workloads listen. */

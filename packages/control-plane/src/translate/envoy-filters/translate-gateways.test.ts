@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { parse } from 'yaml'
 import { worldOf } from '../../testing/resources.ts'
+import type { FilterPatch } from './envoy-filter.ts'
 import { type Gateway, translateGateways } from './translate-gateways.ts'
 
 const HOST = 'thrift-sample-server.meta-thrift.svc.cluster.local'
@@ -124,7 +125,7 @@ describe('a gateway', () => {
     const documents = [service(), service('b.shop'), router(), router({ host: 'b.shop', port: 9091 })]
     const { filters, virtualServices, notes } = translate(documents, [gateway({ ports })])
     assert.deepEqual(
-      filters.map(({ spec }) => spec.configPatches[0]?.match.listener.name),
+      filters.map(({ spec }) => (spec.configPatches[0] as FilterPatch).match.listener.name),
       ['0.0.0.0_9090', '0.0.0.0_9091'],
     )
     assert.deepEqual(
