@@ -58,6 +58,7 @@ const LONG: readonly string[] = [
   'tests/e2e/module.test.ts',
   'tests/e2e/outlier-detection.test.ts',
   'tests/e2e/overload.test.ts',
+  'tests/e2e/own-thread.test.ts',
   'tests/e2e/packed-codec.test.ts',
   'tests/e2e/quickstart.test.ts',
   'tests/e2e/ratelimit-server.test.ts',
