@@ -3,6 +3,7 @@ import type { ServiceView, World } from '../store/world.ts'
 import type { EnvoyFilter } from '../translate/envoy-filters/envoy-filter.ts'
 import { isNameOf } from '../translate/envoy-filters/filter-names.ts'
 import type { MeshSettings } from '../translate/envoy-filters/mesh-settings.ts'
+import type { NativeInputs } from '../translate/envoy-filters/native-port.ts'
 import {
   type EnvoyFiltersOptions,
   type FilterNote,
@@ -15,10 +16,13 @@ import { GatewayWriter } from './gateway-writer.ts'
 import { LabelledObjects } from './labelled-objects.ts'
 import { planObjects, type StoredObject } from './object-plan.ts'
 import { isOfSidecars } from './stale-objects.ts'
+import { VirtualServiceReader } from './virtual-service-reader.ts'
 import type { WriteRound } from './write-round.ts'
 
-export interface EnvoyFilterWriterOptions extends Omit<EnvoyFiltersOptions, 'mesh'> {
+export interface EnvoyFilterWriterOptions extends Omit<EnvoyFiltersOptions, 'mesh' | keyof NativeInputs> {
   readonly cluster: Cluster
+  /** Of the cluster: `cluster.local`. */
+  readonly domain: string
   readonly logger: Logger
 }
 
@@ -27,6 +31,13 @@ export interface FilterInputs {
   readonly world: World
   /** Hosts of services that are not in force, of which there may have been better versions. */
   readonly otherHosts: readonly string[]
+  /** Namespaces with policies for Dubbo that are not in force. */
+  readonly doubtfulNamespaces: ReadonlySet<string>
+}
+
+interface MadeFilters extends ServiceFilters {
+  /** Which VirtualServices have decided about them. */
+  readonly routes: string | undefined
 }
 
 const NOTE_LINES_PER_SECOND = 20
@@ -37,8 +48,9 @@ export class EnvoyFilterWriter {
   readonly #mesh: MeshSettingsReader
   readonly #objects: LabelledObjects<EnvoyFilter>
   readonly #gateways: GatewayWriter
-  /** For as long as neither the service nor the settings are others. */
-  #made = new WeakMap<ServiceView, ServiceFilters>()
+  readonly #virtualServices: VirtualServiceReader
+  /** For as long as neither the service nor what else decides about it is another one. */
+  #made = new WeakMap<ServiceView, MadeFilters>()
   #settings = ''
   readonly #told = { sidecars: new Set<string>(), gateways: new Set<string>() }
 
@@ -47,6 +59,7 @@ export class EnvoyFilterWriter {
     this.#mesh = new MeshSettingsReader(options.cluster, options.rootNamespace)
     this.#objects = new LabelledObjects(options.cluster, 'EnvoyFilter')
     this.#gateways = new GatewayWriter(options.cluster, this.#objects)
+    this.#virtualServices = new VirtualServiceReader(options.cluster, options.domain)
   }
 
   /** Rejects when it cannot be found out what there is. */
@@ -61,12 +74,14 @@ export class EnvoyFilterWriter {
   }
 
   async #writeSidecars(
-    { world, otherHosts }: FilterInputs,
+    { world, otherHosts, doubtfulNamespaces }: FilterInputs,
     mesh: MeshSettings,
     stored: readonly StoredObject[],
     round: WriteRound,
   ): Promise<void> {
-    const services = this.#translate([...world.services.values()], mesh)
+    const views = [...world.services.values()]
+    const virtualServices = await this.#virtualServices.read(views, round)
+    const services = this.#translate(views, { ...this.#options, mesh, virtualServices, doubtfulNamespaces })
     const notes = services.flatMap((service) => service.notes)
     this.#tell('sidecars', notes)
     const kept = [...notes.filter(({ keepsOld }) => keepsOld), ...otherHosts.map((host) => ({ host, port: undefined }))]
@@ -78,12 +93,16 @@ export class EnvoyFilterWriter {
     await this.#objects.remove(plan, round)
   }
 
-  #translate(views: readonly ServiceView[], mesh: MeshSettings): readonly ServiceFilters[] {
-    const settings = JSON.stringify(mesh)
+  #translate(views: readonly ServiceView[], options: EnvoyFiltersOptions): readonly ServiceFilters[] {
+    const { mesh, virtualServices, doubtfulNamespaces } = options
+    const settings = JSON.stringify([mesh, [...(doubtfulNamespaces ?? [])]])
     if (settings !== this.#settings) this.#made = new WeakMap()
     this.#settings = settings
     return views.map((view) => {
-      const made = this.#made.get(view) ?? translateEnvoyFilters(view, { ...this.#options, mesh })
+      const routes = virtualServices?.versionOf(view.host)
+      const old = this.#made.get(view)
+      if (old !== undefined && old.routes === routes) return old
+      const made = { ...translateEnvoyFilters(view, options), routes }
       this.#made.set(view, made)
       return made
     })

@@ -38,7 +38,8 @@ interface Stored {
 async function startApi() {
   const filters = new Map<string, Stored>()
   const writes: string[] = []
-  const watches: ServerResponse[] = []
+  /** By kind. */
+  const watches = new Map<string, ServerResponse>()
   let lists = 0
   let version = 0
   const state = { fault: (_write: string): number | 'hang' | undefined => undefined }
@@ -68,7 +69,7 @@ async function startApi() {
     if (pathname.endsWith('/configmaps/istio')) return answer(404, {})
     if (searchParams.has('watch')) {
       response.flushHeaders()
-      watches.push(response)
+      watches.set(pathname.split('/').at(-1) ?? '', response)
       return
     }
     if (request.method === 'GET' && !pathname.endsWith('/envoyfilters'))
@@ -190,15 +191,21 @@ describe('a writer in the place of Aeraki', { timeout: 60_000 }, () => {
     assert.equal(at.api.writes.length, 1)
   })
 
-  test('looks again when a gateway has changed', async () => {
+  test('looks again when a Gateway or VirtualService of somebody has changed', async () => {
     await using at = await start(world(1))
     at.writer.writeAll()
-    await until(() => at.api.watches.length === 1 && at.clock.pendingTimers === 1)
+    await until(() => at.api.watches.size === 2 && at.clock.pendingTimers === 1)
     assert.equal(at.api.lists(), 1)
-    at.api.watches[0]?.write(`${JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'a' } } })}\n`)
-    await until(() => at.clock.pendingTimers > 1)
-    at.clock.advance(1_000)
-    await until(() => at.api.lists() === 2)
+    const add = (kind: string, metadata: object) =>
+      at.api.watches.get(kind)?.write(`${JSON.stringify({ type: 'ADDED', object: { metadata } })}\n`)
+    for (const [index, kind] of ['gateways', 'virtualservices'].entries()) {
+      // what is written here itself changes nothing
+      add(kind, { name: 'ours', labels: { manager: 'Aeraki' } })
+      add(kind, { name: 'a' })
+      await until(() => at.clock.pendingTimers > 1)
+      at.clock.advance(1_000)
+      await until(() => at.api.lists() === index + 2 && at.clock.pendingTimers === 1)
+    }
   })
 
   test('writes nothing before it leads, and stops when it does no more', async () => {

@@ -47,7 +47,7 @@ export interface NetworkFilter {
 export const MANAGER_LABELS: Readonly<Record<string, string>> = { manager: 'Aeraki' }
 
 /** Those that are made here. */
-export type FilterKind = 'metaprotocol' | 'kafka' | 'zookeeper'
+export type FilterKind = 'metaprotocol' | 'kafka' | 'zookeeper' | 'dubbo' | 'thrift'
 
 interface KindOfFilter {
   readonly name: string
@@ -71,6 +71,16 @@ const KINDS: Readonly<Record<FilterKind, KindOfFilter>> = {
     name: 'envoy.filters.network.zookeeper_proxy',
     type: `${ENVOYS}.zookeeper_proxy.v3.ZooKeeperProxy`,
     operation: 'INSERT_BEFORE',
+  },
+  dubbo: {
+    name: 'envoy.filters.network.dubbo_proxy',
+    type: `${ENVOYS}.dubbo_proxy.v3.DubboProxy`,
+    operation: 'REPLACE',
+  },
+  thrift: {
+    name: 'envoy.filters.network.thrift_proxy',
+    type: `${ENVOYS}.thrift_proxy.v3.ThriftProxy`,
+    operation: 'REPLACE',
   },
 }
 /** By which filters of these kinds are known. */

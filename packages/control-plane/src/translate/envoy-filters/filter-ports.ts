@@ -4,6 +4,7 @@ import { statPrefix } from '../names.ts'
 import type { FilterKind, NetworkFilter } from './envoy-filter.ts'
 import type { MeshSettings } from './mesh-settings.ts'
 import { inboundStatPrefix, inboundValue, outboundValue } from './meta-protocol-value.ts'
+import { type NativeInputs, nativePort } from './native-port.ts'
 
 type Value = NetworkFilter['typed_config']['value']
 
@@ -13,18 +14,25 @@ export interface FilterPort {
   readonly kind: FilterKind
   readonly outbound: () => Value
   readonly inbound: (workloadPort: number) => Value
+  /** What they do not say, for people; default: nothing. */
+  readonly notes?: readonly string[]
 }
 
-/** Ports of our protocols, and those whose traffic Envoy itself can count. */
-export function filterPorts(view: ServiceView, mesh: MeshSettings): readonly FilterPort[] {
+export interface FilterPortsOptions extends NativeInputs {
+  readonly mesh: MeshSettings
+}
+
+/** Ports of our protocols, and those whose traffic Envoy itself can count or route. */
+export function filterPorts(view: ServiceView, options: FilterPortsOptions): readonly FilterPort[] {
   return view.ports.flatMap(({ name, number, protocol }): readonly FilterPort[] => {
     if (protocol !== undefined) {
-      const context = { view, port: number, protocol, mesh }
+      const context = { view, port: number, protocol, mesh: options.mesh }
       const inbound = (workloadPort: number) => inboundValue(context, workloadPort)
       return [{ number, kind: 'metaprotocol', outbound: () => outboundValue(context), inbound }]
     }
     const kind = kindOf(name)
     if (kind === undefined || kind === 'metaprotocol') return []
+    if (kind === 'dubbo' || kind === 'thrift') return [nativePort(kind, view, number, options)]
     const outbound = () => ({ statPrefix: statPrefix(view.host, number) })
     return [{ number, kind, outbound, inbound: () => ({ statPrefix: inboundStatPrefix(number) }) }]
   })
@@ -45,9 +53,17 @@ export function hasFilters(portName: string): boolean {
   return kindOf(portName) !== undefined
 }
 
+/** VirtualServices decide about it. */
+export function hasNativePort({ ports }: ServiceView): boolean {
+  return ports.some(({ name, protocol }) => protocol === undefined && NATIVE.has(kindOf(name)))
+}
+
+const NATIVE: ReadonlySet<FilterKind | undefined> = new Set(['dubbo', 'thrift'])
+const KINDS: ReadonlySet<string | undefined> = new Set<FilterKind>(['kafka', 'zookeeper', 'dubbo', 'thrift'])
+
 /** `tcp-<kind>`, with anything after another hyphen. */
 function kindOf(portName: string): FilterKind | undefined {
   if (protocolOfPort(portName, new Set()).kind !== 'none') return 'metaprotocol'
   const [, kind] = portName.toLowerCase().split('-')
-  return kind === 'kafka' || kind === 'zookeeper' ? kind : undefined
+  return KINDS.has(kind) ? (kind as FilterKind) : undefined
 }
