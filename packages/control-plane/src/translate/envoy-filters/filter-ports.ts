@@ -1,4 +1,4 @@
-import { protocolOfPort } from '@meltemi/api'
+import { envoyProtocolOfPort, protocolOfPort } from '@meltemi/api'
 import type { ServiceView } from '../../store/world.ts'
 import { statPrefix } from '../names.ts'
 import type { FilterKind, NetworkFilter } from './envoy-filter.ts'
@@ -64,6 +64,6 @@ const KINDS: ReadonlySet<string | undefined> = new Set<FilterKind>(['kafka', 'zo
 /** `tcp-<kind>`, with anything after another hyphen. */
 function kindOf(portName: string): FilterKind | undefined {
   if (protocolOfPort(portName, new Set()).kind !== 'none') return 'metaprotocol'
-  const [, kind] = portName.toLowerCase().split('-')
+  const kind = envoyProtocolOfPort(portName)
   return KINDS.has(kind) ? (kind as FilterKind) : undefined
 }

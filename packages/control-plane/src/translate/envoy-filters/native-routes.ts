@@ -67,9 +67,11 @@ export function nativeRoutes(inputs: NativeRoutesInputs, toJson: (route: NativeR
   const [source, ...others] = virtualServices.of(host)
   const own = { method: undefined, headers: [], clusters: [{ name: clusterName(host, port), weight: 1 }] }
   if (source === undefined) return { routes: [toJson(own)], notes: [] }
-  const results = (source.spec?.http ?? []).map((http, index) =>
-    routesOf(http, { ...inputs, source, place: `VirtualService ${nameOf(source)}, http[${index}]` }, toJson),
-  )
+  const results = (source.spec?.http ?? []).map((http, index) => {
+    const place = `VirtualService ${nameOf(source)}, http[${index}]`
+    const { made, notes } = attempt(place, () => routesOf(http, { ...inputs, source, place }, toJson))
+    return made ?? { routes: [], notes }
+  })
   const ignored = others.map((each) => `VirtualService ${nameOf(each)} is not looked at: ${nameOf(source)} is older`)
   return {
     routes: results.flatMap(({ routes }) => routes),
@@ -83,20 +85,19 @@ interface RouteContext extends NativeRoutesInputs {
   readonly place: string
 }
 
+/** Throws where it leads nowhere. */
 function routesOf(http: HttpRoute, context: RouteContext, toJson: (route: NativeRoute) => Json): NativeRoutes {
   const { place, port } = context
   const unknown = Object.keys(http).filter((field) => !ROUTE_FIELDS.has(field))
-  const notes = unknown.length === 0 ? [] : [`${place}: nobody keeps to ${unknown.join(', ')}`]
-  const clusters = attempt(place, () => clustersOf(http.route ?? [], context))
-  if (clusters.made === undefined) return { routes: [], notes: [...notes, ...clusters.notes] }
-  const made = clusters.made
+  const clusters = clustersOf(http.route ?? [], context)
   // an entry for each match: one of them has to fit
   const blocks = http.match === undefined || http.match.length === 0 ? [{}] : http.match
   const results = blocks
     .filter((block) => isFor(block, port))
-    .map((block) => attempt(place, () => toJson({ ...matchOf(block), clusters: made })))
+    .map((block) => attempt(place, () => toJson({ ...matchOf(block), clusters })))
+  const notes = unknown.length === 0 ? [] : [`${place}: nobody keeps to ${unknown.join(', ')}`]
   return {
-    routes: results.flatMap((result) => (result.made === undefined ? [] : [result.made])),
+    routes: results.flatMap(({ made }) => (made === undefined ? [] : [made])),
     notes: [...notes, ...results.flatMap((result) => result.notes)],
   }
 }
@@ -131,6 +132,7 @@ function methodOf(match: StringMatch): TextMatch | undefined {
 
 /** undefined: any. Throws for what is no RE2, with which Envoy would refuse the whole filter. */
 function textMatch({ exact = '', prefix = '', regex = '' }: StringMatch): TextMatch | undefined {
+  if (![exact, prefix, regex].every((text) => typeof text === 'string')) throw new TypeError('expected a text')
   if (exact !== '') return { kind: 'exact', text: exact }
   if (prefix !== '') return { kind: 'prefix', text: prefix }
   if (regex === '' || regex === '.*') return undefined
