@@ -29,6 +29,24 @@ spec:
   return worldOf(Array.from({ length: count }, (_, index) => entry(index + 1)).join('---'))
 }
 
+const NATIVE = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: hello, namespace: shop, annotations: { interface: org.Hello } }
+spec:
+  hosts: [hello.shop]
+  addresses: [10.0.0.1]
+  ports: [{ number: 80, name: tcp-thrift }]
+  resolution: STATIC
+  workloadSelector: { labels: { app: hello } }
+`
+const POLICY = `
+apiVersion: dubbo.aeraki.io/v1alpha1
+kind: DubboAuthorizationPolicy
+metadata: { name: nobody, namespace: shop }
+spec: { action: DENY, rules: [{}] }
+`
+
 interface Stored {
   readonly metadata: { readonly name: string; readonly resourceVersion?: string }
   readonly spec: unknown
@@ -42,7 +60,11 @@ async function startApi() {
   const watches = new Map<string, ServerResponse>()
   let lists = 0
   let version = 0
-  const state = { fault: (_write: string): number | 'hang' | undefined => undefined }
+  const state = {
+    fault: (_write: string): number | 'hang' | undefined => undefined,
+    /** undefined: nobody may list them. */
+    virtualServices: [] as readonly object[] | undefined,
+  }
   const put = (stored: Stored) => {
     const { name } = stored.metadata
     const metadata = { name, namespace: 'istio-system', resourceVersion: `${++version}` }
@@ -71,6 +93,10 @@ async function startApi() {
       response.flushHeaders()
       watches.set(pathname.split('/').at(-1) ?? '', response)
       return
+    }
+    if (request.method === 'GET' && pathname.endsWith('/virtualservices')) {
+      const { virtualServices: items } = state
+      return items === undefined ? answer(403, { message: 'forbidden' }) : answer(200, { metadata: {}, items })
     }
     if (request.method === 'GET' && !pathname.endsWith('/envoyfilters'))
       return answer(200, { metadata: { resourceVersion: '1' }, items: [] })
@@ -145,7 +171,7 @@ async function start(first: World) {
   }
 }
 
-async function until(holds: () => boolean): Promise<void> {
+async function until(holds: () => boolean | undefined): Promise<void> {
   for (let left = 2_000; !holds(); left--) {
     assert.ok(left > 0, 'in vain')
     await sleep(5)
@@ -285,6 +311,51 @@ spec: { hosts: [some.shop], gateways: [gateway] }
     now.resources.clear()
     writer.writeAll()
     await until(() => !api.filters.has(name))
+  })
+
+  test('leads calls as VirtualServices say, and as they said while nobody may read them', async () => {
+    await using at = await start(worldOf(NATIVE))
+    const { api, clock, now, writer } = at
+    const outbound = 'aeraki-outbound-hello.shop-10.0.0.1-80'
+    const words = () => JSON.stringify(api.filters.get(outbound)?.spec)
+    const leadTo = (subset: string, resourceVersion: string) => {
+      const http = [{ route: [{ destination: { host: 'hello.shop', subset } }] }]
+      const metadata = { name: 'hello', namespace: 'shop', uid: 'a', resourceVersion }
+      api.state.virtualServices = [{ metadata, spec: { hosts: ['hello.shop'], http } }]
+      writer.writeAll()
+    }
+    leadTo('v1', '1')
+    await until(() => words()?.includes('outbound|80|v1|hello.shop') && clock.pendingTimers === 1)
+    leadTo('v2', '2')
+    await until(() => words().includes('outbound|80|v2|hello.shop') && clock.pendingTimers === 1)
+    const before = words()
+    api.state.virtualServices = undefined
+    now.world = worldOf(`${NATIVE}---${NATIVE.replaceAll('hello', 'another').replace('thrift', 'kafka')}`)
+    writer.writeAll()
+    await until(() => api.filters.has('aeraki-outbound-another.shop-10.0.0.1-80'))
+    assert.equal(words(), before)
+    assert.ok(at.lines.some((line) => line.includes('VirtualServices') && line.includes('forbidden')))
+    assert.ok(at.lines.some((line) => line.includes('hello.shop:80: its VirtualServices cannot be read')))
+  })
+
+  test('leaves alone what workloads of Dubbo have while a policy for them is refused', async () => {
+    await using at = await start(worldOf(`${NATIVE.replace('thrift', 'dubbo')}---${POLICY}`))
+    const { api, clock, now, writer } = at
+    const inbound = 'aeraki-inbound-hello.shop-80'
+    const words = () => JSON.stringify(api.filters.get(inbound)?.spec)
+    writer.writeAll()
+    await until(() => words()?.includes('envoy.filters.dubbo.rbac') && clock.pendingTimers === 1)
+    const before = words()
+    const [policy] = resources(POLICY) as [Resource]
+    now.resources.set(keyOf(policy), { resource: policy, status: { conditions: [] }, origin: 'a' })
+    now.world = worldOf(NATIVE.replace('thrift', 'dubbo'))
+    writer.writeAll()
+    await until(() => at.lines.some((line) => line.includes('has a DubboAuthorizationPolicy that is refused')))
+    await until(() => clock.pendingTimers === 1)
+    assert.equal(words(), before)
+    now.resources.clear()
+    writer.writeAll()
+    await until(() => !words().includes('envoy.filters.dubbo.rbac'))
   })
 
   test('ends at once, also while nobody answers', async () => {
