@@ -2,7 +2,8 @@
 
 import type { DubboAuthorizationPolicy } from '@meltemi/api'
 import type { AuthorizationPolicy } from '../../store/world.ts'
-import { namespaceMatch, valueMatch } from '../authorization/value-match.ts'
+import { namespacePrincipal, principalOf } from '../authorization/source.ts'
+import { valueMatch } from '../authorization/value-match.ts'
 import type { NetworkFilter } from './envoy-filter.ts'
 
 type Json = NetworkFilter['typed_config']['value']
@@ -13,6 +14,7 @@ type Operation = NonNullable<Rule['to']>[number]['operation']
 const NAME = 'envoy.filters.dubbo.rbac'
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC'
 const STAT_PREFIX = 'dubbo.'
+const DEFAULT_TRUST_DOMAINS = ['cluster.local']
 const DRY_RUN = 'istio.io/dry-run'
 
 /** A policy that is kept to by these filters. */
@@ -26,15 +28,18 @@ export function isDryRun({ metadata }: DubboAuthorizationPolicy): boolean {
 }
 
 /** First what denies, then what allows: a policy of ALLOW without rules allows nothing. Throws for what cannot be said. */
-export function dubboRbacFilters(policies: readonly AuthorizationPolicy[]): readonly Json[] {
+export function dubboRbacFilters(
+  policies: readonly AuthorizationPolicy[],
+  trustDomains: readonly string[] = DEFAULT_TRUST_DOMAINS,
+): readonly Json[] {
   const own = policies.filter(isDubboPolicy).filter((policy) => !isDryRun(policy))
   const denying = own.filter(({ spec }) => spec.action === 'DENY')
   const allowing = own.filter(({ spec }) => spec.action !== 'DENY')
-  const denied = rulesOf(denying)
+  const denied = rulesOf(denying, trustDomains)
   return [
     ...(denied.policies === undefined ? [] : [filterOf({ action: 'DENY', ...denied })]),
     // ALLOW is what stands where nothing is said
-    ...(allowing.length === 0 ? [] : [filterOf(rulesOf(allowing))]),
+    ...(allowing.length === 0 ? [] : [filterOf(rulesOf(allowing, trustDomains))]),
   ]
 }
 
@@ -42,17 +47,22 @@ function filterOf(rules: Json): Json {
   return { name: NAME, config: { '@type': TYPE, rules, statPrefix: STAT_PREFIX } }
 }
 
-function rulesOf(policies: readonly DubboAuthorizationPolicy[]): { readonly policies?: Json } {
+function rulesOf(
+  policies: readonly DubboAuthorizationPolicy[],
+  trustDomains: readonly string[],
+): { readonly policies?: Json } {
   const entries = policies.flatMap(({ metadata: { namespace, name }, spec }) =>
-    (spec.rules ?? []).map((rule, at) => [`ns[${namespace}]-policy[${name}]-rule[${at}]`, policyOf(rule)] as const),
+    (spec.rules ?? []).map(
+      (rule, at) => [`ns[${namespace}]-policy[${name}]-rule[${at}]`, policyOf(rule, trustDomains)] as const,
+    ),
   )
   return entries.length === 0 ? {} : { policies: Object.fromEntries(entries) }
 }
 
-function policyOf({ from, to }: Rule): Json {
+function policyOf({ from, to }: Rule, trustDomains: readonly string[]): Json {
   return {
     permissions: eachOr(to, ({ operation }) => permissionOf(operation)).map((rules) => ({ andRules: { rules } })),
-    principals: eachOr(from, ({ source }) => principalOf(source)).map((ids) => ({ andIds: { ids } })),
+    principals: eachOr(from, ({ source }) => principalsOf(source, trustDomains)).map((ids) => ({ andIds: { ids } })),
   }
 }
 
@@ -74,16 +84,18 @@ function permissionOf({ methods, notMethods, interfaces, notInterfaces }: Operat
   ]
 }
 
-function principalOf({ principals, notPrincipals, namespaces, notNamespaces }: Source): readonly Json[] {
+function principalsOf(
+  { principals, notPrincipals, namespaces, notNamespaces }: Source,
+  trustDomains: readonly string[],
+): readonly Json[] {
   const or = (ids: readonly Json[]) => ({ orIds: { ids } })
   const not = (notId: Json) => ({ notId })
-  const principal = (value: string) => authenticated(valueMatch(value, 'spiffe://'))
-  const namespace = (value: string) => authenticated(namespaceMatch(value))
+  const principal = (value: string) => principalOf(value, trustDomains)
   return [
     ...listed(principals, principal, or),
     ...listed(notPrincipals, principal, or).map(not),
-    ...listed(namespaces, namespace, or),
-    ...listed(notNamespaces, namespace, or).map(not),
+    ...listed(namespaces, namespacePrincipal, or),
+    ...listed(notNamespaces, namespacePrincipal, or).map(not),
   ]
 }
 
@@ -100,8 +112,4 @@ function listed(
 
 function metadata(key: string, value: string): Json {
   return { metadata: { filter: NAME, path: [{ key }], value: { stringMatch: valueMatch(value) } } }
-}
-
-function authenticated(principalName: Json): Json {
-  return { authenticated: { principalName } }
 }

@@ -4,6 +4,7 @@ import type { ServiceView } from '../../store/world.ts'
 import { clusterName, statPrefix } from '../names.ts'
 import { dubboRbacFilters } from './dubbo-rbac.ts'
 import type { NetworkFilter } from './envoy-filter.ts'
+import type { MeshSettings } from './mesh-settings.ts'
 import { inboundStatPrefix } from './meta-protocol-value.ts'
 import { headerMatchers, regexMatcher, stringMatcher } from './native-match.ts'
 import type { NativeRoute } from './native-routes.ts'
@@ -25,15 +26,23 @@ export function dubboOutbound({ host, origin }: ServiceView, port: number, route
   return { statPrefix: statPrefix(host, port), routeConfig, dubboFilters: [ROUTER] }
 }
 
-/** In front of a workload, which listens at `workloadPort`: there policies are kept to. */
-export function dubboInbound({ policies }: ServiceView, port: number, workloadPort: number): Json {
+/** Whose port it is, and where a workload of it listens. */
+export interface InboundContext {
+  readonly view: ServiceView
+  readonly port: number
+  readonly workloadPort: number
+  readonly mesh: MeshSettings
+}
+
+/** In front of a workload: there policies are kept to. */
+export function dubboInbound({ view, port, workloadPort, mesh }: InboundContext): Json {
   const name = inboundStatPrefix(port)
   const clusters = [{ name: `inbound|${workloadPort}||`, weight: 1 }]
   const routes = [dubboRoute({ method: undefined, headers: [], clusters })]
   return {
     statPrefix: name,
     routeConfig: [{ name, interface: ANY_INTERFACE, routes }],
-    dubboFilters: [...dubboRbacFilters(policies), ROUTER],
+    dubboFilters: [...dubboRbacFilters(view.policies, mesh.trustDomains), ROUTER],
   }
 }
 

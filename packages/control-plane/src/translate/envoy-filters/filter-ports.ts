@@ -2,9 +2,8 @@ import { envoyProtocolOfPort, protocolOfPort } from '@meltemi/api'
 import type { ServiceView } from '../../store/world.ts'
 import { statPrefix } from '../names.ts'
 import type { FilterKind, NetworkFilter } from './envoy-filter.ts'
-import type { MeshSettings } from './mesh-settings.ts'
 import { inboundStatPrefix, inboundValue, outboundValue } from './meta-protocol-value.ts'
-import { type NativeInputs, nativePort } from './native-port.ts'
+import { type NativeOptions, nativePort } from './native-port.ts'
 
 type Value = NetworkFilter['typed_config']['value']
 
@@ -18,12 +17,8 @@ export interface FilterPort {
   readonly notes?: readonly string[]
 }
 
-export interface FilterPortsOptions extends NativeInputs {
-  readonly mesh: MeshSettings
-}
-
 /** Ports of our protocols, and those whose traffic Envoy itself can count or route. */
-export function filterPorts(view: ServiceView, options: FilterPortsOptions): readonly FilterPort[] {
+export function filterPorts(view: ServiceView, options: NativeOptions): readonly FilterPort[] {
   return view.ports.flatMap(({ name, number, protocol }): readonly FilterPort[] => {
     if (protocol !== undefined) {
       const context = { view, port: number, protocol, mesh: options.mesh }

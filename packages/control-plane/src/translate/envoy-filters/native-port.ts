@@ -1,6 +1,7 @@
 import type { ServiceView } from '../../store/world.ts'
-import { dubboInbound, dubboOutbound, dubboRoute } from './dubbo-value.ts'
+import { dubboInbound, dubboOutbound, dubboRoute, type InboundContext } from './dubbo-value.ts'
 import type { FilterPort } from './filter-ports.ts'
+import type { MeshSettings } from './mesh-settings.ts'
 import { type NativeRoute, nativeRoutes } from './native-routes.ts'
 import { thriftInbound, thriftOutbound, thriftRoute } from './thrift-value.ts'
 import type { VirtualServiceIndex } from './virtual-service-index.ts'
@@ -13,12 +14,16 @@ export interface NativeInputs {
   readonly doubtfulNamespaces?: ReadonlySet<string>
 }
 
+export interface NativeOptions extends NativeInputs {
+  readonly mesh: MeshSettings
+}
+
 type Json = ReturnType<FilterPort['outbound']>
 
 interface Native {
   readonly route: (route: NativeRoute) => Json
   readonly outbound: (view: ServiceView, port: number, routes: readonly Json[]) => Json
-  readonly inbound: (view: ServiceView, port: number, workloadPort: number) => Json
+  readonly inbound: (context: InboundContext) => Json
 }
 
 const NATIVES: Readonly<Record<'dubbo' | 'thrift', Native>> = {
@@ -26,7 +31,7 @@ const NATIVES: Readonly<Record<'dubbo' | 'thrift', Native>> = {
   thrift: {
     route: thriftRoute,
     outbound: thriftOutbound,
-    inbound: (_, port, workloadPort) => thriftInbound(port, workloadPort),
+    inbound: ({ port, workloadPort }) => thriftInbound(port, workloadPort),
   },
 }
 
@@ -35,7 +40,7 @@ export function nativePort(
   kind: 'dubbo' | 'thrift',
   view: ServiceView,
   port: number,
-  { virtualServices, doubtfulNamespaces }: NativeInputs,
+  { mesh, virtualServices, doubtfulNamespaces }: NativeOptions,
 ): FilterPort {
   const native = NATIVES[kind]
   const found =
@@ -51,7 +56,7 @@ export function nativePort(
     inbound: (workloadPort) => {
       if (kind === 'dubbo' && doubtfulNamespaces?.has(view.namespace))
         throw new TypeError(`namespace ${view.namespace} has a DubboAuthorizationPolicy that is refused`)
-      return native.inbound(view, port, workloadPort)
+      return native.inbound({ view, port, workloadPort, mesh })
     },
   }
 }

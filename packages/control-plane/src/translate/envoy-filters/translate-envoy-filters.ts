@@ -9,17 +9,15 @@ import {
 } from './envoy-filter.ts'
 import { inboundName, outboundName } from './filter-names.ts'
 import { type FilterPort, filterPorts, refusedPorts } from './filter-ports.ts'
-import type { MeshSettings } from './mesh-settings.ts'
-import type { NativeInputs } from './native-port.ts'
+import type { NativeOptions } from './native-port.ts'
 import { policyNotes } from './policy-notes.ts'
 import { selectorOf, workloadPorts } from './workloads.ts'
 
-export interface EnvoyFiltersOptions extends NativeInputs {
+export interface EnvoyFiltersOptions extends NativeOptions {
   /** Where a filter is for the whole mesh: `istio-system`. */
   readonly rootNamespace: string
   /** Filters stand beside their services, not in the root namespace, unless a router says where. */
   readonly isNamespaced: boolean
-  readonly mesh: MeshSettings
 }
 
 /** The EnvoyFilters of one service. */

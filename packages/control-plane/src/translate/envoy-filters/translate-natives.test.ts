@@ -423,6 +423,18 @@ describe('policies of Dubbo', () => {
     assert.deepEqual(notes, [])
   })
 
+  test('know clients by each trust domain of the mesh', () => {
+    const names = '{ rules: [{ from: [{ source: { principals: [cluster.local/ns/a/sa/b] } }] }] }'
+    const mesh = { ...OPTIONS.mesh, trustDomains: ['new', 'old'] }
+    const { filters } = translateEnvoyFilters(serviceOf([entry(), policy(names)].join('---'), HOST), {
+      ...OPTIONS,
+      mesh,
+    })
+    const words = JSON.stringify(filters)
+    for (const domain of ['new', 'old']) assert.ok(words.includes(`{"exact":"spiffe://${domain}/ns/a/sa/b"}`), domain)
+    assert.ok(!words.includes('spiffe://cluster.local'))
+  })
+
   test('of ALLOW without rules let nobody in, and of DENY without rules everybody', () => {
     assert.deepEqual(filtersOf(policy('{ action: DENY }')).filters.length, 1)
     const [first] = filtersOf(policy('{}')).filters as readonly { config: { rules: object } }[]
