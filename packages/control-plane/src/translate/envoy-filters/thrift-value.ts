@@ -9,7 +9,7 @@ import type { NativeRoute, TextMatch } from './native-routes.ts'
 
 type Json = NetworkFilter['typed_config']['value']
 
-/** With its type, without which Envoy since 1.22 finds no filter; the reference leaves it out. */
+/** With its type, without which Envoy (1.40) finds no filter; the reference leaves it out. */
 const ROUTER = {
   name: 'envoy.filters.thrift.router',
   typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.network.thrift_proxy.router.v3.Router' },
