@@ -18,6 +18,8 @@ import { type Kubernetes, startKubernetes } from './start-kubernetes.ts'
 const ISTIO_DEFINITIONS = '.tmp/istio-crds.yaml'
 /** Of Istio's, besides those that ours stand in for. */
 const ISTIO_KINDS = /^ {2}name: (?:envoyfilters|gateways|virtualservices)\.networking/m
+const ECHO_TYPE = 'type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo'
+const MANIFESTS = ['permissions.yaml', 'instead-of-aeraki.yaml']
 const APPLY = ['apply', '--server-side', '--force-conflicts', '-f', '-']
 const DUBBO_FILTER = 'aeraki-outbound-talk.shop-10.1.0.1-20880'
 const THRIFT_FILTER = 'aeraki-outbound-echo.shop-10.1.0.2-9090'
@@ -30,7 +32,11 @@ const THRIFT_CALLS = 100
 
 interface Filter {
   readonly metadata: { readonly name: string; readonly resourceVersion: string }
-  readonly spec: { readonly configPatches: readonly { readonly patch: { readonly value: object } }[] }
+  readonly spec: { readonly configPatches: readonly { readonly patch: { readonly value: FilterValue } }[] }
+}
+
+interface FilterValue {
+  readonly typed_config: { readonly value: { readonly dubboFilters?: readonly { readonly config?: object }[] } }
 }
 
 function entry(name: string, port: string, address: string, annotations = '{}'): string {
@@ -70,7 +76,11 @@ const POLICY = `
 apiVersion: dubbo.aeraki.io/v1alpha1
 kind: DubboAuthorizationPolicy
 metadata: { name: writers, namespace: shop }
-spec: { action: DENY, rules: [{ to: [{ operation: { methods: [number] } }] }] }
+spec:
+  action: DENY
+  rules:
+  - from: [{ source: { principals: ["*/sa/guest"], notNamespaces: ["te*t"] } }]
+    to: [{ operation: { interfaces: ["*"], methods: [number, "a*", "*z"] } }]
 `
 const STALE = `
 apiVersion: networking.istio.io/v1alpha3
@@ -96,6 +106,7 @@ describe('native Dubbo and Thrift in place of Aeraki', { timeout: 120_000 }, () 
     kubernetes.kubectl(APPLY, istio.filter((text) => ISTIO_KINDS.test(text)).join('---'))
     installDefinitions(kubernetes)
     for (const name of ['shop', 'istio-system']) kubernetes.kubectl(['create', 'namespace', name])
+    kubernetes.kubectl(['apply', ...MANIFESTS.flatMap((file) => ['-f', join(ROOT, 'deploy/manifests', file)])])
     apply(TALK, ECHO, virtualService('talk', 'number'), virtualService('echo', 'number', 'v1beta1'), STALE)
     plane = await start()
     await eventually('the filters are there', () => filters().has(INBOUND_THRIFT_FILTER))
@@ -107,10 +118,12 @@ describe('native Dubbo and Thrift in place of Aeraki', { timeout: 120_000 }, () 
     rmSync(folder, { recursive: true, force: true })
   })
 
+  /** With the rights that the manifests give, and no others. */
   function start(): Promise<ControlPlaneProcess> {
     const runtimeFolder = mkdtempSync(join(folder, 'one-'))
-    const { kubeconfig } = kubernetes
-    const options = ['--namespace', 'shop', '--envoy-filters']
+    const token = kubernetes.kubectl(['create', 'token', 'meltemi-control-plane', '--namespace', 'meltemi'])
+    const kubeconfig = kubernetes.kubeconfigFor(token.trim())
+    const options = ['--namespace', 'meltemi', '--envoy-filters']
     return startControlPlaneProcess({ folder: { kubeconfig }, runtimeFolder, arguments: options })
   }
 
@@ -186,6 +199,17 @@ describe('native Dubbo and Thrift in place of Aeraki', { timeout: 120_000 }, () 
     assert.deepEqual(changed.map(([name]) => name).sort(), [INBOUND_DUBBO_FILTER, DUBBO_FILTER])
   })
 
+  test('Envoy reads what a policy has become, and has no filter for Dubbo that keeps to it', async () => {
+    const written = filters().get(INBOUND_DUBBO_FILTER)
+    assert.ok(written)
+    const [{ config } = {}] = written.spec.configPatches[0]?.patch.value.typed_config.value.dubboFilters ?? []
+    const rbac = { name: 'envoy.filters.network.rbac', typed_config: config }
+    const echo = { name: 'envoy.filters.network.echo', typed_config: { '@type': ECHO_TYPE } }
+    const chains = [{ filters: [rbac, echo] }]
+    await using _ = await startEnvoy([{ name: 'rbac', address: address(await freePort()), filter_chains: chains }], [])
+    await assert.rejects(startRouted([written], {}), /envoy\.filters\.dubbo\.rbac/)
+  })
+
   test('a VirtualService that goes leaves the port itself', async () => {
     kubernetes.kubectl(['delete', 'virtualservice', 'echo', '--namespace', 'shop'])
     const value = () => JSON.stringify(filters().get(THRIFT_FILTER)?.spec)
@@ -228,13 +252,22 @@ async function startRouted(all: readonly Filter[], workloads: Readonly<Record<st
     address: address(portOf(name)),
     filter_chains: [{ filters: [spec.configPatches[0]?.patch.value] }],
   }))
-  const adminPort = await freePort()
-  const envoy = runEnvoy({ admin: { address: address(adminPort) }, static_resources: { listeners, clusters } })
-  const ask = async (path: string) => (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text()
+  const envoy = await startEnvoy(listeners, clusters)
+  const calls = async (port: number) => countCalls(await envoy.ask('/stats'), port)
+  return { portOf, calls, log: envoy.log, [Symbol.asyncDispose]: () => envoy[Symbol.asyncDispose]() }
+}
+
+/** Resolves when it serves; rejects with what it says when it does not want to. */
+async function startEnvoy(listeners: readonly object[], clusters: readonly object[]) {
+  await using stack = new AsyncDisposableStack()
+  const port = await freePort()
+  const config = { admin: { address: address(port) }, static_resources: { listeners, clusters } }
+  const envoy = stack.use(runEnvoy(config))
+  const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text()
   await eventually('Envoy serves', async () => !envoy.isRunning || (await ask('/ready')).startsWith('LIVE'))
   assert.ok(envoy.isRunning, envoy.log())
-  const calls = async (port: number) => countCalls(await ask('/stats'), port)
-  return { portOf, calls, log: () => envoy.log(), [Symbol.asyncDispose]: () => envoy[Symbol.asyncDispose]() }
+  const all = stack.move()
+  return { ask, log: () => envoy.log(), [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
 
 function countCalls(stats: string, port: number): Readonly<Record<string, number>> {
