@@ -7,6 +7,10 @@ import { type NativeOptions, nativePort } from './native-port.ts'
 
 type Value = NetworkFilter['typed_config']['value']
 
+/** Second words of the names of ports, besides `metaprotocol`. */
+const KINDS: ReadonlySet<string | undefined> = new Set<FilterKind>(['kafka', 'zookeeper', 'dubbo', 'thrift'])
+const NATIVE: ReadonlySet<FilterKind | undefined> = new Set(['dubbo', 'thrift'])
+
 /** A port of a service that gets filters, and what these are told. */
 export interface FilterPort {
   readonly number: number
@@ -52,9 +56,6 @@ export function hasFilters(portName: string): boolean {
 export function hasNativePort({ ports }: ServiceView): boolean {
   return ports.some(({ name, protocol }) => protocol === undefined && NATIVE.has(kindOf(name)))
 }
-
-const NATIVE: ReadonlySet<FilterKind | undefined> = new Set(['dubbo', 'thrift'])
-const KINDS: ReadonlySet<string | undefined> = new Set<FilterKind>(['kafka', 'zookeeper', 'dubbo', 'thrift'])
 
 /** `tcp-<kind>`, with anything after another hyphen. */
 function kindOf(portName: string): FilterKind | undefined {

@@ -447,6 +447,8 @@ describe('policies of Dubbo', () => {
     const { filters, notes } = filtersOf(policy('{ rules: [{}] }', 'dry', '{ istio.io/dry-run: "true" }'), meta)
     assert.deepEqual(filters, [{ name: 'envoy.filters.dubbo.router' }])
     assert.match(notes.join(), /1 authorization policies are not kept to,.*dry run/)
+    const both = '[{ number: 1, name: tcp-kafka }, { number: 2, name: tcp-dubbo }]'
+    assert.deepEqual(messages(translate([entry({ ports: both }), other])), [])
     const bare = entry().replace(/workloadSelector.*/, '')
     assert.match(messages(translate([bare, other])).join(), /no filter in front of workloads/)
   })
