@@ -12,7 +12,7 @@ export { apiVersionOf, findKind, KINDS, type KindDefinition, kindOf, type Printe
 export { isResourceFile, loadResources } from './resource/load-resources.ts'
 export { type ParsedResources, parseResources } from './resource/parse-resources.ts'
 export { type PlacedResource, withoutPlace } from './resource/placed-resource.ts'
-export { type PortProtocol, protocolOfPort } from './resource/port-protocol.ts'
+export { envoyProtocolOfPort, type PortProtocol, protocolOfPort } from './resource/port-protocol.ts'
 export { PROBLEM_CODES, type ProblemCode } from './resource/problem-codes.ts'
 export { describeResource, keyOf, type Resource, type ResourceKind, resourceKey } from './resource/resource.ts'
 export { formatPath, keyPlaceAt, placeAt, type ResourcePath } from './resource/resource-path.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { protocolOfPort } from './port-protocol.ts'
+import { envoyProtocolOfPort, protocolOfPort } from './port-protocol.ts'
 
 test('the longest known protocol counts, whatever follows after another hyphen', () => {
   const known = new Set(['my', 'my-protocol', 'thrift'])
@@ -71,4 +71,10 @@ test('any text ends in an answer at once', () => {
     }),
   )
   assert.equal(protocolOfPort(`tcp-metaprotocol-${'-'.repeat(100_000)}`, new Set(['a'])).kind, 'unknown')
+})
+
+test('protocols of Envoy itself are the second word, whatever its letters', () => {
+  assert.equal(envoyProtocolOfPort('tcp-Dubbo-hello'), 'dubbo')
+  assert.equal(envoyProtocolOfPort('tcp-dubbos'), 'dubbos')
+  assert.equal(envoyProtocolOfPort('dubbo'), undefined)
 })

@@ -26,3 +26,8 @@ export function protocolOfPort(name: string, known: { has(protocol: string): boo
   }
   return { kind: 'unknown', rest }
 }
+
+/** The second word of `tcp-<protocol>[-anything]`, in small letters, by which a port is of a protocol that Envoy has by itself. */
+export function envoyProtocolOfPort(name: string): string | undefined {
+  return name.toLowerCase().split('-')[1]
+}

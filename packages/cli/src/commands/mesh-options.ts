@@ -15,10 +15,12 @@ export interface MeshFlags {
 
 export const MESH_HELP = `
 In place of Aeraki:
-  With --envoy-filters the sidecars of Istio get Aeraki's EnvoyFilters from here, for MetaProtocol, Kafka and ZooKeeper: one
-  for each address and port of a service, in front of clients, and one for each port, in front of its workloads. Gateways
-  that a MetaRouter names have one for each port, and a VirtualService. All have Aeraki's names and its label, so it must not
-  run at the same time. The ConfigMap istio of the root namespace says whether they trace, and where they log.
+  With --envoy-filters the sidecars of Istio get Aeraki's EnvoyFilters from here, for MetaProtocol, Kafka and ZooKeeper,
+  for Redis as RedisServices and RedisDestinations say, and for Dubbo and Thrift, as Envoy knows them itself, with routes of
+  Istio's VirtualServices: one for each address and port of a service, in front of clients, and one for each port, in front
+  of its workloads. Gateways that a MetaRouter names
+  have one for each port, and a VirtualService. All have Aeraki's names and its label, so it must not run at the same time.
+  The ConfigMap istio of the root namespace says whether they trace, and where they log.
   With --vips ServiceEntries that have such a port and no address get one of 240.240.0.0/16. With --bootstrap-xds
   namespaces whose pods get sidecars have the ConfigMap aeraki-bootstrap-config, which says where routes come from.
 `

@@ -46,6 +46,14 @@ describe('the settings of a mesh', () => {
     }
   })
 
+  test('say by which trust domains workloads are known', () => {
+    const of = (text: string) => parseMeshSettings(text).trustDomains
+    assert.equal(of('trustDomain: cluster.local'), undefined)
+    assert.deepEqual(of('trustDomain: new'), ['new'])
+    assert.deepEqual(of('{ trustDomain: new, trustDomainAliases: [old, new, 1, ""] }'), ['new', 'old'])
+    assert.deepEqual(of('trustDomainAliases: [old]'), ['cluster.local', 'old'])
+  })
+
   test('are refused when they are no YAML', () => {
     assert.throws(() => parseMeshSettings('a: [1'))
   })

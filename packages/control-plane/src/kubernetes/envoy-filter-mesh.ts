@@ -7,6 +7,7 @@ const NAME = 'istio'
 const NOT_FOUND = 404
 /** Without anything said of tracing, one in a hundred. */
 const DEFAULT_SAMPLING = 1
+const DEFAULT_TRUST_DOMAIN = 'cluster.local'
 const TEXT_FORMAT =
   '[%START_TIME%] %REQ(X-META-PROTOCOL-APPLICATION-PROTOCOL)% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% ' +
   '%CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION%  ' +
@@ -32,13 +33,23 @@ interface MeshConfig {
   readonly accessLogFormat?: unknown
   readonly accessLogEncoding?: unknown
   readonly enableTracing?: unknown
+  readonly trustDomain?: unknown
+  readonly trustDomainAliases?: unknown
   readonly defaultConfig?: { readonly tracing?: { readonly sampling?: unknown } | null } | null
 }
 
 /** Of the ConfigMap `istio` of a namespace, key `mesh`. Throws for what is no YAML. */
 export function parseMeshSettings(text: string): MeshSettings {
   const config = (parse(text) ?? {}) as MeshConfig // of whatever shape: each field is looked at
-  return { accessLog: accessLogOf(config), randomSampling: samplingOf(config) }
+  return { accessLog: accessLogOf(config), randomSampling: samplingOf(config), ...trustDomainsOf(config) }
+}
+
+/** Nothing where nothing is said. */
+function trustDomainsOf({ trustDomain, trustDomainAliases }: MeshConfig): Pick<MeshSettings, 'trustDomains'> {
+  const own = typeof trustDomain === 'string' && trustDomain !== '' ? trustDomain : DEFAULT_TRUST_DOMAIN
+  const others: readonly unknown[] = Array.isArray(trustDomainAliases) ? trustDomainAliases : []
+  const all = new Set([own, ...others.filter((each) => typeof each === 'string' && each !== '')])
+  return all.size === 1 && own === DEFAULT_TRUST_DOMAIN ? {} : { trustDomains: [...all] as readonly string[] }
 }
 
 function samplingOf({ enableTracing, defaultConfig }: MeshConfig): number | undefined {

@@ -4,6 +4,7 @@ import type { EnvoyFilter } from '../translate/envoy-filters/envoy-filter.ts'
 import { isNameOf } from '../translate/envoy-filters/filter-names.ts'
 import { hasRedis } from '../translate/envoy-filters/filter-ports.ts'
 import type { MeshSettings } from '../translate/envoy-filters/mesh-settings.ts'
+import type { NativeInputs } from '../translate/envoy-filters/native-port.ts'
 import {
   type EnvoyFiltersOptions,
   type FilterNote,
@@ -17,10 +18,13 @@ import { LabelledObjects } from './labelled-objects.ts'
 import { planObjects, type StoredObject } from './object-plan.ts'
 import { readRedis } from './read-redis.ts'
 import { isOfSidecars } from './stale-objects.ts'
+import { VirtualServiceReader } from './virtual-service-reader.ts'
 import type { WriteRound } from './write-round.ts'
 
-export interface EnvoyFilterWriterOptions extends Omit<EnvoyFiltersOptions, 'mesh' | 'redis'> {
+export interface EnvoyFilterWriterOptions extends Omit<EnvoyFiltersOptions, 'mesh' | 'redis' | keyof NativeInputs> {
   readonly cluster: Cluster
+  /** Of the cluster: `cluster.local`. */
+  readonly domain: string
   readonly logger: Logger
 }
 
@@ -31,6 +35,13 @@ export interface FilterInputs {
   readonly otherHosts: readonly string[]
   /** `<namespace>/<host>` of services of which something is refused that is said of their Redis. */
   readonly refusedRedis: ReadonlySet<string>
+  /** Namespaces with policies for Dubbo that are not in force. */
+  readonly doubtfulNamespaces: ReadonlySet<string>
+}
+
+interface MadeFilters extends ServiceFilters {
+  /** Which VirtualServices have decided about them. */
+  readonly routes: string | undefined
 }
 
 const NOTE_LINES_PER_SECOND = 20
@@ -41,8 +52,9 @@ export class EnvoyFilterWriter {
   readonly #mesh: MeshSettingsReader
   readonly #objects: LabelledObjects<EnvoyFilter>
   readonly #gateways: GatewayWriter
-  /** For as long as neither the service nor the settings are others. */
-  #made = new WeakMap<ServiceView, ServiceFilters>()
+  readonly #virtualServices: VirtualServiceReader
+  /** For as long as neither the service nor what else decides about it is another one. */
+  #made = new WeakMap<ServiceView, MadeFilters>()
   #settings = ''
   readonly #told = { sidecars: new Set<string>(), gateways: new Set<string>() }
 
@@ -51,6 +63,7 @@ export class EnvoyFilterWriter {
     this.#mesh = new MeshSettingsReader(options.cluster, options.rootNamespace)
     this.#objects = new LabelledObjects(options.cluster, 'EnvoyFilter')
     this.#gateways = new GatewayWriter(options.cluster, this.#objects)
+    this.#virtualServices = new VirtualServiceReader(options.cluster, options.domain)
   }
 
   /** Rejects when it cannot be found out what there is. */
@@ -65,13 +78,16 @@ export class EnvoyFilterWriter {
   }
 
   async #writeSidecars(
-    { world, otherHosts, refusedRedis }: FilterInputs,
+    { world, otherHosts, refusedRedis, doubtfulNamespaces }: FilterInputs,
     mesh: MeshSettings,
     stored: readonly StoredObject[],
     round: WriteRound,
   ): Promise<void> {
+    const views = [...world.services.values()]
     const redis = await readRedis(this.#options.cluster, world, { refused: refusedRedis, signal: round.signal })
-    const services = this.#translate([...world.services.values()], { ...this.#options, mesh, redis })
+    const virtualServices = await this.#virtualServices.read(views, round)
+    const options = { ...this.#options, mesh, redis, virtualServices, doubtfulNamespaces }
+    const services = this.#translate(views, options)
     const notes = [...redis.notes, ...services.flatMap((service) => service.notes)]
     this.#tell('sidecars', notes)
     const kept = [...notes.filter(({ keepsOld }) => keepsOld), ...otherHosts.map((host) => ({ host, port: undefined }))]
@@ -84,11 +100,15 @@ export class EnvoyFilterWriter {
   }
 
   #translate(views: readonly ServiceView[], options: EnvoyFiltersOptions): readonly ServiceFilters[] {
-    const settings = JSON.stringify(options.mesh)
+    const { mesh, virtualServices, doubtfulNamespaces } = options
+    const settings = JSON.stringify([mesh, [...(doubtfulNamespaces ?? [])]])
     if (settings !== this.#settings) this.#made = new WeakMap()
     this.#settings = settings
     return views.map((view) => {
-      const made = this.#made.get(view) ?? translateEnvoyFilters(view, options)
+      const routes = virtualServices?.versionOf(view.host)
+      const old = this.#made.get(view)
+      if (old !== undefined && old.routes === routes) return old
+      const made = { ...translateEnvoyFilters(view, options), routes }
       // those of Redis are made anew each time: other services, Secrets and resources decide about them as well
       if (!hasRedis(view)) this.#made.set(view, made)
       return made

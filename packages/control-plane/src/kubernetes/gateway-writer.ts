@@ -1,4 +1,3 @@
-import type { Clock, Logger } from '@meltemi/runtime'
 import { compareAge } from '../store/precedence.ts'
 import type { ServiceView, World } from '../store/world.ts'
 import type { EnvoyFilter } from '../translate/envoy-filters/envoy-filter.ts'
@@ -7,14 +6,13 @@ import type { FilterNote } from '../translate/envoy-filters/translate-envoy-filt
 import { type Gateway, translateGateways } from '../translate/envoy-filters/translate-gateways.ts'
 import type { VirtualService } from '../translate/envoy-filters/virtual-service.ts'
 import type { Cluster } from './connect-cluster.ts'
-import { KindWatch } from './kind-watch.ts'
 import { ISTIO_PATH, LabelledObjects } from './labelled-objects.ts'
 import { listObjects } from './list-objects.ts'
 import { planObjects, type StoredObject } from './object-plan.ts'
 import { hostOfGatewayFilter, hostOfVirtualService } from './stale-objects.ts'
 import type { WriteRound } from './write-round.ts'
 
-const GATEWAYS_PATH = `${ISTIO_PATH}/gateways`
+export const GATEWAYS_PATH = `${ISTIO_PATH}/gateways`
 
 /** What gateways are led by, besides themselves. */
 export interface GatewayWriterInputs {
@@ -63,25 +61,6 @@ export class GatewayWriter {
     await this.#filters.remove(filters, round)
     return made.notes
   }
-}
-
-export interface GatewayWatchOptions {
-  readonly cluster: Cluster
-  readonly logger: Logger
-  readonly clock: Clock
-  readonly onChange: () => void
-}
-
-/** Tells that a gateway has changed since they were first listed, until it is aborted; rejects never. */
-export function watchGateways(options: GatewayWatchOptions, signal: AbortSignal): Promise<void> {
-  const { onChange } = options
-  let isFirst = true
-  const onList = () => {
-    if (!isFirst) onChange()
-    isFirst = false
-  }
-  const sink = { onList, onChange, onDelete: onChange }
-  return new KindWatch({ ...options, paths: [GATEWAYS_PATH], isMetadataOnly: true, sink }).run(signal)
 }
 
 /** That with the oldest router first. */

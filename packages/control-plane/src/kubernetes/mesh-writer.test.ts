@@ -29,6 +29,24 @@ spec:
   return worldOf(Array.from({ length: count }, (_, index) => entry(index + 1)).join('---'))
 }
 
+const NATIVE = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: hello, namespace: shop, annotations: { interface: org.Hello } }
+spec:
+  hosts: [hello.shop]
+  addresses: [10.0.0.1]
+  ports: [{ number: 80, name: tcp-thrift }]
+  resolution: STATIC
+  workloadSelector: { labels: { app: hello } }
+`
+const POLICY = `
+apiVersion: dubbo.aeraki.io/v1alpha1
+kind: DubboAuthorizationPolicy
+metadata: { name: nobody, namespace: shop }
+spec: { action: DENY, rules: [{}] }
+`
+
 interface Stored {
   readonly metadata: { readonly name: string; readonly resourceVersion?: string }
   readonly spec: unknown
@@ -38,10 +56,15 @@ interface Stored {
 async function startApi() {
   const filters = new Map<string, Stored>()
   const writes: string[] = []
-  const watches: ServerResponse[] = []
+  /** By kind. */
+  const watches = new Map<string, ServerResponse>()
   let lists = 0
   let version = 0
-  const state = { fault: (_write: string): number | 'hang' | undefined => undefined }
+  const state = {
+    fault: (_write: string): number | 'hang' | undefined => undefined,
+    /** undefined: nobody may list them. */
+    virtualServices: [] as readonly object[] | undefined,
+  }
   const put = (stored: Stored) => {
     const { name } = stored.metadata
     const metadata = { name, namespace: 'istio-system', resourceVersion: `${++version}` }
@@ -68,8 +91,12 @@ async function startApi() {
     if (pathname.endsWith('/configmaps/istio')) return answer(404, {})
     if (searchParams.has('watch')) {
       response.flushHeaders()
-      watches.push(response)
+      watches.set(pathname.split('/').at(-1) ?? '', response)
       return
+    }
+    if (request.method === 'GET' && pathname.endsWith('/virtualservices')) {
+      const { virtualServices: items } = state
+      return items === undefined ? answer(403, { message: 'forbidden' }) : answer(200, { metadata: {}, items })
     }
     if (request.method === 'GET' && !pathname.endsWith('/envoyfilters'))
       return answer(200, { metadata: { resourceVersion: '1' }, items: [] })
@@ -144,7 +171,7 @@ async function start(first: World) {
   }
 }
 
-async function until(holds: () => boolean): Promise<void> {
+async function until(holds: () => boolean | undefined): Promise<void> {
   for (let left = 2_000; !holds(); left--) {
     assert.ok(left > 0, 'in vain')
     await sleep(5)
@@ -190,15 +217,19 @@ describe('a writer in the place of Aeraki', { timeout: 60_000 }, () => {
     assert.equal(at.api.writes.length, 1)
   })
 
-  test('looks again when a gateway has changed', async () => {
+  test('looks again when a Gateway or VirtualService of somebody has changed', async () => {
     await using at = await start(world(1))
     at.writer.writeAll()
-    await until(() => at.api.watches.length === 1 && at.clock.pendingTimers === 1)
+    await until(() => at.api.watches.size === 2 && at.clock.pendingTimers === 1)
     assert.equal(at.api.lists(), 1)
-    at.api.watches[0]?.write(`${JSON.stringify({ type: 'ADDED', object: { metadata: { name: 'a' } } })}\n`)
-    await until(() => at.clock.pendingTimers > 1)
-    at.clock.advance(1_000)
-    await until(() => at.api.lists() === 2)
+    const add = (kind: string, metadata: object) =>
+      at.api.watches.get(kind)?.write(`${JSON.stringify({ type: 'ADDED', object: { metadata } })}\n`)
+    for (const [index, kind] of ['gateways', 'virtualservices'].entries()) {
+      add(kind, { name: 'a' })
+      await until(() => at.clock.pendingTimers > 1)
+      at.clock.advance(1_000)
+      await until(() => at.api.lists() === index + 2 && at.clock.pendingTimers === 1)
+    }
   })
 
   test('writes nothing before it leads, and stops when it does no more', async () => {
@@ -308,6 +339,51 @@ spec: { hosts: [cache.shop], addresses: [10.0.0.1], ports: [{ number: 80, name: 
     writer.writeAll()
     await until(() => api.writes.length === 1)
     assert.match(JSON.stringify(api.filters.get(name)), /redis_proxy/)
+  })
+
+  test('leads calls as VirtualServices say, and as they said while nobody may read them', async () => {
+    await using at = await start(worldOf(NATIVE))
+    const { api, clock, now, writer } = at
+    const outbound = 'aeraki-outbound-hello.shop-10.0.0.1-80'
+    const words = () => JSON.stringify(api.filters.get(outbound)?.spec)
+    const leadTo = (subset: string, resourceVersion: string) => {
+      const http = [{ route: [{ destination: { host: 'hello.shop', subset } }] }]
+      const metadata = { name: 'hello', namespace: 'shop', uid: 'a', resourceVersion }
+      api.state.virtualServices = [{ metadata, spec: { hosts: ['hello.shop'], http } }]
+      writer.writeAll()
+    }
+    leadTo('v1', '1')
+    await until(() => words()?.includes('outbound|80|v1|hello.shop') && clock.pendingTimers === 1)
+    leadTo('v2', '2')
+    await until(() => words().includes('outbound|80|v2|hello.shop') && clock.pendingTimers === 1)
+    const before = words()
+    api.state.virtualServices = undefined
+    now.world = worldOf(`${NATIVE}---${NATIVE.replaceAll('hello', 'another').replace('thrift', 'kafka')}`)
+    writer.writeAll()
+    await until(() => api.filters.has('aeraki-outbound-another.shop-10.0.0.1-80'))
+    assert.equal(words(), before)
+    assert.ok(at.lines.some((line) => line.includes('VirtualServices') && line.includes('forbidden')))
+    assert.ok(at.lines.some((line) => line.includes('hello.shop:80: its VirtualServices cannot be read')))
+  })
+
+  test('leaves alone what workloads of Dubbo have while a policy for them is refused', async () => {
+    await using at = await start(worldOf(`${NATIVE.replace('thrift', 'dubbo')}---${POLICY}`))
+    const { api, clock, now, writer } = at
+    const inbound = 'aeraki-inbound-hello.shop-80'
+    const words = () => JSON.stringify(api.filters.get(inbound)?.spec)
+    writer.writeAll()
+    await until(() => words()?.includes('envoy.filters.dubbo.rbac') && clock.pendingTimers === 1)
+    const before = words()
+    const [policy] = resources(POLICY) as [Resource]
+    now.resources.set(keyOf(policy), { resource: policy, status: { conditions: [] }, origin: 'a' })
+    now.world = worldOf(NATIVE.replace('thrift', 'dubbo'))
+    writer.writeAll()
+    await until(() => at.lines.some((line) => line.includes('has a DubboAuthorizationPolicy that is refused')))
+    await until(() => clock.pendingTimers === 1)
+    assert.equal(words(), before)
+    now.resources.clear()
+    writer.writeAll()
+    await until(() => !words().includes('envoy.filters.dubbo.rbac'))
   })
 
   test('ends at once, also while nobody answers', async () => {

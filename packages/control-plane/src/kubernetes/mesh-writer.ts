@@ -7,8 +7,8 @@ import type { World } from '../store/world.ts'
 import { BootstrapWriter } from './bootstrap-writer.ts'
 import type { Cluster } from './connect-cluster.ts'
 import { EnvoyFilterWriter } from './envoy-filter-writer.ts'
-import { watchGateways } from './gateway-writer.ts'
 import type { MeshOptions } from './mesh-options.ts'
+import { watchMesh } from './mesh-watch.ts'
 import { refusedRedis } from './refused-redis.ts'
 import { VipWriter } from './vip-writer.ts'
 import { WriteRound } from './write-round.ts'
@@ -66,7 +66,7 @@ export class MeshWriter {
       if (options.world() !== this.#seen) this.#poke()
     })
     if (options.mesh.envoyFilters === undefined) return
-    this.#watching = watchGateways({ ...options, onChange: () => this.#debouncer.poke() }, this.#stopping.signal)
+    this.#watching = watchMesh({ ...options, onChange: () => this.#debouncer.poke() }, this.#stopping.signal)
   }
 
   /** For whoever leads from now on. */
@@ -131,12 +131,16 @@ function stepsOf(options: MeshWriterOptions): readonly Step[] {
   }
   if (mesh.envoyFilters !== undefined) {
     const writer = new EnvoyFilterWriter({ ...options, ...mesh, ...mesh.envoyFilters })
-    const inputs = () => ({
-      world: world(),
-      otherHosts: otherHosts(options),
-      refusedRedis: refusedRedis(backend.resources(), world()),
-    })
-    steps.push({ name: 'EnvoyFilters', run: async (round: WriteRound) => writer.run(inputs(), round) })
+    const run = async (round: WriteRound) => {
+      const inputs = {
+        world: world(),
+        otherHosts: otherHosts(options),
+        refusedRedis: refusedRedis(backend.resources(), world()),
+        doubtfulNamespaces: doubtfulNamespaces(options),
+      }
+      return writer.run(inputs, round)
+    }
+    steps.push({ name: 'EnvoyFilters', run })
   }
   return steps
 }
@@ -154,6 +158,15 @@ function otherHosts({ backend, domain, world }: MeshWriterOptions): readonly str
       return view === undefined || keyOf(view.origin) !== key
     }),
   )
+}
+
+/** Without a policy that is refused, and has no version in force, workloads might answer whom they should not. */
+function doubtfulNamespaces({ backend, world }: MeshWriterOptions): ReadonlySet<string> {
+  const { resources } = world()
+  const refused = [...backend.resources()].filter(
+    ([key, { resource }]) => resource.kind === 'DubboAuthorizationPolicy' && !resources.has(key),
+  )
+  return new Set(refused.map(([, { resource }]) => resource.metadata.namespace))
 }
 
 /** What is refused may lack what its type promises. */

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import {
   type DestinationRule,
   type EndpointSlice,
+  envoyProtocolOfPort,
   keyOf,
   type MetaRouter,
   type PortProtocol,
@@ -70,8 +71,13 @@ export function buildServiceView(parts: ServiceParts): ServiceResult {
 
 /** Those of Dubbo are for services that speak it; one that names another hears that it is none. */
 function concerns({ kind, spec }: AuthorizationPolicy, ports: readonly ServicePort[]): boolean {
-  if (kind === 'MetaAuthorizationPolicy' || ports.some(({ protocol }) => protocol?.name === 'dubbo')) return true
+  if (kind === 'MetaAuthorizationPolicy' || ports.some(speaksDubbo)) return true
   return (spec.hosts ?? []).length > 0
+}
+
+/** Also where proxies of a mesh speak it, and ours do not. */
+function speaksDubbo({ name, protocol }: ServicePort): boolean {
+  return protocol === undefined ? envoyProtocolOfPort(name) === 'dubbo' : protocol.name === 'dubbo'
 }
 
 function keysOf(parts: ServiceParts, ports: readonly ServicePort[]): ReadonlySet<ResourceKey> {

@@ -27,6 +27,8 @@ const PORT_NAMES = [
   'tcp-metaprotocol-dubbo',
   'tcp-metaprotocol-my-protocol-x',
   'tcp-metaprotocol-no',
+  'tcp-dubbo',
+  'tcp-thrift',
 ]
 const ADDRESSES = ['10.0.0.1', '10.0.0.2', 'name.example.com']
 const LABELS = ['a', 'b']

@@ -309,4 +309,11 @@ describe('what cannot be kept to is told:', () => {
     assert.deepEqual(notesOf([DUBBO, both, named]), [note])
     assert.deepEqual(notesOf([DUBBO, entry('dubbo'), named]), [])
   })
+
+  test('that a port whose Dubbo only a mesh knows is open here', () => {
+    const port = entry('thrift', [{ number: 9091, name: 'tcp-dubbo' }])
+    const { notes } = translated([port, dubboPolicy({ action: 'DENY', rules: [{}] })])
+    const [note] = notes.filter(({ message }) => message.includes('port 9091'))
+    assert.match(note?.message ?? '', /is plain TCP to Meltemi's proxies, where no policy is kept to/)
+  })
 })

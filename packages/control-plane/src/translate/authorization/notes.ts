@@ -1,4 +1,4 @@
-import { keyOf, type ResourcePath } from '@meltemi/api'
+import { envoyProtocolOfPort, keyOf, type ResourcePath } from '@meltemi/api'
 import type { AuthorizationPolicy, ServiceView, StatusNote } from '../../store/world.ts'
 
 const IDENTITY_FIELDS = ['principals', 'notPrincipals', 'namespaces', 'notNamespaces'] as const
@@ -44,18 +44,23 @@ function plainPortNotes({ host, ports }: ServiceView, policy: AuthorizationPolic
   const isOfDubbo = policy.kind === 'DubboAuthorizationPolicy'
   return ports
     .filter(({ protocol }) => protocol === undefined || (isOfDubbo && protocol.name !== 'dubbo'))
-    .map(({ number, protocol }) => ({
+    .map(({ name, number, protocol }) => ({
       key: keyOf(policy),
       severity: 'warning',
       code: 'no-effect',
       path: ['spec'],
       message:
         protocol === undefined
-          ? `port ${number} of ${host} is plain TCP, where no policy is kept to: anybody can use it`
+          ? `port ${number} of ${host} is plain TCP${elsewhere(name)}, where no policy is kept to: anybody can use it`
           : `port ${number} of ${host} speaks ${protocol.name}, where no policy of Dubbo is kept to`,
       fix:
         protocol === undefined
           ? 'name the port by its protocol, tcp-metaprotocol-<protocol>, or take it away'
           : 'write a MetaAuthorizationPolicy',
     }))
+}
+
+/** Proxies of Istio may know the protocol, and are told of policies by EnvoyFilters. */
+function elsewhere(portName: string): string {
+  return envoyProtocolOfPort(portName) === 'dubbo' ? " to Meltemi's proxies" : ''
 }

@@ -61,7 +61,7 @@ export interface NetworkFilter {
 export const MANAGER_LABELS: Readonly<Record<string, string>> = { manager: 'Aeraki' }
 
 /** Those that are made here. */
-export type FilterKind = 'metaprotocol' | 'kafka' | 'zookeeper' | 'redis'
+export type FilterKind = 'metaprotocol' | 'kafka' | 'zookeeper' | 'dubbo' | 'thrift' | 'redis'
 
 interface KindOfFilter {
   readonly name: string
@@ -89,6 +89,16 @@ const KINDS: Readonly<Record<FilterKind, KindOfFilter>> = {
   redis: {
     name: 'envoy.filters.network.redis_proxy',
     type: `${ENVOYS}.redis_proxy.v3.RedisProxy`,
+    operation: 'REPLACE',
+  },
+  dubbo: {
+    name: 'envoy.filters.network.dubbo_proxy',
+    type: `${ENVOYS}.dubbo_proxy.v3.DubboProxy`,
+    operation: 'REPLACE',
+  },
+  thrift: {
+    name: 'envoy.filters.network.thrift_proxy',
+    type: `${ENVOYS}.thrift_proxy.v3.ThriftProxy`,
     operation: 'REPLACE',
   },
 }

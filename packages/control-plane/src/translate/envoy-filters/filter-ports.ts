@@ -1,14 +1,17 @@
-import { protocolOfPort } from '@meltemi/api'
+import { envoyProtocolOfPort, protocolOfPort } from '@meltemi/api'
 import type { ServiceView } from '../../store/world.ts'
 import { statPrefix } from '../names.ts'
 import type { ClusterValue, FilterKind, NetworkFilter } from './envoy-filter.ts'
-import type { MeshSettings } from './mesh-settings.ts'
 import { inboundStatPrefix, inboundValue, outboundValue } from './meta-protocol-value.ts'
-import { redisCluster } from './redis-clusters.ts'
+import { type NativeOptions, nativePort } from './native-port.ts'
 import type { RedisInputs } from './redis-inputs.ts'
-import { type RedisContext, redisInbound, redisOutbound } from './redis-value.ts'
+import { redisPort } from './redis-port.ts'
 
 type Value = NetworkFilter['typed_config']['value']
+
+/** Second words of the names of ports, besides `metaprotocol`. */
+const KINDS: ReadonlySet<string | undefined> = new Set<FilterKind>(['kafka', 'zookeeper', 'dubbo', 'thrift', 'redis'])
+const NATIVE: ReadonlySet<FilterKind | undefined> = new Set(['dubbo', 'thrift'])
 
 /** A port of a service that gets filters, and what these are told. */
 export interface FilterPort {
@@ -18,39 +21,32 @@ export interface FilterPort {
   readonly inbound: (workloadPort: number) => Value
   /** In front of clients in the place of Istio's; undefined: that stays. */
   readonly cluster?: () => ClusterValue
+  /** What they do not say, for people; default: nothing. */
+  readonly notes?: readonly string[]
 }
 
 /** What is made of ports besides their service. */
-export interface FilterPortsOptions {
-  readonly mesh: MeshSettings
-  readonly redis: RedisInputs
+export interface FilterPortsOptions extends NativeOptions {
+  /** Default: no resource says anything of Redis. */
+  readonly redis?: RedisInputs
 }
 
-/** Ports of our protocols, and those whose traffic Envoy itself can count. */
-export function filterPorts(view: ServiceView, { mesh, redis }: FilterPortsOptions): readonly FilterPort[] {
-  return view.ports.flatMap((each): readonly FilterPort[] => {
-    const { name, number, protocol } = each
+/** Ports of our protocols, and those whose traffic Envoy itself can count or route. */
+export function filterPorts(view: ServiceView, options: FilterPortsOptions): readonly FilterPort[] {
+  return view.ports.flatMap((port): readonly FilterPort[] => {
+    const { name, number, protocol } = port
     if (protocol !== undefined) {
-      const context = { view, port: number, protocol, mesh }
+      const context = { view, port: number, protocol, mesh: options.mesh }
       const inbound = (workloadPort: number) => inboundValue(context, workloadPort)
       return [{ number, kind: 'metaprotocol', outbound: () => outboundValue(context), inbound }]
     }
     const kind = kindOf(name)
     if (kind === undefined || kind === 'metaprotocol') return []
-    if (kind === 'redis') return [redisPort({ view, port: each, redis })]
+    if (kind === 'redis') return [redisPort(view, port, options.redis)]
+    if (kind === 'dubbo' || kind === 'thrift') return [nativePort(kind, view, number, options)]
     const outbound = () => ({ statPrefix: statPrefix(view.host, number) })
     return [{ number, kind, outbound, inbound: () => ({ statPrefix: inboundStatPrefix(number) }) }]
   })
-}
-
-function redisPort(context: RedisContext): FilterPort {
-  return {
-    number: context.port.number,
-    kind: 'redis',
-    outbound: () => redisOutbound(context),
-    inbound: (workloadPort) => redisInbound(context, workloadPort),
-    cluster: () => redisCluster(context),
-  }
 }
 
 /** Its filters are made of other things besides itself. */
@@ -73,9 +69,14 @@ export function hasFilters(portName: string): boolean {
   return kindOf(portName) !== undefined
 }
 
+/** VirtualServices decide about it. */
+export function hasNativePort({ ports }: ServiceView): boolean {
+  return ports.some(({ name, protocol }) => protocol === undefined && NATIVE.has(kindOf(name)))
+}
+
 /** `tcp-<kind>`, with anything after another hyphen. */
 function kindOf(portName: string): FilterKind | undefined {
   if (protocolOfPort(portName, new Set()).kind !== 'none') return 'metaprotocol'
-  const [, kind] = portName.toLowerCase().split('-')
-  return kind === 'kafka' || kind === 'zookeeper' || kind === 'redis' ? kind : undefined
+  const kind = envoyProtocolOfPort(portName)
+  return KINDS.has(kind) ? (kind as FilterKind) : undefined
 }

@@ -5,6 +5,8 @@ export interface MeshSettings {
   readonly accessLog: MeshAccessLog | undefined
   /** Of requests that nobody decided about, in percent; undefined: nothing is traced. */
   readonly randomSampling: number | undefined
+  /** The own one, then others by which its workloads are known too; default: `cluster.local`. */
+  readonly trustDomains?: readonly string[]
 }
 
 export interface MeshAccessLog {

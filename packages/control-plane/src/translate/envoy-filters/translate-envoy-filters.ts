@@ -9,19 +9,15 @@ import {
   replaceCluster,
 } from './envoy-filter.ts'
 import { inboundName, outboundName } from './filter-names.ts'
-import { type FilterPort, filterPorts, refusedPorts } from './filter-ports.ts'
-import type { MeshSettings } from './mesh-settings.ts'
-import { RedisInputs } from './redis-inputs.ts'
+import { type FilterPort, type FilterPortsOptions, filterPorts, refusedPorts } from './filter-ports.ts'
+import { policyNotes } from './policy-notes.ts'
 import { selectorOf, workloadPorts } from './workloads.ts'
 
-export interface EnvoyFiltersOptions {
+export interface EnvoyFiltersOptions extends FilterPortsOptions {
   /** Where a filter is for the whole mesh: `istio-system`. */
   readonly rootNamespace: string
   /** Filters stand beside their services, not in the root namespace, unless a router says where. */
   readonly isNamespaced: boolean
-  readonly mesh: MeshSettings
-  /** Default: no resource says anything of Redis. */
-  readonly redis?: RedisInputs
 }
 
 /** The EnvoyFilters of one service. */
@@ -41,12 +37,6 @@ export interface FilterNote {
 }
 
 const INBOUND_LISTENER = 'virtualInbound'
-const NOTHING_OF_REDIS = new RedisInputs({
-  resources: [],
-  services: new Map(),
-  secrets: new Map(),
-  refused: new Set(),
-})
 
 /**
  * Pure: one service and the options decide everything. For each port of a protocol, one filter for each address of the
@@ -57,14 +47,13 @@ export function translateEnvoyFilters(view: ServiceView, options: EnvoyFiltersOp
   const refused = refusedPorts(view).map((port) =>
     note(host, port, 'the port cannot be served, see the status of the service'),
   )
-  const ports = filterPorts(view, { redis: NOTHING_OF_REDIS, ...options })
+  const ports = filterPorts(view, options)
   if (resolution === 'none' && ports.length > 0)
     return { filters: [], notes: [...refused, { host, message: 'resolution NONE is not supported', keepsOld: true }] }
   const results = ports.map((port) => translatePort(view, port, options))
-  return {
-    filters: results.flatMap(({ filters }) => filters),
-    notes: [...refused, ...results.flatMap(({ notes }) => notes), ...policyNotes(view, ports)],
-  }
+  const filters = results.flatMap((result) => result.filters)
+  const unsaid = policyNotes(view, ports, filters).map((message) => ({ host, message, keepsOld: false }))
+  return { filters, notes: [...refused, ...results.flatMap(({ notes }) => notes), ...unsaid] }
 }
 
 interface NamedSpec {
@@ -78,9 +67,15 @@ function translatePort(view: ServiceView, port: FilterPort, options: EnvoyFilter
   const results = makers.map((make) => tryMake(make, view.host, port.number))
   const namespaces = namespacesOf(view, options)
   const specs = results.flatMap(({ made }) => made)
+  const unsaid = (port.notes ?? []).map((message) => ({
+    host: view.host,
+    port: port.number,
+    message,
+    keepsOld: false,
+  }))
   return {
     filters: namespaces.flatMap((namespace) => specs.map(({ name, spec }) => envoyFilterOf(name, namespace, spec))),
-    notes: results.flatMap(({ notes }) => notes),
+    notes: [...results.flatMap(({ notes }) => notes), ...unsaid],
   }
 }
 
@@ -122,13 +117,6 @@ function namespacesOf({ router, namespace }: ServiceView, options: EnvoyFiltersO
     .filter((entry) => entry !== '~')
     .map((entry) => (entry === '.' ? (router?.metadata.namespace ?? '') : entry))
   return [...new Set(names.map((name) => (name === '*' ? options.rootNamespace : name)))]
-}
-
-/** The proxies of the reference cannot keep to them. */
-function policyNotes({ host, policies }: ServiceView, ports: readonly FilterPort[]): readonly FilterNote[] {
-  if (policies.length === 0 || ports.length === 0) return []
-  const message = `EnvoyFilters do not say who may send what: ${policies.length} authorization policies are not kept to`
-  return [{ host, message, keepsOld: false }]
 }
 
 function note(host: string, port: number, message: string): FilterNote {
