@@ -90,9 +90,9 @@ export class BufferShare {
   }
 
   /** 0: at once. */
-  get #untilTurnMs(): number {
+  #untilTurnMs(): number {
     const pressure = (this.#usedBytes / this.#limitBytes - PRESSED_PART) / (1 - PRESSED_PART)
-    if (pressure <= 0 || this.#hasToClose) return 0
+    if (pressure <= 0 || this.#hasToClose()) return 0
     return PRESSED_TURN_MS + pressure * (FULL_TURN_MS - PRESSED_TURN_MS)
   }
 
@@ -106,15 +106,15 @@ export class BufferShare {
       if (holder === undefined) break
       if (holder.readOn()) room -= READ_BYTES
     }
-    if (this.#waiting.length > 0 || this.#hasToClose) this.#schedule()
+    if (this.#waiting.length > 0 || this.#hasToClose()) this.#schedule()
   }
 
-  get #hasToClose(): boolean {
+  #hasToClose(): boolean {
     return this.#closing.length > 0 || this.#usedBytes > this.#limitBytes
   }
 
   #close(): void {
-    for (let closed = 0; closed < CLOSED_PER_TURN && this.#hasToClose; closed++) {
+    for (let closed = 0; closed < CLOSED_PER_TURN && this.#hasToClose(); closed++) {
       const next = this.#closing.shift()
       if (next === undefined) this.#closeLargest()
       else next.closeNow()
@@ -131,7 +131,7 @@ export class BufferShare {
   }
 
   #schedule(): void {
-    const delayMs = this.#untilTurnMs
+    const delayMs = this.#untilTurnMs()
     if (this.#isScheduled && (this.#timer === undefined || delayMs > 0)) return
     this.#isScheduled = true
     this.#timer?.cancel()

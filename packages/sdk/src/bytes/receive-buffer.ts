@@ -179,7 +179,7 @@ export class ReceiveBuffer {
     }
     const end = this.#end + chunk.length
     const isFull = this.#owner === CHUNK || end > this.#window.length
-    if (this.#partBytes > 0 || (isFull && chunk.length >= LARGE_BYTES && this.#isBegin)) this.#keep(chunk)
+    if (this.#partBytes > 0 || (isFull && chunk.length >= LARGE_BYTES && this.#isBegin())) this.#keep(chunk)
     else if (isFull && this.#isCompletedBy(chunk)) this.#complete(chunk)
     else {
       if (isFull) this.#grow(this.length + chunk.length)
@@ -199,7 +199,7 @@ export class ReceiveBuffer {
    */
   compact(): Buffer | undefined {
     const length = this.#end - this.#start
-    if (length >= LARGE_BYTES && this.#owner === CHUNK && this.#isBegin && this.#partBytes === 0)
+    if (length >= LARGE_BYTES && this.#owner === CHUNK && this.#isBegin() && this.#partBytes === 0)
       return this.#moveToParts()
     if (length > 0 && this.#window.length > COMPACT_BYTES && length < this.#window.length / 4)
       this.#move(Math.max(2 * length, 64))
@@ -257,7 +257,7 @@ export class ReceiveBuffer {
   }
 
   /** What is here is the begin of a large message. */
-  get #isBegin(): boolean {
+  #isBegin(): boolean {
     return this.#wanted >= BEGIN_BYTES && this.#wanted > this.length
   }
 
@@ -265,18 +265,18 @@ export class ReceiveBuffer {
   #isCompletedBy(chunk: Buffer): boolean {
     const missing = this.#wanted - this.length
     const isNear = this.#wanted >= LARGE_BYTES && missing > 0 && missing <= chunk.length
-    return isNear && (this.#hasRoom || !this.#hasJoined)
+    return isNear && (this.#hasRoom() || !this.#hasJoined)
   }
 
   /** For the rest of what is wanted. */
-  get #hasRoom(): boolean {
+  #hasRoom(): boolean {
     return this.#owner !== CHUNK && this.#window.length - this.#start >= this.#wanted
   }
 
   /** In a window that is exactly as large. */
   #complete(chunk: Buffer): void {
     const missing = this.#wanted - this.length
-    if (!this.#hasRoom) this.#move(this.#wanted)
+    if (!this.#hasRoom()) this.#move(this.#wanted)
     this.#hasJoined = true
     this.#end += chunk.copy(this.#window, this.#end, 0, missing)
     if (missing < chunk.length) this.#keep(chunk.subarray(missing))

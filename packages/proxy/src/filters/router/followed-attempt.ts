@@ -44,7 +44,7 @@ export class FollowedAttempt extends Attempt {
   override checkTime(): void {
     if (this.ownTimeLeftMs > 0) return
     this.stopTime()
-    this.#followed.onTryTimeout(this)
+    this.#followed().onTryTimeout(this)
   }
 
   /** It may take as long as it likes. */
@@ -61,7 +61,7 @@ export class FollowedAttempt extends Attempt {
 
   protected override get ownTimeMs(): number {
     const { tryTimeoutMs } = this.route
-    if (tryTimeoutMs === 0 || this.#policy.goesOn(this.context.request)) return Number.POSITIVE_INFINITY
+    if (tryTimeoutMs === 0 || policyOf(this.route).goesOn(this.context.request)) return Number.POSITIVE_INFINITY
     return tryTimeoutMs
   }
 
@@ -79,30 +79,31 @@ export class FollowedAttempt extends Attempt {
     if (this.context.retries === null) {
       // what has begun cannot begin again
       const isWhole = reply.last && this.context.reply === null
-      if (!isWhole || this.#policy.endOf(reply) === 0) {
+      if (!isWhole || policyOf(this.route).endOf(reply) === 0) {
         this.stopTime()
         return true
       }
     }
-    return this.#followed.admits(this, reply)
+    return this.#followed().admits(this, reply)
   }
 
   protected override onFailed(cause: Failure, end: number): void {
     // a reply that has begun cannot begin again
     if (this.context.retries === null && this.context.reply !== null) this.context.fail(cause)
-    else this.#followed.onFailed(this, cause, end)
+    else this.#followed().onFailed(this, cause, end)
   }
 
   /** Who decides, from now on, whether there is another try. */
-  get #followed(): Retries {
+  #followed(): Retries {
     return this.context.retries ?? this.context.follow(this)
   }
 
   protected override onOver(): void {
     if (this.slot !== null) this.slot.release(LimitKind.Retries)
   }
+}
 
-  get #policy(): RetryPolicy {
-    return this.route.retry as RetryPolicy
-  }
+/** Without one, nobody follows a try. */
+function policyOf({ retry }: CompiledRoute): RetryPolicy {
+  return retry as RetryPolicy
 }
