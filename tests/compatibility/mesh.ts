@@ -61,6 +61,19 @@ export const MODES: readonly Mode[] = [
     ),
   },
   {
+    mode: 'in the place of Aeraki: Redis',
+    kubernetes: at(
+      'kubernetes/redis-filters.test.ts',
+      'each service has its filters and its cluster, and those of a service that is gone go',
+    ),
+    istio: at('kubernetes/redis-filters.test.ts', 'Istio has the clusters in the place of its own'),
+  },
+  {
+    mode: 'in the place of Aeraki: native Dubbo and Thrift',
+    kubernetes: at('kubernetes/native-filters.test.ts', 'each port has its filters, and those that nothing stands for are gone'),
+    istio: { untried: 'untried: a real Envoy has the filters instead' },
+  },
+  {
     mode: 'a proxy is configured by istiod, with routes of ours',
     kubernetes: at('istio/proxy.test.ts', CARRIES),
     istio: at('istio/proxy.test.ts', CARRIES),
