@@ -70,7 +70,10 @@ export const MODES: readonly Mode[] = [
   },
   {
     mode: 'in the place of Aeraki: native Dubbo and Thrift',
-    kubernetes: at('kubernetes/native-filters.test.ts', 'each port has its filters, and those that nothing stands for are gone'),
+    kubernetes: at(
+      'kubernetes/native-filters.test.ts',
+      'each port has its filters, and those that nothing stands for are gone',
+    ),
     istio: { untried: 'untried: a real Envoy has the filters instead' },
   },
   {
