@@ -37,8 +37,8 @@ interface Step extends Prepared {
 }
 
 /**
- * All listeners that one thread serves, by name. Where a change brings a listener to an address that another one leaves, it takes
- * over the open socket: nobody is refused in between.
+ * All listeners that one thread serves, by name. Where a change brings a listener to an address that another one leaves, it
+ * takes over the open socket: nobody is refused in between.
  */
 export class ListenerManager {
   readonly #options: ListenerManagerOptions

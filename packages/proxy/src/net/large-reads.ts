@@ -22,7 +22,7 @@ let garbageBytes = 0
 /** Since growth was last allowed; at first it is at once. */
 let grownBytes = MAX_GROWTH_BYTES
 
-/** Garbage of this thread is as much as `bytes` at most, or as it is by itself. All threads together share the memory of the process. */
+/** The garbage that large messages leave in this thread is `bytes` at most: all threads share the memory of the process. */
 export function limitGarbage(bytes: number): void {
   growthBytes = Math.min(bytes, MAX_GROWTH_BYTES)
 }
