@@ -53,7 +53,7 @@ async function main(seconds: number): Promise<number> {
       admin: await findPort(isAlone ? PORTS.admin : 0),
     }
     proxy = startProxy(ports, folder)
-    await ready(ports.proxy)
+    await ready(ports.admin)
     console.log(`my-protocol on 127.0.0.1:${ports.proxy}, servers v1 on :${ports.v1} and v2 on :${ports.v2}`)
     console.log(`statistics on http://127.0.0.1:${ports.admin}/stats, Ctrl-C ends everything\n`)
     return await show(ports.proxy, seconds)
@@ -104,13 +104,16 @@ function startProxy(ports: typeof PORTS, folder: string): ChildProcess {
   return proxy.on('close', () => stop.abort(ENDED))
 }
 
-/** Resolves when Meltemi listens, or when all is to end. */
-async function ready(port: number): Promise<void> {
+/** Resolves when Meltemi says that it is ready, or when all is to end. */
+async function ready(adminPort: number): Promise<void> {
   const deadlineMs = performance.now() + READY_TIMEOUT_MS
   while (!stop.signal.aborted) {
-    const client = await SampleClient.connect(port, stop.signal).catch(() => undefined)
-    if (client !== undefined) return client.close()
-    if (performance.now() > deadlineMs) throw new Error('Meltemi does not listen')
+    const isReady = await fetch(`http://127.0.0.1:${adminPort}/ready`, { signal: stop.signal }).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+    if (isReady) return
+    if (performance.now() > deadlineMs) throw new Error('Meltemi is not ready')
     await sleep(50)
   }
   assertNotEnded()
