@@ -1,7 +1,10 @@
 import type { ConnectionInfo } from '@meltemi/sdk'
 import { KnownJumps } from './known-jumps.ts'
 
-/** Kinds of clients that have jumps of their own; those that come later share theirs. */
+/**
+ * Kinds of clients that have jumps of their own; those that come later share theirs. So there are as many KnownJumps of each
+ * property as this and one more, each with its own limit: 4 MiB at most, when clients use up all values in each of them.
+ */
 const MAX_KINDS = 64
 
 /** What tests lead to for clients about whom all of them say the same. */
