@@ -52,10 +52,12 @@ async function main(seconds: number): Promise<number> {
       proxy: await findPort(isAlone ? PORTS.proxy : 0),
       admin: await findPort(isAlone ? PORTS.admin : 0),
     }
+    // the environment comes before proxy.yaml
+    const admin = `http://${process.env['MELTEMI_ADMIN_ADDRESS'] ?? `127.0.0.1:${ports.admin}`}`
     proxy = startProxy(ports, folder)
-    await ready(ports.admin)
+    await ready(admin)
     console.log(`my-protocol on 127.0.0.1:${ports.proxy}, servers v1 on :${ports.v1} and v2 on :${ports.v2}`)
-    console.log(`statistics on http://127.0.0.1:${ports.admin}/stats, Ctrl-C ends everything\n`)
+    console.log(`statistics on ${admin}/stats, Ctrl-C ends everything\n`)
     return await show(ports.proxy, seconds)
   } finally {
     await end(proxy)
@@ -105,10 +107,10 @@ function startProxy(ports: typeof PORTS, folder: string): ChildProcess {
 }
 
 /** Resolves when Meltemi says that it is ready, or when all is to end. */
-async function ready(adminPort: number): Promise<void> {
+async function ready(admin: string): Promise<void> {
   const deadlineMs = performance.now() + READY_TIMEOUT_MS
   while (!stop.signal.aborted) {
-    const isReady = await fetch(`http://127.0.0.1:${adminPort}/ready`, { signal: stop.signal }).then(
+    const isReady = await fetch(`${admin}/ready`, { signal: stop.signal }).then(
       ({ ok }) => ok,
       () => false,
     )
