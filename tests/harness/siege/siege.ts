@@ -152,9 +152,9 @@ class Attack implements Disposable {
   }
 
   static async prepare({ senders, readers }: SiegeOptions): Promise<Attack> {
-    const args = ['--conditions=meltemi-source', ATTACK, String(senders), String(readers)]
+    const args = ['--conditions=meltemi-source', '--single-threaded-gc', ATTACK, String(senders), String(readers)]
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    // who attacks has a machine of its own, and takes no time of this one
+    // who attacks has a machine of its own, and takes as little time of this one as can be
     setPriority(child.pid as number, constants.priority.PRIORITY_LOW)
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
     return new Attack(child, Number(line))

@@ -278,7 +278,8 @@ function onConnect(this: net.Socket): void {
 function onData(this: net.Socket, chunk: Buffer): void {
   const owner = ownerOf(this)
   if (chunk.length >= LARGE_CHUNK_BYTES) owner.reads.onRead(owner, chunk.length)
-  if (!owner.isLeaving) owner.handler?.onData(chunk)
+  if (owner.isLeaving) owner.forget(chunk)
+  else owner.handler?.onData(chunk)
 }
 
 function onEnd(this: net.Socket): void {

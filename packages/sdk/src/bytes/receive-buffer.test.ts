@@ -305,6 +305,23 @@ test('compact returns the chunk with the begin of a large message, unless a mess
   }
 })
 
+test('compact returns a chunk that was joined with the next one, once, unless a message is a view of it', () => {
+  for (const taken of [0, 100]) {
+    const buffer = new ReceiveBuffer()
+    const chunk = Buffer.alloc(64 * 1024, 1)
+    buffer.append(chunk)
+    const before = buffer.take(taken)
+    assert.equal(buffer.has(70_000 - taken), false)
+    assert.equal(buffer.compact(), undefined, 'it is not joined yet')
+    buffer.append(Buffer.alloc(70_000 - chunk.length, 2))
+    const message = buffer.take(70_000 - taken)
+    assert.notEqual(message.buffer, chunk.buffer)
+    assert.equal(buffer.compact(), taken === 0 ? chunk : undefined)
+    assert.equal(buffer.compact(), undefined)
+    assert.equal(before.length, taken)
+  }
+})
+
 test('clear forgets bytes, wish and search', () => {
   const buffer = filled([1, 2, 3])
   buffer.has(100)

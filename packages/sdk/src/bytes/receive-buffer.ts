@@ -42,6 +42,8 @@ export class ReceiveBuffer {
   #partBytes = 0
   /** The message that has begun has had a window of its length before, which was not its length: then with room for more. */
   #hasJoined = false
+  /** A chunk of which all was moved elsewhere, until `compact` returns it. */
+  #spent: Buffer | undefined
   // positions [#scanFrom, #scanEnd) hold no #scanByte
   #scanByte = NO_SCAN
   #scanFrom = 0
@@ -203,7 +205,9 @@ export class ReceiveBuffer {
       return this.#moveToParts()
     if (length > 0 && this.#window.length > COMPACT_BYTES && length < this.#window.length / 4)
       this.#move(Math.max(2 * length, 64))
-    return undefined
+    const spent = this.#spent
+    if (spent !== undefined) this.#spent = undefined
+    return spent
   }
 
   /** Framework: forgets all unread bytes. */
@@ -355,6 +359,8 @@ export class ReceiveBuffer {
     const window = Buffer.allocUnsafeSlow(capacity)
     this.#window.copy(window, 0, this.#start, this.#end)
     this.#giveBack()
+    // nobody has a view of what nothing was taken of
+    if (this.#owner === CHUNK && this.#start === 0) this.#spent = this.#window
     this.#end -= this.#start
     this.#start = 0
     this.#window = window
