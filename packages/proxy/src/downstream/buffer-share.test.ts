@@ -176,6 +176,22 @@ test('a flood beyond the limit is never more than a turn beyond it, and the last
   assert.equal(ended.length, 190)
 })
 
+test('what is closed makes room for others, who are read no faster for it', () => {
+  const ended: string[] = []
+  const { share, turn, clock } = setUp(20 * MIB)
+  const senders = Array.from({ length: 100 }, (_, n) => new Sender(String(n), share, 16 * MIB, ended))
+  for (const sender of senders) sender.send()
+  const bytesRead = () => CHUNK * senders.reduce((sum, { turns }) => sum + turns, 0)
+  while (share.usedBytes <= 20 * MIB) turn()
+  const before = bytesRead()
+  const endMs = clock.now() + 2000
+  while (clock.now() < endMs) turn()
+  assert.ok(ended.length > 0)
+  // a quarter of a mebibyte every 18 to 20 ms
+  const mib = (bytesRead() - before) / MIB
+  assert.ok(mib >= 20 && mib <= 30, `${mib} MiB in two seconds`)
+})
+
 test('closing is spread over turns', () => {
   const ended: string[] = []
   const { share, turn } = setUp(MIB)

@@ -4,7 +4,7 @@ import { RingBuffer } from '../util/ring-buffer.ts'
 /** What holds less does not count. */
 export const LARGE_BYTES: number = 32 * 1024
 /** What the runtime reads at once. */
-const READ_BYTES = 64 * 1024
+export const READ_BYTES: number = 64 * 1024
 /** Of large messages of all clients together, in one turn of the event loop: about a third of a millisecond. */
 const TURN_BYTES = 256 * 1024
 /**
@@ -47,6 +47,7 @@ export class BufferShare {
   readonly #nextTurn = (): void => this.#begin()
   #usedBytes = 0
   #turnBytes = 0
+  #turnMs = Number.NEGATIVE_INFINITY
   #isScheduled = false
   #timer: Timer | undefined
 
@@ -89,24 +90,31 @@ export class BufferShare {
     this.#schedule()
   }
 
-  /** 0: at once. */
+  /** Until large messages have their next turn; 0: now. Room that closing has made is not used up any faster. */
   #untilTurnMs(): number {
-    const pressure = (this.#usedBytes / this.#limitBytes - PRESSED_PART) / (1 - PRESSED_PART)
-    if (pressure <= 0 || this.#hasToClose()) return 0
-    return PRESSED_TURN_MS + pressure * (FULL_TURN_MS - PRESSED_TURN_MS)
+    const pressure = Math.min(1, (this.#usedBytes / this.#limitBytes - PRESSED_PART) / (1 - PRESSED_PART))
+    if (pressure <= 0) return 0
+    const leftMs = this.#turnMs + PRESSED_TURN_MS + pressure * (FULL_TURN_MS - PRESSED_TURN_MS) - this.#clock.now()
+    // timers know whole milliseconds only
+    return leftMs < 1 ? 0 : leftMs
   }
 
   #begin(): void {
-    this.#turnBytes = 0
     this.#isScheduled = false
     this.#timer = undefined
     this.#close()
+    if (this.#untilTurnMs() === 0) this.#read()
+    if (this.#waiting.length > 0 || this.#hasToClose()) this.#schedule()
+  }
+
+  #read(): void {
+    this.#turnBytes = 0
+    this.#turnMs = this.#clock.now()
     for (let room = TURN_BYTES; room > 0 && this.#usedBytes <= this.#limitBytes; ) {
       const holder = this.#waiting.shift()
-      if (holder === undefined) break
+      if (holder === undefined) return
       if (holder.readOn()) room -= READ_BYTES
     }
-    if (this.#waiting.length > 0 || this.#hasToClose()) this.#schedule()
   }
 
   #hasToClose(): boolean {
@@ -131,7 +139,7 @@ export class BufferShare {
   }
 
   #schedule(): void {
-    const delayMs = this.#untilTurnMs()
+    const delayMs = this.#hasToClose() ? 0 : this.#untilTurnMs()
     if (this.#isScheduled && (this.#timer === undefined || delayMs > 0)) return
     this.#isScheduled = true
     this.#timer?.cancel()

@@ -3,7 +3,7 @@ import type { Socket, SocketHandler } from '../net/network.ts'
 import { tryDecode } from '../net/try-decode.ts'
 import { FAILURES, failure, printId } from '../observe/failure-table.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
-import { type BufferHolder, LARGE_BYTES } from './buffer-share.ts'
+import { type BufferHolder, LARGE_BYTES, READ_BYTES } from './buffer-share.ts'
 import type { Client } from './client.ts'
 import { ClientWriter, type WriterOwner } from './client-writer.ts'
 import { type DeadlineOwner, Deadlines } from './deadlines.ts'
@@ -148,7 +148,9 @@ export class DownstreamConnection
   }
 
   readOn(): boolean {
-    if (!this.#isClosed) this.#unpause(Pause.Turn)
+    if (this.#isClosed) return false
+    this.#unpause(Pause.Turn)
+    this.#count()
     return !this.#isClosed && !this.#reading.isPaused
   }
 
@@ -387,10 +389,13 @@ export class DownstreamConnection
     this.#count()
     if (this.#isClosed || this.#reading.isPaused || this.listener.buffers.mayReadOn(bytes, this)) return
     this.#reading.pause(Pause.Turn)
+    this.#count()
   }
 
+  /** While it waits for its turn, the runtime has read ahead once. */
   #count(): void {
-    if (!this.#isClosed) this.listener.buffers.count(this, this.bufferedBytes)
+    const aheadBytes = this.#reading.isPausedFor(Pause.Turn) ? READ_BYTES : 0
+    if (!this.#isClosed) this.listener.buffers.count(this, this.bufferedBytes + aheadBytes)
   }
 
   #decode(): void {

@@ -191,6 +191,9 @@ class NodeSocket implements Socket {
   }
 
   destroy(reset = false): void {
+    this.isLeaving = true
+    // what was read ahead is freed now
+    if (this.#socket.readableLength >= LARGE_CHUNK_BYTES) this.#socket.read()
     if (reset) this.#raw.resetAndDestroy()
     if (!reset || this.#raw !== this.#socket) this.#socket.destroy()
   }
