@@ -105,6 +105,8 @@ export async function runCommand(args: readonly string[], options: MeltemiOption
   child.stderr?.on('data', (chunk) => {
     result.errors += String(chunk)
   })
+  // one that could not be started, or has ended, takes no input: its own end says why
+  child.stdin?.on('error', () => {})
   child.stdin?.end(options.input ?? '')
   const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_TIMEOUT_MS)
   const [code] = (await once(child, 'close')) as [number | null]
