@@ -66,6 +66,26 @@ test('a peer that does not finish is waited for no longer than some seconds', as
   }
 })
 
+test('what was read ahead of sockets that wait is freed when they are destroyed, and not some time later', async () => {
+  const sent = Buffer.alloc(256 * 1024)
+  const count = 50
+  const held = () => process.memoryUsage().arrayBuffers
+  const before = held()
+  const pairs = await Promise.all(Array.from({ length: count }, connectPair))
+  for (const { socket, peer } of pairs) {
+    socket.pause()
+    peer.on('error', () => {})
+    peer.write(sent)
+  }
+  await until(() => held() - before > (count * sent.length) / 8)
+  for (const { socket } of pairs) socket.destroy()
+  const left = held() - before
+  assert.ok(left < (count * sent.length) / 32, `${left} bytes`)
+  for (const { peer } of pairs) peer.destroy()
+  await until(() => pairs.every(({ heard }) => heard.includes('close')))
+  for (const { heard } of pairs) assert.deepEqual(heard, ['close'])
+})
+
 test('a connection that cannot be made ends in onClose with the reason, and nothing else is heard', async () => {
   const closed = Promise.withResolvers<Error | undefined>()
   const heard: string[] = []

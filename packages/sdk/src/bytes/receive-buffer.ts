@@ -215,6 +215,7 @@ export class ReceiveBuffer {
     if (this.#partBytes > 0) this.#dropParts()
     this.#giveBack()
     this.#empty()
+    this.#spent = undefined
   }
 
   /** The window, of which nothing is unread. */

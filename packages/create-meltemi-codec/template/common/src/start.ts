@@ -108,16 +108,16 @@ function startProxy(ports: typeof PORTS, folder: string): ChildProcess {
 
 /** Resolves when Meltemi says that it is ready, or when all is to end. */
 async function ready(admin: string): Promise<void> {
-  const deadlineMs = performance.now() + READY_TIMEOUT_MS
-  while (!stop.signal.aborted) {
-    const isReady = await fetch(`${admin}/ready`, { signal: stop.signal }).then(
+  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(READY_TIMEOUT_MS)])
+  while (!signal.aborted) {
+    const isReady = await fetch(`${admin}/ready`, { signal }).then(
       ({ ok }) => ok,
       () => false,
     )
     if (isReady) return
-    if (performance.now() > deadlineMs) throw new Error('Meltemi is not ready')
     await sleep(50)
   }
+  if (!stop.signal.aborted) throw new Error('Meltemi is not ready')
   assertNotEnded()
 }
 
