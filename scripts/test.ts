@@ -111,6 +111,7 @@ const TIMED: readonly string[] = [
   'tests/e2e/local-rate-limit-over-workers.test.ts',
   'tests/e2e/overload.test.ts',
   'tests/e2e/reload-under-load.test.ts',
+  'tests/e2e/route-change.test.ts',
   'tests/e2e/siege.test.ts',
   'tests/e2e/steady-memory.test.ts',
   'tests/e2e/workers.test.ts',

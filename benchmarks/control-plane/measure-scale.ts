@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ControlPlaneProcess, startControlPlaneProcess } from '../../tests/harness/control-plane-process.ts'
 import { readCpuMs, readRssBytes } from '../load/process-usage.ts'
+import { median } from '../statistics.ts'
 import { delay } from '../with-meltemi.ts'
 import { Fleet } from './fleet.ts'
 import type { ProxyPlan } from './fleet-orders.ts'
@@ -23,7 +24,7 @@ export interface ScalePlan extends MeshSize {
   readonly proxies: number
   /** Services that each of them is interested in. */
   readonly scope: number
-  /** Of each kind. */
+  /** Of each kind; a multiple of 5. */
   readonly changes: number
   /** Further proxies that stop reading; 0: this is not measured. */
   readonly silent: number
@@ -47,6 +48,8 @@ export interface ScaleResult {
 
 export interface ChangeResult {
   readonly cpuMs: number
+  /** The median over a few changes at a time: without what comes once in many, as a collection of the whole heap does. */
+  readonly usualCpuMs: number
   /** Responses that proxies got of each change. */
   readonly responses: number
 }
@@ -68,6 +71,7 @@ export interface StormResult {
 
 /** Far enough apart for each to be put through alone, with the count of who has it. */
 const CHANGE_INTERVAL_MS = 700
+const FEW_CHANGES = 5
 const SETTLE_MS = 1_500
 /** Until the engine has compiled what a change runs through. */
 const WARM_UP_CHANGES = 40
@@ -173,23 +177,29 @@ interface Changes {
 async function measureChanges(changes: Changes, state: (index: number) => ServiceState): Promise<ChangeResult> {
   const { plan, fleet, controlPlane, idleCpuMsPerSecond } = changes
   const before = await fleet.count()
-  const [startedMs, startedCpuMs] = [performance.now(), readCpuMs([controlPlane.pid])]
-  await changeSome(changes, { count: plan.changes, state })
-  const seconds = (performance.now() - startedMs) / 1000
-  const cpuMs = readCpuMs([controlPlane.pid]) - startedCpuMs - seconds * idleCpuMsPerSecond
+  const cpuMs: number[] = []
+  for (let first = 0; first < plan.changes; first += FEW_CHANGES) {
+    const [startedMs, startedCpuMs] = [performance.now(), readCpuMs([controlPlane.pid])]
+    await changeSome(changes, { first, count: FEW_CHANGES, state })
+    const seconds = (performance.now() - startedMs) / 1000
+    cpuMs.push((readCpuMs([controlPlane.pid]) - startedCpuMs - seconds * idleCpuMsPerSecond) / FEW_CHANGES)
+  }
   const after = await fleet.count()
-  return { cpuMs: cpuMs / plan.changes, responses: (after.responses - before.responses) / plan.changes }
+  const responses = (after.responses - before.responses) / (cpuMs.length * FEW_CHANGES)
+  const meanCpuMs = cpuMs.reduce((sum, each) => sum + each, 0) / cpuMs.length
+  return { cpuMs: meanCpuMs, usualCpuMs: median(cpuMs), responses }
 }
 
 interface SomeChanges {
+  readonly first?: number
   readonly count: number
   readonly state: (index: number) => ServiceState
 }
 
 /** Of services one after the other. */
-async function changeSome({ plan, mesh }: Changes, { count, state }: SomeChanges): Promise<void> {
+async function changeSome({ plan, mesh }: Changes, { first = 0, count, state }: SomeChanges): Promise<void> {
   const { services, endpoints } = plan
-  for (let index = 0; index < count; index++) {
+  for (let index = first; index < first + count; index++) {
     writeService(mesh, { service: (index * 7) % services, endpoints, state: state(index) })
     await delay(CHANGE_INTERVAL_MS)
   }

@@ -130,19 +130,19 @@ function everyAcceptedMessage(): Json {
           lb_policy: 'RING_HASH',
           ring_hash_lb_config: { minimum_ring_size: 100, maximum_ring_size: 1000 },
         }),
-        cluster('two', { lb_policy: 'MAGLEV', maglev_lb_config: { table_size: 251 } }),
-        cluster('three', { lb_policy: 'LEAST_REQUEST', least_request_lb_config: leastRequest() }, false),
-        cluster('round', { round_robin_lb_config: { slow_start_config: slowStart() } }, false),
-        cluster('subsets', { lb_subset_config: subsetConfig() }, false),
+        plainCluster('two', { lb_policy: 'MAGLEV', maglev_lb_config: { table_size: 251 } }),
+        plainCluster('three', { lb_policy: 'LEAST_REQUEST', least_request_lb_config: leastRequest() }),
+        plainCluster('round', { round_robin_lb_config: { slow_start_config: slowStart() } }),
+        plainCluster('subsets', { lb_subset_config: subsetConfig() }),
         edsCluster(),
         socketCluster(),
-        cluster('tls', tlsOfCluster(), false),
-        cluster('four', { http2_protocol_options: {}, common_lb_config: { zone_aware_lb_config: zoneAware() } }, false),
-        cluster('asked', { health_checks: [healthCheck({ custom_health_check: codecCheck() })] }, false),
-        cluster('checked', { health_checks: [healthCheck({ tcp_health_check: tcpCheck() })] }, false),
-        cluster('five', { common_lb_config: { locality_weighted_lb_config: {} } }, false),
+        plainCluster('tls', tlsOfCluster()),
+        plainCluster('four', { http2_protocol_options: {}, common_lb_config: { zone_aware_lb_config: zoneAware() } }),
+        plainCluster('asked', { health_checks: [healthCheck({ custom_health_check: codecCheck() })] }),
+        plainCluster('checked', { health_checks: [healthCheck({ tcp_health_check: tcpCheck() })] }),
+        plainCluster('five', { common_lb_config: { locality_weighted_lb_config: {} } }),
         ...policies().map((policy, at) =>
-          cluster(`policy${at}`, { load_balancing_policy: { policies: [policy] } }, false),
+          plainCluster(`policy${at}`, { load_balancing_policy: { policies: [policy] } }),
         ),
       ],
     },
@@ -536,9 +536,9 @@ function everyLogFilter(): Json {
 }
 
 function rdsListener(): Json {
-  const { route_config: _, ...proxy } = metaProtocolProxy() as { route_config: unknown }
+  const { '@type': type, stat_prefix, protocol } = metaProtocolProxy()
   const rds = { route_config_name: 'routes', config_source: { ads: {} } }
-  const typed_config = { ...proxy, rds, tracing: tracing(tracer(otlpOverHttp())) }
+  const typed_config = { '@type': type, stat_prefix, protocol, rds, tracing: tracing(tracer(otlpOverHttp())) }
   return {
     name: 'rds',
     address: address('127.0.0.1', 9092),
@@ -736,6 +736,7 @@ function tcpListener(): Json {
   }
 }
 
+/** With everything that clusters may have. */
 function cluster(name: string, settings: Json, isHashing = true): Json {
   const common_lb_config = {
     healthy_panic_threshold: { value: 10 },
@@ -777,6 +778,13 @@ function cluster(name: string, settings: Json, isHashing = true): Json {
     },
     ...settings,
   }
+}
+
+/** With no more than its kind needs: what all of them may have is tried on the others. */
+function plainCluster(name: string, settings: Json): Json {
+  const lb_endpoints = [{ endpoint: { address: address('127.0.0.1', 9000) } }]
+  const load_assignment = { cluster_name: name, endpoints: [{ lb_endpoints, load_balancing_weight: 5 }] }
+  return { name, type: 'STRICT_DNS', load_assignment, ...settings }
 }
 
 function address(host: string, port: number): Json {
