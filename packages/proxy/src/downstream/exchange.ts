@@ -14,7 +14,7 @@ import type { Chain } from '../filters/chain.ts'
 import type { ExchangeChain } from '../filters/exchange-chain.ts'
 import type { Mirroring } from '../filters/mirror/mirroring.ts'
 import type { EndedExchange } from '../filters/proxy-filter.ts'
-import type { FollowedAttempt } from '../filters/router/followed-attempt.ts'
+import type { Attempt } from '../filters/router/attempt.ts'
 import { keepSmall } from '../filters/router/keep-small.ts'
 import type { PickRequest } from '../filters/router/pick-request.ts'
 import { Retries } from '../filters/router/retries.ts'
@@ -252,7 +252,7 @@ export class Exchange implements RouterContext, RouteInfo, TimerNode, EndedExcha
     return span
   }
 
-  follow(first: FollowedAttempt): Retries {
+  follow(first: Attempt): Retries {
     this.retries = new Retries(this, first)
     return this.retries
   }

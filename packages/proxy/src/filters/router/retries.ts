@@ -1,14 +1,15 @@
 import { Affinity, type Failure, MessageType, type Metadata } from '@meltemi/sdk'
 import { FAILURES, failure } from '../../observe/failure-table.ts'
 import { type RetryPolicy, TryEnd } from '../../routing/retry-policy.ts'
+import type { CompiledRoute } from '../../routing/route.ts'
 import type { Cluster } from '../../upstream/cluster.ts'
 import type { ClusterContext } from '../../upstream/context.ts'
 import type { Endpoint } from '../../upstream/endpoint.ts'
 import { LimitKind, type Limits } from '../../upstream/limits.ts'
 import { Backoff } from '../../util/backoff.ts'
 import type { TimerNode } from '../../util/timer-wheel.ts'
+import { Attempt } from './attempt.ts'
 import { dialectOf } from './dialect-of.ts'
-import { FollowedAttempt } from './followed-attempt.ts'
 import { keepSmall } from './keep-small.ts'
 import type { RouterContext } from './router-context.ts'
 import { TriedEndpoints, type TriedParts } from './tried-endpoints.ts'
@@ -49,8 +50,8 @@ export class Retries implements TimerNode {
   isLimitExceeded = false
   readonly #parts: RetryParts
   /** Under way, besides the one that was begun last: with hedging only; null: there never were any. */
-  #others: FollowedAttempt[] | null = null
-  #last: FollowedAttempt | null = null
+  #others: Attempt[] | null = null
+  #last: Attempt | null = null
   #firstEndpoint: Endpoint | null = null
   /** null: no other one was looked for. */
   #endpoints: TriedEndpoints | null = null
@@ -61,11 +62,13 @@ export class Retries implements TimerNode {
   #hasReply = false
   #isOver = false
 
-  constructor(context: RouterContext, first: FollowedAttempt) {
-    const { route, criteria } = first
+  constructor(context: RouterContext, first: Attempt) {
+    const { criteria } = first
+    // only one that a route with a policy sends is followed, and that goes to an endpoint
+    const route = first.route as CompiledRoute
     this.#parts = { context, route, policy: route.retry as RetryPolicy, criteria }
     this.#last = first
-    this.#firstEndpoint = first.endpoint
+    this.#firstEndpoint = first.endpoint as Endpoint
   }
 
   /** Tries at the same time as the first, where the policy wants some. */
@@ -79,7 +82,7 @@ export class Retries implements TimerNode {
   }
 
   /** Whether the exchange gets this reply; else another one may come. */
-  admits(attempt: FollowedAttempt, reply: Metadata): boolean {
+  admits(attempt: Attempt, reply: Metadata): boolean {
     if (this.#hasReply) return true
     const end = reply.last ? this.#parts.policy.endOf(reply) : 0
     if (end !== 0 && this.#isReplaced(attempt, end)) return false
@@ -90,20 +93,20 @@ export class Retries implements TimerNode {
     return true
   }
 
-  #succeeded({ slot, cluster }: FollowedAttempt): void {
+  #succeeded({ slot, cluster }: Attempt): void {
     this.isLimitExceeded = false
     if (slot !== null) cluster.context.stats.rqRetrySuccess.add(1)
   }
 
   /** The try has come to nothing. */
-  onFailed(attempt: FollowedAttempt, cause: Failure, end: number): void {
+  onFailed(attempt: Attempt, cause: Failure, end: number): void {
     if (this.#isOver || (!this.#hasReply && this.#isReplaced(attempt, end))) return
     this.end()
     this.#parts.context.fail(cause)
   }
 
   /** It has taken its time. */
-  onTryTimeout(attempt: FollowedAttempt): void {
+  onTryTimeout(attempt: Attempt): void {
     const { policy, context } = this.#parts
     attempt.cluster.context.stats.rqPerTryTimeout.add(1)
     // it goes on: whoever replies first counts
@@ -155,7 +158,7 @@ export class Retries implements TimerNode {
   }
 
   /** Whether others are under way, or there will be another try. */
-  #isReplaced(attempt: FollowedAttempt, end: number): boolean {
+  #isReplaced(attempt: Attempt, end: number): boolean {
     this.#forget(attempt)
     if (this.#last !== null || this.timerNext !== null) return true
     if (!this.#isWanted(attempt.cluster, end)) return false
@@ -256,7 +259,7 @@ export class Retries implements TimerNode {
 
   #start(cluster: Cluster, endpoint: Endpoint, slot: Limits): void {
     const { context } = this.#parts
-    const attempt = new FollowedAttempt(context, cluster, endpoint, this.#parts.route)
+    const attempt = new Attempt(context, cluster, endpoint, this.#parts.route)
     attempt.slot = slot
     this.attempts++
     this.#tried.add(endpoint)
@@ -273,14 +276,14 @@ export class Retries implements TimerNode {
     }
   }
 
-  #forget(attempt: FollowedAttempt): void {
+  #forget(attempt: Attempt): void {
     const at = this.#others?.indexOf(attempt) ?? -1
     if (at >= 0) this.#others?.splice(at, 1)
     else if (this.#last === attempt) this.#last = this.#others?.pop() ?? null
     if (this.#last !== null) this.#parts.context.attempt = this.#last
   }
 
-  #giveUpAllBut(winner: FollowedAttempt | null): void {
+  #giveUpAllBut(winner: Attempt | null): void {
     const [last, others] = [this.#last, this.#others]
     this.#last = winner
     this.#others = null

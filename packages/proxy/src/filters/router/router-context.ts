@@ -9,7 +9,7 @@ import type { ThreadContext } from '../../upstream/context.ts'
 import type { UpstreamProtocol } from '../../upstream/protocol.ts'
 import type { Target } from '../../upstream/target.ts'
 import type { Mirroring } from '../mirror/mirroring.ts'
-import type { FollowedAttempt } from './followed-attempt.ts'
+import type { Attempt } from './attempt.ts'
 import type { PickRequest } from './pick-request.ts'
 import type { Retries } from './retries.ts'
 
@@ -39,7 +39,7 @@ export interface RouterContext extends FilterContext {
   /** Milliseconds that are left of the request's time; Infinity: it has no end. */
   readonly timeLeftMs: number
   /** There may be another try than this one from now on. */
-  follow(first: FollowedAttempt): Retries
+  follow(first: Attempt): Retries
   setRoute(route: CompiledRoute, cluster: string): void
   /** Begins the span of a try, whose service is told of it; null: the request is not traced. */
   beginTry(cluster: string): TrySpan | null

@@ -7,7 +7,6 @@ import { LimitKind } from '../../upstream/limits.ts'
 import { mirrorRequest } from '../mirror/mirror-request.ts'
 import { Attempt } from './attempt.ts'
 import { dialectOf } from './dialect-of.ts'
-import { FollowedAttempt } from './followed-attempt.ts'
 import { canRetry } from './retries.ts'
 import type { RouterContext } from './router-context.ts'
 
@@ -56,7 +55,7 @@ function sendTo(context: RouterContext, route: CompiledRoute, cluster: Cluster):
     return false
   }
   if (pinned !== null) {
-    const attempt = new Attempt(context, cluster, pinned.pool.endpoint)
+    const attempt = new Attempt(context, cluster, pinned.pool.endpoint, null)
     context.attempt = attempt
     attempt.startOn(pinned)
     return true
@@ -76,8 +75,8 @@ function sendTo(context: RouterContext, route: CompiledRoute, cluster: Cluster):
 }
 
 function createAttempt(context: RouterContext, route: CompiledRoute, cluster: Cluster, endpoint: Endpoint): Attempt {
-  if (route.retry === null || !canRetry(context)) return new Attempt(context, cluster, endpoint)
-  const attempt = new FollowedAttempt(context, cluster, endpoint, route)
+  if (route.retry === null || !canRetry(context)) return new Attempt(context, cluster, endpoint, null)
+  const attempt = new Attempt(context, cluster, endpoint, route)
   // what goes to one endpoint is followed when it has failed
   if (route.retry.hedge !== null) context.follow(attempt)
   return attempt
