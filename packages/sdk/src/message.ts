@@ -3,6 +3,8 @@
  * asks a codec to change. Numbers are those of the MetaProtocol reference, so logs and dumps agree with it.
  */
 
+import { textOf } from './bytes/short-texts.ts'
+
 /** What a message is. `decode` finds it preset and changes it where the protocol has more than requests and replies. */
 export const MessageType = {
   /** Wants a reply. */
@@ -203,7 +205,7 @@ export class Metadata {
   #text(pairs: (string | number)[], at: number): string {
     const value = pairs[at + 1] as string | number
     if (typeof value === 'string') return value
-    const text = this.message.toString('utf8', value, pairs[at + 2] as number)
+    const text = textOf(this.message, value, pairs[at + 2] as number)
     pairs[at + 1] = text
     pairs[at + 2] = DECODED
     return text
