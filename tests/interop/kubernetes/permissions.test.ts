@@ -36,6 +36,7 @@ describe('the permissions of deploy/manifests/permissions.yaml', { timeout: 240_
       kubernetes.kubectl(['apply', '-f', '-'], greeterRouter({ v1: 100 }))
       const accepted = ['get', 'metarouter', 'greeter', '-o', 'jsonpath={.status.conditions[0].type}']
       await eventually('it writes status', () => kubernetes.kubectl(accepted) === 'Accepted')
+      await eventually('it says what is wrong', () => controlPlane.process.errors.endsWith('\n'))
       // and nothing is said of what the API server has by itself
       const said = controlPlane.process.errors.trimEnd().split('\n')
       assert.equal(said.length, 1, controlPlane.process.errors)
