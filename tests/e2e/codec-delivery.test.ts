@@ -344,7 +344,7 @@ describe('a codec that comes with its resource', () => {
     scene.write(PROTOCOL, protocol(`file:${large.file}`, large.digest))
     await until(async () => (await scene.status()).status === 'False', 'the status')
     assert.match((await scene.status()).message, /has more than 4194304 bytes; the one before stays in force/)
-    assert.match(scene.controlPlane?.process.errors ?? '', /has more than 4194304 bytes/)
+    await until(async () => /has more than 4194304 bytes/.test(scene.controlPlane?.process.errors ?? ''), 'the line in the log')
     assert.equal(await scene.version(), 1)
   })
 })
