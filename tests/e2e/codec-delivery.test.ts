@@ -344,7 +344,10 @@ describe('a codec that comes with its resource', () => {
     scene.write(PROTOCOL, protocol(`file:${large.file}`, large.digest))
     await until(async () => (await scene.status()).status === 'False', 'the status')
     assert.match((await scene.status()).message, /has more than 4194304 bytes; the one before stays in force/)
-    await until(async () => /has more than 4194304 bytes/.test(scene.controlPlane?.process.errors ?? ''), 'the line in the log')
+    await until(
+      async () => /has more than 4194304 bytes/.test(scene.controlPlane?.process.errors ?? ''),
+      'the line in the log',
+    )
     assert.equal(await scene.version(), 1)
   })
 })
