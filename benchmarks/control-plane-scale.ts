@@ -67,7 +67,7 @@ function plans(): readonly ScalePlan[] {
     allProxies.map((proxies) => {
       const isLargest = services === Math.max(...allServices) && proxies === Math.max(...allProxies)
       const silent = isLargest ? Number(values.silent) : 0
-      return { services, endpoints, proxies, scope: Math.min(scope, services), changes, silent }
+      return { services, endpoints, proxies, scope: Math.min(scope, services), changes, routeChanges: changes, silent }
     }),
   )
 }
@@ -103,7 +103,7 @@ function formatRow({ plan, endpointChange, routeChange, storm, ...start }: Scale
   const cells = [
     ...[plan.services, plan.proxies],
     ...[toSeconds(start.readyMs), toSeconds(start.syncedMs), toSeconds(start.startCpuMs), toMib(start.peakRssBytes)],
-    ...[endpointChange.cpuMs.toFixed(1), routeChange.cpuMs.toFixed(1), routeChange.responses.toFixed(0)],
+    ...[endpointChange.cpuMs.toFixed(1), routeChange?.cpuMs.toFixed(1) ?? '', endpointChange.responses.toFixed(0)],
     ...[toSeconds(storm.syncedMs), toMib(storm.peakRssBytes)],
   ]
   return `| ${cells.join(' | ')} |`

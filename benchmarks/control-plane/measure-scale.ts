@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ControlPlaneProcess, startControlPlaneProcess } from '../../tests/harness/control-plane-process.ts'
 import { readCpuMs, readRssBytes } from '../load/process-usage.ts'
-import { median } from '../statistics.ts'
 import { delay } from '../with-meltemi.ts'
 import { Fleet } from './fleet.ts'
 import type { ProxyPlan } from './fleet-orders.ts'
@@ -24,8 +23,10 @@ export interface ScalePlan extends MeshSize {
   readonly proxies: number
   /** Services that each of them is interested in. */
   readonly scope: number
-  /** Of each kind; a multiple of 5. */
+  /** Of an endpoint. */
   readonly changes: number
+  /** 0: these are not measured. */
+  readonly routeChanges: number
   /** Further proxies that stop reading; 0: this is not measured. */
   readonly silent: number
 }
@@ -41,15 +42,13 @@ export interface ScaleResult {
   /** CPU of the process, all threads. */
   readonly idleCpuMsPerSecond: number
   readonly endpointChange: ChangeResult
-  readonly routeChange: ChangeResult
+  readonly routeChange: ChangeResult | undefined
   readonly silence: SilenceResult | undefined
   readonly storm: StormResult
 }
 
 export interface ChangeResult {
   readonly cpuMs: number
-  /** The median over a few changes at a time: without what comes once in many, as a collection of the whole heap does. */
-  readonly usualCpuMs: number
   /** Responses that proxies got of each change. */
   readonly responses: number
 }
@@ -71,7 +70,6 @@ export interface StormResult {
 
 /** Far enough apart for each to be put through alone, with the count of who has it. */
 const CHANGE_INTERVAL_MS = 700
-const FEW_CHANGES = 5
 const SETTLE_MS = 1_500
 /** Until the engine has compiled what a change runs through. */
 const WARM_UP_CHANGES = 40
@@ -101,11 +99,13 @@ export async function measureScale(plan: ScalePlan): Promise<ScaleResult> {
     const idleCpuMsPerSecond = await measureIdle(controlPlane)
     const changes = { plan, mesh, fleet, controlPlane, idleCpuMsPerSecond }
     await changeSome(changes, { count: WARM_UP_CHANGES, state: () => ({ firstEndpoint: 99, canary: 10 }) })
-    const endpointChange = await measureChanges(changes, (index) => ({ firstEndpoint: 2 + (index % 90), canary: 10 }))
-    const routeChange = await measureChanges(changes, (index) => ({
-      firstEndpoint: 2 + (index % 90),
-      canary: 11 + (index % 80),
-    }))
+    const endpointChange = await measureChanges(changes, {
+      count: plan.changes,
+      state: (index) => ({ firstEndpoint: 2 + (index % 90), canary: 10 }),
+    })
+    const changed = (index: number) => ({ firstEndpoint: 2 + (index % 90), canary: 11 + (index % 80) })
+    const routes = { count: plan.routeChanges, state: changed }
+    const routeChange = routes.count === 0 ? undefined : await measureChanges(changes, routes)
     const silence = plan.silent === 0 ? undefined : await measureSilence(changes)
     await controlPlane[Symbol.asyncDispose]()
     writeAll(mesh, plan, 99)
@@ -174,32 +174,26 @@ interface Changes {
   readonly idleCpuMsPerSecond: number
 }
 
-async function measureChanges(changes: Changes, state: (index: number) => ServiceState): Promise<ChangeResult> {
-  const { plan, fleet, controlPlane, idleCpuMsPerSecond } = changes
+async function measureChanges(changes: Changes, some: SomeChanges): Promise<ChangeResult> {
+  const { fleet, controlPlane, idleCpuMsPerSecond } = changes
   const before = await fleet.count()
-  const cpuMs: number[] = []
-  for (let first = 0; first < plan.changes; first += FEW_CHANGES) {
-    const [startedMs, startedCpuMs] = [performance.now(), readCpuMs([controlPlane.pid])]
-    await changeSome(changes, { first, count: FEW_CHANGES, state })
-    const seconds = (performance.now() - startedMs) / 1000
-    cpuMs.push((readCpuMs([controlPlane.pid]) - startedCpuMs - seconds * idleCpuMsPerSecond) / FEW_CHANGES)
-  }
+  const [startedMs, startedCpuMs] = [performance.now(), readCpuMs([controlPlane.pid])]
+  await changeSome(changes, some)
+  const seconds = (performance.now() - startedMs) / 1000
+  const cpuMs = readCpuMs([controlPlane.pid]) - startedCpuMs - seconds * idleCpuMsPerSecond
   const after = await fleet.count()
-  const responses = (after.responses - before.responses) / (cpuMs.length * FEW_CHANGES)
-  const meanCpuMs = cpuMs.reduce((sum, each) => sum + each, 0) / cpuMs.length
-  return { cpuMs: meanCpuMs, usualCpuMs: median(cpuMs), responses }
+  return { cpuMs: cpuMs / some.count, responses: (after.responses - before.responses) / some.count }
 }
 
 interface SomeChanges {
-  readonly first?: number
   readonly count: number
   readonly state: (index: number) => ServiceState
 }
 
 /** Of services one after the other. */
-async function changeSome({ plan, mesh }: Changes, { first = 0, count, state }: SomeChanges): Promise<void> {
+async function changeSome({ plan, mesh }: Changes, { count, state }: SomeChanges): Promise<void> {
   const { services, endpoints } = plan
-  for (let index = first; index < first + count; index++) {
+  for (let index = 0; index < count; index++) {
     writeService(mesh, { service: (index * 7) % services, endpoints, state: state(index) })
     await delay(CHANGE_INTERVAL_MS)
   }

@@ -7,7 +7,7 @@ import { measureScale, type ScaleResult } from '../../benchmarks/control-plane/m
 const SIZE = { services: 1_000, endpoints: 10, proxies: 500, scope: 50 }
 const TIMEOUT_MS = 300_000
 
-test('1,000 services reach 500 proxies in 20 s and 1 GiB, and a change of an endpoint usually costs 20 ms of CPU', {
+test('1,000 services reach 500 proxies in 20 s and 1 GiB, and a change of an endpoint costs 20 ms of CPU', {
   timeout: TIMEOUT_MS,
 }, async () => {
   // once more when it was too much: other programs of the machine can hold up one run, and hardly two
@@ -20,10 +20,11 @@ test('1,000 services reach 500 proxies in 20 s and 1 GiB, and a change of an end
 })
 
 function measure(): Promise<ScaleResult> {
-  return measureScale({ ...SIZE, changes: 15, silent: 0 })
+  // so many that one of them bears no more than its part of a collection of the whole heap
+  return measureScale({ ...SIZE, changes: 40, routeChanges: 0, silent: 0 })
 }
 
 function isGood({ syncedMs, peakRssBytes, endpointChange, storm }: ScaleResult): boolean {
   const rssBytes = Math.max(peakRssBytes, storm.peakRssBytes)
-  return syncedMs <= 20_000 && rssBytes <= 2 ** 30 && endpointChange.usualCpuMs <= 20
+  return syncedMs <= 20_000 && rssBytes <= 2 ** 30 && endpointChange.cpuMs <= 20
 }

@@ -1,5 +1,6 @@
 /** `meltemi control-plane`: resources in, configuration for proxies out. */
 
+import { setFlagsFromString } from 'node:v8'
 import type { ControlPlaneOptions } from '@meltemi/control-plane'
 import { Command } from 'commander'
 import type { Console } from '../console.ts'
@@ -80,6 +81,9 @@ async function runControlPlane(
   flags: ControlPlaneFlags,
   console: Console,
 ): Promise<number> {
+  // Else V8 lets a heap that changes slowly grow by a tenth before it goes through all of it again, which is a quarter of
+  // what a change costs in a large mesh.
+  setFlagsFromString('--heap-growing-percent=50')
   const { startControlPlane } = await import('@meltemi/control-plane')
   const { serveUntilSignal } = await import('./serve-until-signal.ts')
   return serveUntilSignal(async () => {

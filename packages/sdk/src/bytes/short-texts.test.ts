@@ -38,3 +38,10 @@ test('what comes again in other bytes is the same text, also behind others of it
     assert.equal(textOf(bytes, 2 + name.length, bytes.length), name)
   }
 })
+
+test('what is not there is left out', () => {
+  const bytes = Buffer.from('echo')
+  for (let start = -3; start < 8; start++) {
+    for (let end = -3; end < 80; end++) assert.equal(textOf(bytes, start, end), bytes.toString('utf8', start, end))
+  }
+})
