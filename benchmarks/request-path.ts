@@ -8,18 +8,14 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { V8_FLAGS } from '@meltemi/proxy'
 import { formatRatio, ratioOf } from './ratio.ts'
 import { median } from './statistics.ts'
 
 const SLICE_MS = 120
 const WARM_UP_MS = 1500
 /** A young generation like that of a worker, nothing in the old one by mistake, and V8's flags as a proxy sets them. */
-const NODE_ARGS = [
-  '--conditions=meltemi-source',
-  '--max-semi-space-size=8',
-  '--no-allocation-site-pretenuring',
-  '--max-inlined-bytecode-size-cumulative=6000',
-]
+const NODE_ARGS = ['--conditions=meltemi-source', '--max-semi-space-size=8', ...V8_FLAGS]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

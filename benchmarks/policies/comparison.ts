@@ -13,7 +13,7 @@ import { type Ratio, ratioOf } from '../ratio.ts'
 import { median } from '../statistics.ts'
 
 /** V8 may compile the same code better or worse: what one process is lucky with must not decide. */
-export const ROUNDS_A_PROCESS = 10
+export const ROUNDS_A_PROCESS = 5
 /** Of each process, before anything is measured. */
 const WARM_UP_MS = 1500
 

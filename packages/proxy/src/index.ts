@@ -25,3 +25,4 @@ export {
 export { startProxy } from './start-proxy.ts'
 export { type LimitShare, SharedLimits } from './upstream/shared-limits.ts'
 export { createRandom, type Random, SeededRandom } from './util/random.ts'
+export { V8_FLAGS } from './v8-flags.ts'

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { createLogger, MergedRegistry, systemClock, tryParseLogLevel } from '@meltemi/runtime'
 import { choosePorts } from './choose-ports.ts'
 import { ClusterTls } from './config/cluster-tls.ts'
@@ -13,16 +12,13 @@ import { Exporters } from './observe/export/exporters.ts'
 import { MemoryBudget } from './observe/memory-budget.ts'
 import type { ProxyOptions, RunningProxy } from './proxy-options.ts'
 import { ProxyProcess } from './proxy-process.ts'
+import { setV8Flags } from './v8-flags.ts'
 import { Workers } from './workers.ts'
 import { withoutWaiting, XdsConfig } from './xds-config.ts'
 
 /** Starts all threads and the admin server; rejects, with nothing left running, when any part cannot start. */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  // Else V8 may take what happens to survive a collection under load for long-lived, and puts a part of each request into
-  // the old space for as long as the process runs: half as much time again for each, and three times the memory.
-  setFlagsFromString('--no-allocation-site-pretenuring')
-  // V8 stops putting functions into one another after 920 bytes of their code, in the middle of the path of a request.
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=6000')
+  setV8Flags()
   const logger = createLogger({ level: tryParseLogLevel(options.logLevel) ?? 'info' })
   const metrics = new MergedRegistry()
   const inheritance = Inheritance.of(options.estate?.sockets ?? [])
