@@ -9,6 +9,7 @@ import { ROOT } from './workspace.ts'
 
 /** What takes long, or less than a second only if it is alone: `npm test` leaves it to a step of `.ci/run`. */
 const LONG: readonly string[] = [
+  'benchmarks/policies/cost.test.ts',
   'packages/api/src/convert/nothing-ignored.test.ts',
   'packages/api/src/parse-bootstrap.fuzz.test.ts',
   'packages/api/src/xds-resources/parse-resource.fuzz.test.ts',
@@ -97,6 +98,7 @@ const LONG: readonly string[] = [
 
 /** Of those, and of those with real peers, what measures times or memory or wants fixed ports: nothing else runs beside it. */
 const TIMED: readonly string[] = [
+  'benchmarks/policies/cost.test.ts',
   'packages/cli/src/commands/codec/bench.test.ts',
   'packages/sdk/src/testing/bench/bench.test.ts',
   'tests/e2e/admin-load.test.ts',
