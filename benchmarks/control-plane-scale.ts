@@ -103,7 +103,8 @@ function formatRow({ plan, endpointChange, routeChange, storm, ...start }: Scale
   const cells = [
     ...[plan.services, plan.proxies],
     ...[toSeconds(start.readyMs), toSeconds(start.syncedMs), toSeconds(start.startCpuMs), toMib(start.peakRssBytes)],
-    ...[endpointChange.cpuMs.toFixed(1), routeChange?.cpuMs.toFixed(1) ?? '', endpointChange.responses.toFixed(0)],
+    endpointChange.cpuMs.toFixed(1),
+    ...[routeChange?.cpuMs.toFixed(1) ?? '', routeChange?.responses.toFixed(0) ?? ''],
     ...[toSeconds(storm.syncedMs), toMib(storm.peakRssBytes)],
   ]
   return `| ${cells.join(' | ')} |`

@@ -20,14 +20,18 @@ test('docs/benchmarks.md says what policies, routes and mTLS cost, and no goal i
   const page = readFileSync(join(ROOT, 'docs/benchmarks.md'), 'utf8')
   const [, table = ''] = /<!-- policies:begin -->([\s\S]*)<!-- policies:end -->/.exec(page) ?? []
   const together = 'local limit, 10 authorization rules and retries with a time for each try'
-  for (const row of [
-    ...['awesomerpc', 'thrift'].map((protocol) => `| ${protocol}, 16×32 | ${together} |`),
-    '| awesomerpc, 16×32 | 1000 exact routes beside one |',
-    '| thrift, 16×32 | Meltemi: mTLS with clients |',
-    '| thrift, 16×32 | Envoy thrift_proxy: mTLS with clients |',
-  ]) {
-    assert.ok(table.includes(row), row)
-  }
-  assert.equal(table.match(/≤ .*: reached/g)?.length, 3)
+  const what = [
+    `awesomerpc, 16×32 | ${together}`,
+    `thrift, 16×32 | ${together}`,
+    'awesomerpc, 16×32 | 1000 exact routes beside one',
+  ]
+  for (const row of what) assert.match(rowOf(table, row), /\| ≤ [\d.]+: reached \|$/)
+  for (const name of ['Meltemi', 'Envoy thrift_proxy']) rowOf(table, `thrift, 16×32 | ${name}: mTLS with clients`)
   assert.doesNotMatch(table, /missed/)
 })
+
+function rowOf(table: string, begin: string): string {
+  const row = table.split('\n').find((line) => line.startsWith(`| ${begin} |`))
+  assert.ok(row !== undefined, `there is no row ${begin}`)
+  return row
+}
