@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
-import { delimiter, dirname, join, relative } from 'node:path'
+import { delimiter, dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -101,6 +101,7 @@ function generate() {
   try {
     copyProtos(join(work, 'protos'))
     runBuf(work)
+    useOwnFileDesc(join(work, 'gen'))
     writeFileSync(join(work, 'gen', '.stamp'), stamp)
     // what gen-crds.mjs has made stays
     if (existsSync(RESOURCES)) renameSync(RESOURCES, join(work, 'gen', 'resources'))
@@ -178,5 +179,20 @@ function runBuf(work) {
     })
   } catch (error) {
     throw new Error(`buf generate failed: ${error.stderr?.toString() ?? error.message}`)
+  }
+}
+
+/** packages/api/src/file-desc.ts says why. */
+function useOwnFileDesc(folder) {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.ts')) continue
+    const text = readFileSync(join(folder, name), 'utf8')
+    const file = `${'../'.repeat(name.split(sep).length)}file-desc.ts`
+    const changed = text.replace(
+      /^(import \{.*)(?:, fileDesc\b|\bfileDesc, )(.* from "@bufbuild\/protobuf\/codegenv2";)$/m,
+      `$1$2\nimport { fileDesc } from "${file}";`,
+    )
+    if (changed === text) throw new Error(`${name} does not import fileDesc as expected`)
+    writeFileSync(join(folder, name), changed)
   }
 }
