@@ -1,4 +1,4 @@
-// Memory of a Meltemi that does nothing, before and after it had work, for each number of worker threads.
+// Memory of a Meltemi that does nothing, before it had work, after it, and at rest, for each number of worker threads.
 // node --conditions=meltemi-source benchmarks/footprint.ts [--write docs/benchmarks.md]
 
 import { spawn } from 'node:child_process'
@@ -12,14 +12,16 @@ import { delay, withMeltemi } from './with-meltemi.ts'
 
 const IDLE_MS = 3000
 const WORK_MS = 5000
+/** A minute, and some seconds more. */
+const REST_MS = 66_000
 
 const { values } = parseArgs({ options: { write: { type: 'string' } } })
 const rows = [
   `${new Date().toISOString().slice(0, 10)}: ${describeMachine()}, ${readRevision()}.`,
   '',
-  '| | idle RSS MiB | idle again after 5 s of 16×32, RSS MiB |',
-  '| --- | ---: | ---: |',
-  `| bare Node | ${toMib(await measureBareNode())} | |`,
+  '| RSS, MiB | idle | idle again after 5 s of 16×32 | after a minute of rest |',
+  '| --- | ---: | ---: | ---: |',
+  `| bare Node | ${toMib(await measureBareNode())} | | |`,
 ]
 for (const isBuilt of existsSync(builtMain) ? [true, false] : [false]) {
   for (const concurrency of [0, 1, 2]) rows.push(await measure(concurrency, isBuilt))
@@ -53,8 +55,11 @@ async function measure(concurrency: number, isBuilt: boolean): Promise<string> {
       }
       await generator.run({ ...load, port: meltemi.port, pids: meltemi.pids(), backendPid })
       await delay(IDLE_MS)
+      const worked = readRssBytes(meltemi.pids())
+      await delay(REST_MS)
+      const rested = readRssBytes(meltemi.pids())
       const name = `\`--concurrency ${concurrency}\`, ${isBuilt ? 'built' : 'from sources'}`
-      return `| ${name} | ${toMib(idle)} | ${toMib(readRssBytes(meltemi.pids()))} |`
+      return `| ${name} | ${[idle, worked, rested].map(toMib).join(' | ')} |`
     },
   )
 }

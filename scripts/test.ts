@@ -64,6 +64,7 @@ const LONG: readonly string[] = [
   'tests/e2e/quickstart.test.ts',
   'tests/e2e/ratelimit-server.test.ts',
   'tests/e2e/reload-under-load.test.ts',
+  'tests/e2e/rest.test.ts',
   'tests/e2e/retries.test.ts',
   'tests/e2e/retry-resources.test.ts',
   'tests/e2e/route-change.test.ts',

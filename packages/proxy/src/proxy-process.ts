@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import type { ProxyConfig, SocketAddress } from '@meltemi/api/model'
-import type { AdminServer, Logger, LogLevel, MergedRegistry } from '@meltemi/runtime'
+import { type AdminServer, type Logger, type LogLevel, type MergedRegistry, systemClock } from '@meltemi/runtime'
 import { AdminAccessLog } from './admin/access-log.ts'
 import type {
   CertificateSet,
@@ -19,6 +19,7 @@ import type { NamedSecret, SecretStore } from './config/secret-store.ts'
 import type { DataPlane } from './data-plane.ts'
 import { describeLine } from './describe-line.ts'
 import { startSuccessor, tellPredecessor } from './hot-restart.ts'
+import { IdleCollector } from './idle-collector.ts'
 import { warnOfNobody } from './live-changes.ts'
 import type { ModuleStore } from './module-store.ts'
 import type { Inheritance } from './net/inheritance.ts'
@@ -72,6 +73,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
   readonly #stats: ServerStats
   readonly #resolveDone: (code: number) => void
   readonly #accessLog: AdminAccessLog
+  readonly #collector = new IdleCollector()
   #admin: AdminServer | undefined
   #state: ServerState = 'PRE_INITIALIZING'
   /** Somebody wants it to look as if it drained. */
@@ -197,6 +199,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     if (this.#isStopping) return
     this.#stats.onStarted()
     budget.start()
+    this.#collector.start(systemClock)
     modules.start(dataPlane, options.watchModules)
     await this.#startXds()
     const { host, port } = this.adminAddress
@@ -259,6 +262,7 @@ export class ProxyProcess implements RunningProxy, ProxyInspector {
     this.#state = 'DRAINING'
     const { dataPlane, budget, logger, modules, xds, exporters, secrets } = this.#parts
     budget.stop()
+    this.#collector.stop()
     secrets.close()
     await xds.close()
     modules.close()

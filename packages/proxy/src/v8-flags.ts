@@ -10,7 +10,8 @@ export const V8_FLAGS: readonly string[] = [
   '--max-inlined-bytecode-size-cumulative=8000',
   '--max-inlined-bytecode-size-absolute=8000',
   // Else V8 forgets, some seconds after the last connection has closed, what exchanges and connections look like, and with
-  // that all the code that it compiled for them: the next requests cost five times as much, for half a second or more.
+  // that all the code that it compiled for them: the next requests cost five times as much, for half a second or more. What
+  // is worth it after a minute of rest IdleCollector does.
   ...(isAtLeastNode(24) ? ['--no-memory-reducer-favors-memory'] : []),
 ]
 

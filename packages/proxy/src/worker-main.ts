@@ -187,15 +187,13 @@ interface Pulse {
 
 function startPulse(vitals: Int32Array, overload: SharedOverloadLevel, heap: HeapStats): Pulse {
   const pulse: Pulse = { heldBytes: () => 0 }
-  const collector = new IdleCollector()
   let beats = 0
   setInterval(() => {
     Atomics.add(vitals, Vital.Beats, 1)
     vitals[Vital.HeldMib] = overload.current < SHED_LEVEL ? 0 : unexplainedBytes(pulse) / MIB
-    if (beats++ % HEAP_STATS_BEATS !== 0) return
-    heap.update()
-    collector.sample(unexplainedBytes(pulse))
+    if (beats++ % HEAP_STATS_BEATS === 0) heap.update()
   }, HEARTBEAT_MS)
+  new IdleCollector().start(systemClock, () => pulse.heldBytes())
   return pulse
 }
 

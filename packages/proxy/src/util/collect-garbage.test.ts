@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { getHeapStatistics } from 'node:v8'
 import { collectGarbage } from './collect-garbage.ts'
 
 const MIB = 1024 * 1024
@@ -12,7 +13,7 @@ function fill(): number {
   return garbage.reduce((sum, { length }) => sum + length, 0)
 }
 
-for (const kind of ['all', 'minor'] as const) {
+for (const kind of ['all', 'minor', 'last-resort'] as const) {
   test(`buffers that were allocated lately and are not used are collected: ${kind}`, async () => {
     collectGarbage('all')
     const before = process.memoryUsage().arrayBuffers
@@ -24,3 +25,16 @@ for (const kind of ['all', 'minor'] as const) {
     assert.ok(left() < 4 * MIB, `${left()} bytes are left`)
   })
 }
+
+test('as a last resort V8 gives back the pages that nothing is in', () => {
+  const spareBytes = () => {
+    const { total_physical_size: pages, used_heap_size: used } = getHeapStatistics()
+    return pages - used
+  }
+  let kept: object[] = Array.from({ length: 2_000_000 }, (_, n) => ({ n }))
+  collectGarbage('minor')
+  assert.equal(kept.length, 2_000_000)
+  kept = []
+  collectGarbage('last-resort')
+  assert.ok(spareBytes() < 8 * MIB, `${spareBytes()} bytes of pages are kept`)
+})

@@ -1,15 +1,24 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-type Collect = (options?: { readonly type: 'minor' }) => void
+type Options = { readonly type: 'minor' | 'major'; readonly flavor?: 'last-resort' }
+type Collect = (options: Options) => void
+
+const OPTIONS: Readonly<Record<'all' | 'minor' | 'last-resort', Options>> = {
+  all: { type: 'major' },
+  minor: { type: 'minor' },
+  'last-resort': { type: 'major', flavor: 'last-resort' },
+}
 
 let collect: Collect | undefined
 
-/** Of this thread. `minor`: what has been allocated lately, in about a millisecond. */
-export function collectGarbage(kind: 'all' | 'minor'): void {
+/**
+ * Of this thread. `minor`: what has been allocated lately, in about a millisecond. `last-resort`: also what V8 keeps to be
+ * quick, such as empty pages and compiled code.
+ */
+export function collectGarbage(kind: 'all' | 'minor' | 'last-resort'): void {
   collect ??= findCollector()
-  if (kind === 'minor') collect({ type: 'minor' })
-  else collect()
+  collect(OPTIONS[kind])
 }
 
 /**
