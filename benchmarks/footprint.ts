@@ -12,8 +12,8 @@ import { delay, withMeltemi } from './with-meltemi.ts'
 
 const IDLE_MS = 3000
 const WORK_MS = 5000
-/** A minute, and some seconds more. */
-const REST_MS = 66_000
+/** A minute, counted from when the thread has come to rest. */
+const REST_MS = 75_000
 
 const { values } = parseArgs({ options: { write: { type: 'string' } } })
 const rows = [
