@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type AdminCall, CallWatch } from './admin-call.ts'
 import { type AdminAddress, closeServer, listen, refuseBadBytes } from './admin-listen.ts'
 import type { AdminReply, AdminRequest, AdminRoute } from './admin-route.ts'
 import type { Logger } from './logger.ts'
+import { http } from './node-http.ts'
 import { findRefusal, type GuardOptions } from './request-guard.ts'
 
 const MAX_HEADER_BYTES = 16 * 1024
@@ -36,7 +37,7 @@ export interface AdminServer {
 /** Rejects when the address cannot be had. */
 export async function startAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const handler = new RequestHandler(options)
-  const server = createServer(
+  const server = http.createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,

@@ -16,6 +16,7 @@ export { type PrometheusName, toPrometheusName } from './metrics/prometheus-name
 export type { Counter, Gauge, GroupedRegistry, HeldMetrics, Histogram, MetricRegistry } from './metrics/registry.ts'
 export { DEFAULT_NAMING, type NamePart, type StatNaming } from './metrics/stat-naming.ts'
 export { formatStats, isUnused, statsToJson } from './metrics/stats-text.ts'
+export { http } from './node-http.ts'
 export { REDACTED, redact, redactText } from './redact.ts'
 export { findForeignPage, hasToken, isJson, type Refusal } from './request-guard.ts'
 export { createTokenFile, defaultTokenPath, readTokenFile, removeTokenFile } from './token-file.ts'

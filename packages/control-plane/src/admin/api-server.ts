@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   type Counter,
   closeServer,
   findForeignPage,
   type Gauge,
   hasToken,
+  http,
   isJson,
   type Logger,
   listen,
@@ -46,7 +47,7 @@ export interface ApiServer {
 /** Rejects when the address cannot be had. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const connections = new ApiConnections(options)
-  const server = createServer(
+  const server = http.createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,

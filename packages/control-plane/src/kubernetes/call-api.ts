@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { type IncomingMessage, request as requestInClear } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { type RequestOptions, request as requestOverTls } from 'node:https'
 import { json, text } from 'node:stream/consumers'
+import { http } from '@meltemi/runtime'
 import type { Cluster } from './connect-cluster.ts'
 
 export interface ApiCall {
@@ -60,7 +61,7 @@ export async function openCall(
   await config.applyToHTTPSOptions(options)
   const url = new URL(cluster.server + path)
   // as `kubectl proxy` serves it
-  const request = (url.protocol === 'http:' ? requestInClear : requestOverTls)(url, options)
+  const request = (url.protocol === 'http:' ? http.request : requestOverTls)(url, options)
   request.once('timeout', () => request.destroy(new SilenceError(path)))
   request.end(body === undefined ? undefined : JSON.stringify(body))
   const [response] = (await once(request, 'response')) as [IncomingMessage]

@@ -1,6 +1,6 @@
-import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
-import { type ClientTlsOptions, connectionOptions } from '@meltemi/runtime'
+import { type ClientTlsOptions, connectionOptions, http } from '@meltemi/runtime'
 
 export interface HttpPost {
   readonly host: string
@@ -19,7 +19,7 @@ const CLOSED_MEANWHILE: ReadonlySet<string | undefined> = new Set(['ECONNRESET',
 
 /** Posts to servers over connections that stay. */
 export class HttpPoster {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
+  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
   #tlsAgent: TlsAgent | undefined
 
   /** Resolves with the status; rejects when there is no reply in time. */
@@ -41,7 +41,7 @@ export class HttpPoster {
   #request({ host, port, path, headers, tls }: HttpPost, length: number): ClientRequest {
     const all = { ...headers, 'content-length': String(length) }
     const common = { host, port, path, method: 'POST', headers: all }
-    if (tls === undefined) return request({ ...common, agent: this.#agent })
+    if (tls === undefined) return http.request({ ...common, agent: this.#agent })
     this.#tlsAgent ??= new TlsAgent({ keepAlive: true, maxSockets: MAX_SOCKETS })
     return tlsRequest({ ...common, ...connectionOptions(tls), agent: this.#tlsAgent })
   }
