@@ -10,7 +10,7 @@ function setUp() {
   let collected = 0
   const collector = new IdleCollector(() => void collected++)
   return (...mebibytes: readonly number[]) => {
-    for (const each of mebibytes) collector.sample(each * MIB, 0)
+    for (const each of mebibytes) collector.sample(each * MIB, 2 * each * MIB)
     return collected
   }
 }
@@ -49,6 +49,12 @@ test('after a minute of rest V8 gives back what it keeps to be quick, and again 
   assert.equal(rest(1000, 25), 1)
   collector.sample(40 * MIB, 60 * MIB)
   assert.equal(rest(100, 60), 2)
+})
+
+test('large heaps, whose collection takes long, are collected for the sake of a large part only', () => {
+  const sample = setUp()
+  assert.equal(sample(500, ...new Array<number>(100).fill(740)), 0)
+  assert.equal(sample(...new Array<number>(10).fill(760)), 1)
 })
 
 test('who works within the minute does not rest', () => {

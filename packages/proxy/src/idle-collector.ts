@@ -3,9 +3,12 @@ import type { Clock, Timer } from '@meltemi/runtime'
 import { collectGarbage } from './util/collect-garbage.ts'
 
 const SAMPLE_MS = 1000
-/** Less is not worth a pause. */
+/** Less is not worth a pause; nor is a small part of a large heap, where the pause is long. */
 const WASTE_BYTES = 32 * 1024 * 1024
+const WASTE_PART = 0.5
 const SPARE_BYTES = 16 * 1024 * 1024
+/** As a last resort V8 collects several times: a larger heap it is not asked to. */
+const REST_USED_BYTES = 64 * 1024 * 1024
 /** What moves more from one sample to the next is in use: there V8 collects by itself. */
 const STEADY_BYTES = 2 * 1024 * 1024
 const STEADY_SAMPLES = 3
@@ -52,9 +55,16 @@ export class IdleCollector {
     const isSteady = Math.abs(usedBytes - this.#lastBytes) < STEADY_BYTES
     this.#steadySamples = isSteady ? this.#steadySamples + 1 : 0
     this.#lastBytes = usedBytes
-    if (this.#steadySamples >= STEADY_SAMPLES && usedBytes - this.#leastBytes >= WASTE_BYTES) this.#run('all')
-    else if (this.#steadySamples === REST_SAMPLES && heapBytes - this.#restHeapBytes >= SPARE_BYTES)
-      this.#run('last-resort')
+    if (this.#steadySamples >= STEADY_SAMPLES && this.#isWasteful(usedBytes)) this.#run('all')
+    else if (this.#steadySamples === REST_SAMPLES && this.#canShrink(usedBytes, heapBytes)) this.#run('last-resort')
+  }
+
+  #isWasteful(usedBytes: number): boolean {
+    return usedBytes - this.#leastBytes >= Math.max(WASTE_BYTES, WASTE_PART * this.#leastBytes)
+  }
+
+  #canShrink(usedBytes: number, heapBytes: number): boolean {
+    return heapBytes - this.#restHeapBytes >= SPARE_BYTES && usedBytes <= REST_USED_BYTES
   }
 
   #run(kind: 'all' | 'last-resort'): void {
