@@ -3,6 +3,7 @@ import { ByteWriter, type Codec, type CodecDefinition, type MessageId, type Meta
 import { MessageReader } from '@meltemi/sdk/testing'
 import type { Answer } from './answers.ts'
 import type { EchoServer, Handler } from './echo-server.ts'
+import { resetSocket } from './reset-socket.ts'
 
 export interface EchoConnectionOptions {
   readonly codec: CodecDefinition
@@ -93,7 +94,7 @@ export class EchoConnection {
 
   /** Ends both directions with RST. */
   reset(): void {
-    this.socket.resetAndDestroy()
+    resetSocket(this.socket)
   }
 
   #create(side: 'downstream' | 'upstream'): Codec {

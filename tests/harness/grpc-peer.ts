@@ -11,6 +11,7 @@ import {
 } from '@meltemi/api/rate-limit'
 import { type GrpcServer, type GrpcService, grpcService, startGrpcServer } from '@meltemi/runtime/grpc'
 import { freePort } from './free-port.ts'
+import { resetSocket } from './reset-socket.ts'
 
 type Reply<T> = T | Uint8Array
 
@@ -63,7 +64,7 @@ export class GrpcPeer<Request> implements AsyncDisposable {
     if (!this.#relay.listening) return
     const closed = once(this.#relay, 'close')
     this.#relay.close()
-    for (const socket of this.#open) socket.resetAndDestroy()
+    for (const socket of this.#open) resetSocket(socket)
     await closed
   }
 

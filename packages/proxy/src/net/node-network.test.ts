@@ -116,3 +116,14 @@ test('a socket that waits for its turn, and is paused meanwhile, reads nothing b
   socket.destroy()
   peer.destroy()
 })
+
+test('a socket can be reset, also while it is being ended, and is gone then', async () => {
+  for (const isEnding of [false, true]) {
+    const { socket, peer, heard } = await connectPair()
+    peer.on('error', () => {})
+    if (isEnding) socket.end()
+    socket.destroy(true)
+    await until(() => heard.includes('close'))
+    peer.destroy()
+  }
+})

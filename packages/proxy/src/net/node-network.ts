@@ -194,8 +194,10 @@ class NodeSocket implements Socket {
     this.isLeaving = true
     // what was read ahead is freed now
     if (this.#socket.readableLength >= LARGE_CHUNK_BYTES) this.#socket.read()
-    if (reset) this.#raw.resetAndDestroy()
-    if (!reset || this.#raw !== this.#socket) this.#socket.destroy()
+    // what it is ending Node cannot reset: it would keep the socket for ever
+    const canReset = reset && !this.#raw.writableEnded
+    if (canReset) this.#raw.resetAndDestroy()
+    if (!canReset || this.#raw !== this.#socket) this.#socket.destroy()
   }
 
   pause(): void {
